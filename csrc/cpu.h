@@ -1,0 +1,9 @@
+/* cpu.h -- which instruction set extensions this processor and its operating system support. */
+#ifndef FASTCLF_CPU_H
+#define FASTCLF_CPU_H
+
+enum { FC_CPU_AVX2 = 1, FC_CPU_AVX512 = 2, FC_CPU_VNNI = 4, FC_CPU_NEON = 8 };
+
+unsigned fc_cpu_features(void);
+
+#endif

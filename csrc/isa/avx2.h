@@ -1,0 +1,49 @@
+/* avx2.h -- AVX2 and FMA.  16 registers: 12 accumulators (6 rows x 2 vectors, or 3 x 4), the panel's vectors, one value. */
+#include <immintrin.h>
+
+#define FC_VBYTES 32
+#include "vectors.h"
+
+#define FC_TILES(X) \
+    X(dot, u8, 16, 6) X(dot, f32, 16, 6) X(dot, f64, 16, 3) \
+    X(min, u8, 16, 3) X(min, f32, 16, 6) X(min, f64, 16, 3)
+
+static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm256_set1_ps(*(const float *)p); }
+static inline v_f64 spread_f64(const void *p) { return (v_f64)_mm256_set1_pd(*(const double *)p); }
+static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm256_set1_epi32(*(const int32_t *)p); }
+static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm256_set1_epi64x(*(const int64_t *)p); }
+
+static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)_mm256_fmadd_ps((__m256)q, (__m256)x, (__m256)acc); }
+static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)_mm256_fmadd_pd((__m256d)q, (__m256d)x, (__m256d)acc); }
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)_mm256_min_ps((__m256)q, (__m256)x); }
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)_mm256_min_pd((__m256d)q, (__m256d)x); }
+static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i64)_mm256_sad_epu8((__m256i)q, (__m256i)x); }
+
+typedef int16_t cell_dot_u8;
+static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) { return acc + (v_i32)_mm256_madd_epi16((__m256i)q, (__m256i)x); }
+
+static inline void narrow_i64(int32_t *out, v_i64 v) {
+    const __m256i low = _mm256_permutevar8x32_epi32((__m256i)v, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+    _mm_storeu_si128((__m128i *)out, _mm256_castsi256_si128(low));
+}
+
+static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_NLT_UQ));
+}
+static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
+    return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ));
+}
+
+static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline __m256i widen_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    const __m256i t = _mm256_sub_epi16(widen_u8(q), widen_u8(x));
+    return acc + (v_i32)_mm256_madd_epi16(t, t);
+}
+static inline v_i32 pair_product_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    return acc + (v_i32)_mm256_madd_epi16(widen_u8(q), widen_u8(x));
+}
+static inline v_i32 pair_absdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    const __m128i s = _mm_sad_epu8(_mm_loadu_si128((const __m128i *)q), _mm_loadu_si128((const __m128i *)x));
+    return acc + (v_i32)_mm256_zextsi128_si256(s);
+}

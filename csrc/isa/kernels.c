@@ -1,0 +1,28 @@
+/* kernels.c -- compiled once for each instruction set, with FC_ISA naming it: everything here is static but one table.
+ *
+ * isa/<FC_ISA>.h gives the vector width and the few steps worth an instruction of their own.  What is written here in vector
+ * types is the same arithmetic everywhere: pair sums, which decide what is reported, are element-wise IEEE operations in a
+ * fixed order, so that their bytes do not depend on the instruction set.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "../kernels.h"
+
+#define FC_STR(x) #x
+#define FC_HEADER(isa) FC_STR(isa.h)
+#define FC_GLUE(a, b) a##b
+#define FC_NAME(a, b) FC_GLUE(a, b)
+#define FC_UNROLL _Pragma("GCC unroll 32")
+
+#include FC_HEADER(FC_ISA)
+#include "load.inc.h"
+#include "pair.inc.h"
+#include "sieve.inc.h"
+#include "tiles.inc.h"
+
+const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
+    .tile = {FC_TILES(FC_TILE_ENTRY)},
+    .keep = {FC_KEEP_ENTRIES},
+    .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
+};

@@ -1,0 +1,51 @@
+/* neon.h -- Armv8 Advanced SIMD.  32 registers: 24 accumulators (6 rows x 4 vectors, or 3 x 8). */
+#include <arm_neon.h>
+
+#define FC_VBYTES 16
+#include "vectors.h"
+
+#define FC_TILES(X) \
+    X(dot, u8, 16, 4) X(dot, f32, 16, 6) X(dot, f64, 16, 3) \
+    X(min, u8, 16, 2) X(min, f32, 16, 6) X(min, f64, 16, 3)
+
+static inline v_f32 spread_f32(const void *p) { return (v_f32)vld1q_dup_f32(p); }
+static inline v_f64 spread_f64(const void *p) { return (v_f64)vld1q_dup_f64(p); }
+static inline v_i32 spread_i32(const void *p) { return (v_i32)vld1q_dup_s32(p); }
+static inline v_i64 spread_i64(const void *p) { return (v_i64)vld1q_dup_s64(p); }
+
+static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)vfmaq_f32((float32x4_t)acc, (float32x4_t)q, (float32x4_t)x); }
+static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)vfmaq_f64((float64x2_t)acc, (float64x2_t)q, (float64x2_t)x); }
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)vminq_f32((float32x4_t)q, (float32x4_t)x); }
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)vminq_f64((float64x2_t)q, (float64x2_t)x); }
+
+typedef int16_t cell_dot_u8;
+static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
+    const int16x8_t a = (int16x8_t)q, b = (int16x8_t)x;
+    return acc + (v_i32)vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b));
+}
+static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
+    return (v_i64)vpadalq_u32((uint64x2_t)acc, vpaddlq_u16(vpaddlq_u8(vabdq_u8((uint8x16_t)q, (uint8x16_t)x))));
+}
+
+static inline void narrow_i64(int32_t *out, v_i64 v) { vst1_s32(out, vmovn_s64((int64x2_t)v)); }
+
+static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
+    const uint32x4_t less = vcltq_f32((float32x4_t)a, (float32x4_t)b), bit = {1, 2, 4, 8};
+    return vaddvq_u32(vbicq_u32(bit, less));
+}
+static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
+    const uint64x2_t less = vcltq_f64((float64x2_t)a, (float64x2_t)b), bit = {1, 2};
+    return (unsigned)vaddvq_u64(vbicq_u64(bit, less));
+}
+
+static inline v_f64 widen_f32(const float *p) { return (v_f64)vcvt_f64_f32(vld1_f32(p)); }
+static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    const uint8x8_t t = vabd_u8(vld1_u8(q), vld1_u8(x));
+    return (v_i32)vpadalq_u16((uint32x4_t)acc, vmull_u8(t, t));
+}
+static inline v_i32 pair_product_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    return (v_i32)vpadalq_u16((uint32x4_t)acc, vmull_u8(vld1_u8(q), vld1_u8(x)));
+}
+static inline v_i32 pair_absdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
+    return (v_i32)vpadalq_u16((uint32x4_t)acc, vabdl_u8(vld1_u8(q), vld1_u8(x)));
+}

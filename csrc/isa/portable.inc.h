@@ -1,0 +1,43 @@
+/* portable.inc.h -- the specification of every step, in plain C: what an instruction set's header does not replace. */
+
+#define FC_EACH(lanes) for (int l = 0; l < (lanes); l++)
+
+static inline v_f32 spread_f32(const void *p) {
+    v_f32 v;
+    FC_EACH(F32_LANES) v[l] = *(const float *)p;
+    return v;
+}
+static inline v_f64 spread_f64(const void *p) {
+    v_f64 v;
+    FC_EACH(F64_LANES) v[l] = *(const double *)p;
+    return v;
+}
+static inline v_i32 spread_i32(const void *p) { return (v_i32){0} + *(const int32_t *)p; }
+static inline v_i64 spread_i64(const void *p) { return (v_i64){0} + *(const int64_t *)p; }
+
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    FC_EACH(F32_LANES) acc[l] += q[l] < x[l] ? q[l] : x[l];
+    return acc;
+}
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    FC_EACH(F64_LANES) acc[l] += q[l] < x[l] ? q[l] : x[l];
+    return acc;
+}
+static inline void narrow_i64(int32_t *out, v_i64 v) { FC_EACH(F64_LANES) out[l] = (int32_t)v[l]; }
+
+static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
+    unsigned bits = 0;
+    FC_EACH(F32_LANES) bits |= (unsigned)!(a[l] < b[l]) << l;
+    return bits;
+}
+static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
+    unsigned bits = 0;
+    FC_EACH(F64_LANES) bits |= (unsigned)!(a[l] < b[l]) << l;
+    return bits;
+}
+
+static inline v_f64 widen_f32(const float *p) {
+    v_f64 v;
+    FC_EACH(F64_LANES) v[l] = (double)p[l];
+    return v;
+}

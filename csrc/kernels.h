@@ -1,0 +1,67 @@
+/* kernels.h -- what one instruction set offers: the table that each compiled copy of isa/kernels.c exports. */
+#ifndef FASTCLF_KERNELS_H
+#define FASTCLF_KERNELS_H
+
+#include "fastclf.h"
+
+typedef enum { FC_TILE_dot, FC_TILE_min, FC_TILE_COUNT } fc_tile_kind;
+typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT } fc_pair_kind;
+
+/* Partial sums of a pair of float vectors: lane l holds the terms l, l + 16, l + 32, ... */
+#define FC_LANES 16
+
+/* Sums over one vector's features, as the filter sees them. */
+typedef struct {
+    double sum, abs, sq;
+} fc_sums;
+
+/* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
+#define FC_DEPTH_BYTES 1024
+
+/* A register tile: `rows` rows of X against a panel of `lanes` queries (16 or 32), `group` features a step.
+ *
+ * Panels hold queries transposed: for each group of features, the `lanes` queries' values one after the other.  Rows hold X
+ * as it is, padded with zeros to whole groups.  Both hold `cell` bytes a feature.
+ */
+typedef struct {
+    size_t lanes, rows, group, cell;
+
+    /* acc (+)= tile, rows x lanes of int32, float or double; `first` overwrites. */
+    void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first);
+
+    /* One row's features into `out`, less `centre` where given, and their sums added to `sums`. */
+    void (*load)(const void *x, const void *centre, size_t count, void *out, fc_sums *sums);
+
+    /* XORed with every byte of a panel: 0x80 makes uint8 q the int8 q - 128. */
+    uint8_t flip;
+
+    /* 2P = scale * (acc + from_q * sum q + from_x * sum x): which inner product the accumulator stands for. */
+    int scale, from_q, from_x;
+} fc_tile;
+
+/* What decides that a row cannot be among the nearest: see FC_METRICS.  Values are float, double for f64; the integers are
+ * added to integer accumulators before anything is rounded.
+ */
+typedef struct {
+    const void *A, *E;    /* by row */
+    const void *B, *T;    /* by query lane */
+    const int32_t *Ix, *Iq;
+    float scale;
+} fc_sieve;
+
+typedef struct {
+    fc_tile tile[FC_TILE_COUNT][FC_DTYPE_COUNT];
+
+    /* Which of rows x lanes accumulators pass: each as row * lanes + lane, in order.  Returns how many. */
+    size_t (*keep[FC_DTYPE_COUNT])(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
+
+    /* Add a pair's terms to its FC_LANES partial sums; d is a multiple of FC_LANES except in a vector's last part. */
+    void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
+} fc_kernels;
+
+/* Sums of products of bytes are kept in int32 up to this many features: 32 768 * 255^2 < 2^31. */
+#define FC_U8_MAX_COLS 32768
+
+const fc_kernels *fc_kernels_active(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* lists.h -- the one page that names every metric, dtype and instruction set.  A row here feeds the enums, the tables, the
+ * Python names and the tests.
+ */
+#ifndef FASTCLF_LISTS_H
+#define FASTCLF_LISTS_H
+
+/* Element types, narrowest first: a row of X is widened to the dtype of the queries, never narrowed.
+ *      name  C type   buffer format
+ */
+#define FC_DTYPES(X) \
+    X(u8, uint8_t, 'B') \
+    X(f32, float, 'f') \
+    X(f64, double, 'd')
+
+/* Metrics.  A register tile yields P, one inner product of a query with a row, fast and with a bounded error; the filter
+ * turns P into bounds on the distance.  What is reported is computed anew for the few rows that pass, in float64.
+ *
+ *   name      what Python calls it
+ *   tile      inner product: `dot` is sum q*x; `min` is sum min(q, x), as sum |q-x| = sum q + sum x - 2 sum min(q, x)
+ *   refine    the sum the reported distance is made of, in float64 and one fixed order: sqdiff, absdiff or product
+ *   shift     1: the distance does not change when q and x move together, so that the filter may subtract a centre
+ *   rank      what grows with the distance, from 2P and the sums of both vectors (struct fc_sums: sum, abs, sq)
+ *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
+ *   undo      distance from rank r
+ *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
+ *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
+ */
+#define FC_METRICS(X) \
+    X(l1, min, absdiff, 1, \
+      /* rank  */ q->sum + x->sum - P2, \
+      /* error */ 2 * (q->abs + x->abs), \
+      /* undo  */ r, \
+      /* A E B */ x->sum - g * 2 * x->abs, 0, 0, \
+      /* T     */ limit - q->sum + g * 2 * q->abs, \
+      /* distance */ s) \
+    X(l2, dot, sqdiff, 1, \
+      /* rank  */ q->sq + x->sq - P2, \
+      /* error */ 2 * (q->sq + x->sq), \
+      /* undo  */ sqrt(r), \
+      /* A E B */ x->sq - g * 2 * x->sq, 0, 0, \
+      /* T     */ limit * limit - q->sq + g * 2 * q->sq, \
+      /* distance */ sqrt(s)) \
+    X(cosine, dot, product, 0, \
+      /* rank  */ 1 - P2 / (2 * sqrt(q->sq * x->sq)), \
+      /* error */ 4, \
+      /* undo  */ r, \
+      /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
+      /* T     */ 0, \
+      /* distance */ fc_cosine(s, qq, xx))
+
+/* Instruction sets, worst first; each overrides what it improves and inherits the rest.
+ *      name        needs (bits of fc_cpu_features)
+ */
+#if defined(__x86_64__) || defined(_M_X64)
+#define FC_ISAS(X) \
+    X(scalar, 0) \
+    X(avx2, FC_CPU_AVX2) \
+    X(avx512, FC_CPU_AVX512) \
+    X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI)
+#elif defined(__aarch64__)
+#define FC_ISAS(X) \
+    X(scalar, 0) \
+    X(neon, FC_CPU_NEON)
+#else
+#define FC_ISAS(X) X(scalar, 0)
+#endif
+
+#endif

@@ -1,0 +1,178 @@
+/* threads.c -- OpenMP where the compiler has it, with three things it lacks: tasks that can be abandoned, signals served while
+ * a call runs, and a life after fork().
+ *
+ * GNU's OpenMP keeps its pool of threads with the thread that opened it, and the pool's threads do not survive a fork: the next
+ * parallel region of the child waits for them for ever.  A region opened by a new thread gets a new pool, so in a forked child
+ * the work is led by a thread made for the call.
+ */
+#define _GNU_SOURCE
+#include "threads.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef __linux__
+#include <sched.h>
+#endif
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+struct fc_team {
+    atomic_size_t next;
+    size_t tasks;
+    atomic_int status; /* fc_status; anything but FC_OK stops the team */
+    atomic_int done;   /* threads that have finished, or FINISHED */
+    int n_threads;
+    int polls; /* thread 0 is the caller's, so that it may poll */
+    int (*poll)(void);
+    double next_poll;
+    void (*body)(void *, fc_team *, int);
+    void *job;
+};
+
+static const double POLL_SECONDS = 0.02;
+
+/* Waking a thread costs some microseconds: it should save as much. */
+static const double WORK_PER_THREAD = 4e6;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void nap(void) {
+    const struct timespec t = {.tv_nsec = 100000};
+    nanosleep(&t, NULL);
+}
+
+static pid_t home; /* the process that loaded the library */
+__attribute__((constructor)) static void remember_home(void) { home = getpid(); }
+
+void fc_stop(fc_team *team, fc_status status) {
+    int expected = FC_OK;
+    atomic_compare_exchange_strong(&team->status, &expected, (int)status);
+}
+
+static void poll_now_and_then(fc_team *team) {
+    if (!team->poll || now() < team->next_poll) return;
+    if (team->poll()) fc_stop(team, FC_INTERRUPTED);
+    team->next_poll = now() + POLL_SECONDS;
+}
+
+int fc_stopped(fc_team *team, int thread) {
+    if (thread == 0 && team->polls) poll_now_and_then(team);
+    return atomic_load_explicit(&team->status, memory_order_relaxed) != FC_OK;
+}
+
+int fc_next_task(fc_team *team, size_t *task) {
+    if (atomic_load(&team->status) != FC_OK) return 0;
+    *task = atomic_fetch_add(&team->next, 1);
+    return *task < team->tasks;
+}
+
+/* Rounding to nearest and no flushing of subnormals while the body runs, whatever other libraries have set. */
+static void run_body(fc_team *team, int thread) {
+#ifdef __x86_64__
+    const unsigned saved = _mm_getcsr();
+    _mm_setcsr(0x1f80);
+#endif
+    team->body(team->job, team, thread);
+#ifdef __x86_64__
+    _mm_setcsr(saved);
+#endif
+    atomic_fetch_add(&team->done, 1);
+}
+
+/* The caller's thread has run out of tasks: go on serving signals until the others have. */
+static void wait_for_others(fc_team *team, int threads) {
+    for (int spins = 0; atomic_load(&team->done) < threads; spins++) {
+        if (spins < 1000) continue;
+        fc_stopped(team, 0);
+        nap();
+    }
+}
+
+static void run_team(fc_team *team) {
+#ifdef _OPENMP
+    if (team->n_threads > 1) {
+#pragma omp parallel num_threads(team->n_threads)
+        {
+            run_body(team, omp_get_thread_num());
+            if (omp_get_thread_num() == 0 && team->polls) wait_for_others(team, omp_get_num_threads());
+        }
+        return;
+    }
+#endif
+    run_body(team, 0);
+}
+
+enum { FINISHED = -1 };
+
+static void *lead(void *team) {
+    run_team(team);
+    atomic_store(&((fc_team *)team)->done, FINISHED);
+    return NULL;
+}
+
+static fc_status run_in_new_thread(fc_team *team) {
+    pthread_t leader;
+    team->polls = 0;
+    if (pthread_create(&leader, NULL, lead, team)) return FC_NO_MEMORY;
+    while (atomic_load(&team->done) != FINISHED) {
+        nap();
+        poll_now_and_then(team);
+    }
+    pthread_join(leader, NULL);
+    return FC_OK;
+}
+
+/* More threads than this for a CPU only cost memory. */
+enum { THREADS_PER_CPU = 8 };
+
+fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, int), void *job) {
+    fc_team team = {.tasks = tasks, .n_threads = run.n_threads, .polls = run.poll != NULL, .poll = run.poll,
+                    .next_poll = now() + POLL_SECONDS, .body = body, .job = job};
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cpus > 0 && team.n_threads > cpus * THREADS_PER_CPU) team.n_threads = (int)cpus * THREADS_PER_CPU;
+    if ((size_t)team.n_threads > tasks) team.n_threads = (int)tasks;
+    if (team.n_threads > 1 && getpid() != home) {
+        const fc_status status = run_in_new_thread(&team);
+        if (status != FC_OK) return status;
+    } else {
+        run_team(&team);
+    }
+    return (fc_status)atomic_load(&team.status);
+}
+
+int fc_threads_for(int n_threads, double work) {
+    const double worth = 1 + work / WORK_PER_THREAD;
+    return worth < n_threads ? (int)worth : n_threads;
+}
+
+int fc_has_openmp(void) {
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+int fc_max_threads(void) {
+#ifdef _OPENMP
+    int n = omp_get_max_threads();
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < n) n = CPU_COUNT(&set);
+#endif
+    return n;
+#else
+    return 1;
+#endif
+}

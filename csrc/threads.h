@@ -1,0 +1,26 @@
+/* threads.h -- run a body on several threads, hand out tasks, and stop early when the caller says so. */
+#ifndef FASTCLF_THREADS_H
+#define FASTCLF_THREADS_H
+
+#include "fastclf.h"
+
+typedef struct fc_team fc_team;
+
+/* Run `body` once on each of up to run.n_threads threads, which take their work from fc_next_task.  `thread` counts from 0. */
+fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *job, fc_team *team, int thread), void *job);
+
+/* How many of n_threads are worth starting for so many multiplications. */
+int fc_threads_for(int n_threads, double work);
+
+/* The next task's number, for as long as *task < tasks; false at the end or when the team has stopped. */
+int fc_next_task(fc_team *team, size_t *task);
+
+/* Whether to give up; to be asked every few milliseconds, or every FC_STOP_EVERY rows. */
+int fc_stopped(fc_team *team, int thread);
+
+enum { FC_STOP_EVERY = 64 };
+
+/* Stop everyone; fc_parallel returns `status`. */
+void fc_stop(fc_team *team, fc_status status);
+
+#endif

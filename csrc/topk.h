@@ -1,0 +1,42 @@
+/* topk.h -- the k nearest so far of one query, of rows whose distances may be known only within bounds.
+ *
+ * The order is (distance, row): among equal distances the lower row wins.  Rows are offered in ascending order.
+ */
+#ifndef FASTCLF_TOPK_H
+#define FASTCLF_TOPK_H
+
+#include "refine.h"
+#include "threads.h"
+
+/* A row whose distance is in [low, low + slack]; slack 0 means that low is the distance, as refined. */
+typedef struct {
+    double low;
+    float slack;
+    uint32_t row;
+} fc_candidate;
+
+typedef struct {
+    fc_candidate *items;
+    size_t count, capacity, k;
+    double limit; /* no row offered from now on at `limit` or beyond can be among the k; +inf at first */
+} fc_topk;
+
+/* How to settle a distance, room for `capacity` doubles, and whom to ask whether to stop. */
+typedef struct {
+    const fc_pairs *pairs;
+    size_t query;
+    double query_squares;
+    double *room;
+    fc_team *team;
+    int thread;
+} fc_settle;
+
+/* Items are gathered until they fill this; then those beyond the k-th best are dropped, in time O(capacity). */
+static inline size_t fc_topk_capacity(size_t k) { return k + (k / 4 > 32 ? k / 4 : 32); }
+
+void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);
+
+/* Settle and sort: the first min(k, count) items are the answer. */
+void fc_topk_finish(fc_topk *top, const fc_settle *settle);
+
+#endif

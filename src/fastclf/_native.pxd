@@ -1,0 +1,39 @@
+# The C interface of csrc/fastclf.h: the only extern block.
+from libc.stdint cimport int64_t
+
+
+cdef extern from "fastclf.h" nogil:
+    ctypedef enum fc_metric:
+        FC_METRIC_COUNT
+    ctypedef enum fc_dtype:
+        FC_u8
+        FC_f32
+        FC_f64
+        FC_DTYPE_COUNT
+    ctypedef enum fc_status:
+        FC_OK
+        FC_NO_MEMORY
+        FC_INTERRUPTED
+        FC_BAD_ARGUMENT
+    ctypedef struct fc_matrix:
+        const void *data
+        size_t rows
+        size_t cols
+        fc_dtype dtype
+    ctypedef struct fc_run:
+        int n_threads
+        int (*poll)() noexcept nogil
+
+    const char *fc_metric_name(fc_metric metric)
+    fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self,
+                     fc_run run, double *distance, int64_t *index)
+    fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
+    fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
+                      size_t n_classes, const double *weights, double *votes, int64_t *winner)
+    size_t fc_isa_count()
+    const char *fc_isa_name(size_t i)
+    int fc_isa_available(size_t i)
+    size_t fc_isa_active()
+    int fc_isa_use(size_t i)
+    int fc_max_threads()
+    int fc_has_openmp()
