@@ -18,6 +18,14 @@ typedef struct {
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
 
+/* Rows of X to bring into the cache while a tile computes. */
+typedef struct {
+    const char *at;
+    size_t rows, row_bytes;
+} fc_ahead;
+
+#define FC_LINE 64 /* bytes of a cache line */
+
 /* A register tile: `rows` rows of X against a panel of `lanes` queries (16 or 32), `group` features a step.
  *
  * Panels hold queries transposed: for each group of features, the `lanes` queries' values one after the other.  Rows hold X
@@ -27,7 +35,7 @@ typedef struct {
     size_t lanes, rows, group, cell;
 
     /* acc (+)= tile, rows x lanes of int32, float or double; `first` overwrites. */
-    void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first);
+    void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first, fc_ahead ahead);
 
     /* One row's features into `out`, less `centre` where given, and their sums added to `sums`. */
     void (*load)(const void *x, const void *centre, size_t count, void *out, fc_sums *sums);

@@ -28,7 +28,6 @@ enum {
     FIRST_ROW_BLOCK = 24, /* short at first, as nothing can be dropped before there is a limit */
     SCAN_QUERIES = 4,
     BLOCKS_PER_THREAD = 4, /* fewer than this do not share out evenly */
-    ALIGN = 64,
 };
 
 /* A thread's scratch: 2 MiB of packed queries, 1.25 MiB of candidates, and blocks of fixed size, together below 4 MiB; and for
@@ -136,7 +135,7 @@ static void load_part(const search *s, const fc_matrix *M, size_t row, size_t fr
 static void pack_queries(const search *s, scratch *w, size_t first, size_t count, size_t from, size_t cols) {
     const fc_tile *t = s->tile;
     const size_t part = part_cols(t);
-    _Alignas(ALIGN) char cells[FC_DEPTH_BYTES];
+    _Alignas(FC_LINE) char cells[FC_DEPTH_BYTES];
     for (size_t i = 0; i < round_up(count, t->lanes); i++) {
         char *panel = w->panels + i / t->lanes * t->lanes * round_up(cols, t->group) * t->cell;
         for (size_t c = 0; c < cols; c += part) {
@@ -152,7 +151,7 @@ static void pack_queries(const search *s, scratch *w, size_t first, size_t count
 }
 
 static void sum_queries(const search *s, scratch *w, size_t first, size_t count) {
-    _Alignas(ALIGN) char cells[FC_DEPTH_BYTES];
+    _Alignas(FC_LINE) char cells[FC_DEPTH_BYTES];
     const size_t d = s->pairs.Q.cols, part = part_cols(s->tile);
     for (size_t i = 0; i < count; i++) {
         w->q_sums[i] = (fc_sums){0};
@@ -167,6 +166,17 @@ typedef struct {
     size_t first, count; /* queries */
     size_t row, rows;    /* rows of X */
 } span;
+
+/* The share of tile (panel p, rows from r on) in fetching the part that comes after part c of a block of rows. */
+static fc_ahead ahead_of(const search *s, span at, size_t c, size_t r, size_t p, size_t panels) {
+    const fc_matrix *X = &s->pairs.X;
+    const size_t size = fc_dtype_size(X->dtype), part = part_cols(s->tile), rows = s->tile->rows;
+    const int same_rows = c + part < X->cols;
+    const size_t from = rows * p / panels, share = rows * (p + 1) / panels - from;
+    const size_t row = at.row + (same_rows ? 0 : at.rows) + r + from;
+    if (row + share > X->rows) return (fc_ahead){0};
+    return (fc_ahead){(const char *)X->data + (row * X->cols + (same_rows ? c + part : 0)) * size, share, X->cols * size};
+}
 
 /* Accumulators of every query of the block against every row of it; false if stopped. */
 static int accumulate(const search *s, scratch *w, span at) {
@@ -186,8 +196,10 @@ static int accumulate(const search *s, scratch *w, span at) {
         for (size_t p = 0; p < panels; p++) {
             const char *panel = w->panels + (p * round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
             char *acc = w->acc + p * ROW_BLOCK * acc_bytes;
-            for (size_t r = 0; r < padded; r += t->rows)
-                t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0);
+            for (size_t r = 0; r < padded; r += t->rows) {
+                const fc_ahead ahead = ahead_of(s, at, c, r, p, panels);
+                t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0, ahead);
+            }
         }
     }
     return 1;
@@ -267,7 +279,7 @@ static size_t carve(const search *s, scratch *w, char *memory) {
     size_t used = 0;
 #define FC_CARVE(field, bytes) \
     w->field = memory ? (void *)(memory + used) : NULL; \
-    used += round_up((bytes), ALIGN)
+    used += round_up((bytes), FC_LINE)
     const size_t queries = round_up(s->block, s->tile->lanes), capacity = fc_topk_capacity(s->k);
     FC_CARVE(room, capacity * sizeof(double));
     for (size_t i = 0; i < s->block; i++) {
@@ -312,7 +324,7 @@ static void run_task(const search *s, scratch *w, size_t task) {
 static void run_thread(void *job, fc_team *team, int thread) {
     const search *s = job;
     scratch *w = malloc(sizeof *w);
-    char *memory = w ? aligned_alloc(ALIGN, carve(s, w, NULL)) : NULL;
+    char *memory = w ? aligned_alloc(FC_LINE, carve(s, w, NULL)) : NULL;
     if (memory) {
         carve(s, w, memory);
         w->team = team;

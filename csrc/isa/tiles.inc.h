@@ -23,6 +23,11 @@ static inline void put_i64(int32_t *out, v_i64 v, int first) {
     for (int l = 0; l < F64_LANES; l++) out[l] = first ? low[l] : out[l] + low[l];
 }
 
+/* The line at `offset` of each row that is to come. */
+static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
+    for (size_t r = 0; r < ahead->rows; r++) __builtin_prefetch(ahead->at + r * ahead->row_bytes + offset, 0, 2);
+}
+
 /* What a tile of each kind and dtype accumulates: lane type, and the type of the accumulators it leaves. */
 #define FC_LANE_dot_u8 i32
 #define FC_LANE_min_u8 i64
@@ -35,11 +40,12 @@ static inline void put_i64(int32_t *out, v_i64 v, int first) {
 #define FC_ACC_f64 double
 
 #define FC_DEFINE_TILE(kind, dtype, lane, acc_type, LANES, ROWS) \
-    static void tile_##kind##_##dtype(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, int first) { \
+    static void tile_##kind##_##dtype(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, int first, fc_ahead ahead) { \
         enum { CELL = sizeof(v_##lane) / (FC_VBYTES / sizeof(((v_##lane){0})[0])), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
+            if (g % (FC_LINE / CELL) == 0) prefetch_ahead(&ahead, g * CELL); \
             v_##lane qv[V]; \
             FC_UNROLL for (int v = 0; v < V; v++) qv[v] = load_v_##lane(q + v * FC_VBYTES); \
             FC_UNROLL for (int r = 0; r < ROWS; r++) { \
