@@ -1,1 +1,43 @@
-"""stub"""
+"""fastclf: the fast, exact core of classical classification."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# The native module starts with the package, so that a wrong FASTCLF_ISA is reported at import.
+from fastclf import _native as _native
+
+if TYPE_CHECKING:
+    from fastclf._config import show_config as show_config
+    from fastclf._threads import set_num_threads as set_num_threads
+    from fastclf._threads import threads as threads
+    from fastclf.functional import knn as knn
+    from fastclf.functional import majority_vote as majority_vote
+    from fastclf.functional import pairwise_distances as pairwise_distances
+    from fastclf.neighbors import KNN as KNN
+
+# Public names and the modules they come from: imported when first asked for, as the estimators bring in scikit-learn.
+_MODULES = {
+    "KNN": "neighbors",
+    "knn": "functional",
+    "majority_vote": "functional",
+    "pairwise_distances": "functional",
+    "set_num_threads": "_threads",
+    "show_config": "_config",
+    "threads": "_threads",
+}
+
+__all__ = ["KNN", "knn", "majority_vote", "pairwise_distances", "set_num_threads", "show_config", "threads"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'fastclf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

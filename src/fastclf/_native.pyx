@@ -145,3 +145,19 @@ def has_openmp():
 def max_threads():
     """The most threads that OpenMP and the affinity of this process allow; 1 without OpenMP."""
     return fc_max_threads()
+
+
+def _start():
+    """Lower the instruction set as the environment says."""
+    import os
+
+    name = os.environ.get("FASTCLF_ISA")
+    if name is None:
+        return
+    try:
+        use_isa(name)
+    except ValueError:
+        raise ImportError(f"FASTCLF_ISA={name!r}: this build and machine have {isas()}") from None
+
+
+_start()

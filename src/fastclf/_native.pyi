@@ -1,0 +1,35 @@
+"""The one extension module: check the buffers, call the C interface, check its status, return."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def metrics() -> list[str]: ...
+def knn(
+    metric: str,
+    Q: NDArray[Any],
+    X: NDArray[Any],
+    k: int,
+    centre: NDArray[np.float32] | None,
+    skip_self: bool,
+    n_threads: int,
+    distance: NDArray[np.float64],
+    index: NDArray[np.int64],
+) -> None: ...
+def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, distance: NDArray[np.float64]) -> None: ...
+def vote(
+    label: NDArray[np.int64],
+    index: NDArray[np.int64] | None,
+    rows: int,
+    k: int,
+    n_classes: int,
+    weights: NDArray[np.float64] | None,
+    votes: NDArray[np.float64] | None,
+    winner: NDArray[np.int64] | None,
+) -> None: ...
+def isas() -> list[str]: ...
+def isa() -> str: ...
+def use_isa(name: str) -> None: ...
+def has_openmp() -> bool: ...
+def max_threads() -> int: ...

@@ -1,0 +1,168 @@
+"""Checks of what users pass; the only place, beside scikit-learn's own, that raises for it."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastclf import _native
+
+KERNEL_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
+
+# Metrics under the names that scikit-learn has for them.
+METRIC_NAMES = {name: name for name in _native.metrics()} | {"manhattan": "l1", "cityblock": "l1", "euclidean": "l2"}
+
+# Integers up to here, and all smaller ones, are exact in the type.
+_EXACT_INTEGERS = ((np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53))
+
+_CHUNK_BYTES = 1 << 20
+
+
+def one_of(value: object, known: Any, name: str) -> None:
+    """Raise unless `value` is one of the `known` names."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {sorted(known)}, got {value!r}")
+
+
+def metric_name(metric: object) -> str:
+    """The kernels' name of `metric`."""
+    one_of(metric, METRIC_NAMES, "metric")
+    return METRIC_NAMES[str(metric)]
+
+
+def neighbor_count(k: object, n_rows: int, what: str = "n_samples_fit") -> int:
+    """`k` as an int between 1 and `n_rows`."""
+    if isinstance(k, bool | np.bool_) or not isinstance(k, numbers.Integral):
+        raise TypeError(f"k must be an int, got {k!r} of type {type(k).__name__}")
+    if k < 1:
+        raise ValueError(f"Expected k >= 1, got k = {k}")
+    if k > n_rows:
+        raise ValueError(f"Expected k <= {what}, but k = {k}, {what} = {n_rows}")
+    return int(k)
+
+
+def refuse_masked(a: object, name: str) -> None:
+    """Raise for a masked array with masked entries: a mask would be ignored."""
+    if isinstance(a, np.ma.MaskedArray) and np.ma.is_masked(a):
+        raise TypeError(f"{name} has masked entries; fill or drop them first")
+
+
+def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
+    """`a` as a finite two-dimensional array that the kernels take: see `kernel_array`."""
+    refuse_masked(a, name)
+    if hasattr(a, "toarray"):
+        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
+    array = np.asarray(a)
+    if array.ndim != 2:
+        raise ValueError(f"Expected 2D array for {name}, got {array.ndim}D array with shape {array.shape}")
+    if array.shape[1] == 0:
+        raise ValueError(f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}.")
+    array = kernel_array(array, name)
+    check_finite(array, name)
+    return array
+
+
+def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
+    """`a` in C order, aligned, as uint8, float32 or float64, whichever holds its values exactly.
+
+    bool becomes uint8, float16 float32; other integers the narrowest of the three that their values fit.
+    """
+    return np.require(a.astype(_kernel_dtype(a, name), copy=False), requirements=["C", "A"])
+
+
+def _kernel_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
+    dtype = a.dtype.newbyteorder("=")
+    if dtype in KERNEL_DTYPES:
+        return dtype
+    if dtype == np.bool_:
+        return np.dtype(np.uint8)
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    if dtype.kind in "iu":
+        return _integer_dtype(a, name)
+    if dtype.kind == "f":  # long double
+        if not np.array_equal(a.astype(np.float64), a, equal_nan=True):
+            raise ValueError(f"{name} of dtype {a.dtype} has values that float64 does not hold exactly")
+        return np.dtype(np.float64)
+    raise ValueError(f"{name} has dtype {a.dtype}; numbers are required (bool, integers or floats)")
+
+
+def _integer_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
+    low, high = (int(a.min()), int(a.max())) if a.size else (0, 0)
+    if 0 <= low and high <= 255:
+        return np.dtype(np.uint8)
+    largest = max(-low, high)
+    for dtype, exact in _EXACT_INTEGERS:
+        if largest <= exact:
+            return dtype
+    raise ValueError(f"{name} of dtype {a.dtype} holds {largest}, beyond 2**53: such integers are not exact in float64")
+
+
+def check_finite(a: NDArray[Any], name: str) -> None:
+    """Raise, in scikit-learn's words, for NaN or infinity; uses a constant amount of memory."""
+    if a.dtype == np.uint8:
+        return
+    rows = max(1, _CHUNK_BYTES // max(1, a.shape[1]))
+    for start in range(0, len(a), rows):
+        part = a[start : start + rows]
+        if not np.isfinite(part).all():
+            row = start + int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])
+            found = "NaN" if np.isnan(part).any() else f"infinity or a value too large for {a.dtype!r}"
+            raise ValueError(f"Input {name} contains {found} (first in row {row}).")
+
+
+def same_width(Q: NDArray[Any], X: NDArray[Any]) -> None:
+    """Raise unless both have the same number of features."""
+    if Q.shape[1] != X.shape[1]:
+        raise ValueError(f"Q has {Q.shape[1]} features, but X has {X.shape[1]}: they must be equal")
+
+
+def output(out: object, shape: tuple[int, ...], inputs: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
+    """`out`, if results can be written straight into it."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if out.dtype != np.float64 or out.shape != shape:
+        raise ValueError(f"out must be float64 of shape {shape}, got {out.dtype} of shape {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError("out must be C-contiguous, aligned and writeable")
+    if any(np.may_share_memory(out, a) for a in inputs):
+        raise ValueError("out overlaps an input")
+    return out
+
+
+def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
+    """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
+    refuse_masked(labels, "labels")
+    array = np.asarray(labels)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"labels must be integers, got dtype {array.dtype}")
+    if isinstance(n_classes, bool) or not isinstance(n_classes, numbers.Integral):
+        raise TypeError(f"n_classes must be an int, got {n_classes!r}")
+    if n_classes < 1:
+        raise ValueError(f"n_classes must be at least 1, got {n_classes}")
+    outside = (array < 0) | (array >= n_classes)
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        raise ValueError(f"labels[{row}, {column}] = {array[row, column]} is outside [0, {n_classes})")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """`weights` as finite, non-negative float64 of the given shape."""
+    refuse_masked(weights, "weights")
+    array = np.asarray(weights)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"weights must be numbers, got dtype {array.dtype}")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"weights must have shape {shape}, got {array.shape}")
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(f"weights{list(at)} = {array[at]}: weights must be finite and not negative")
+    return array

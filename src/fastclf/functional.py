@@ -1,0 +1,173 @@
+"""The kernels as functions of arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastclf import _native, _threads
+from fastclf import _validation as check
+from fastclf.backends import exact
+
+
+def knn(
+    Q: ArrayLike, X: ArrayLike, k: int, *, metric: str = "l2", n_threads: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find the `k` rows of `X` nearest to each row of `Q`, exactly.
+
+    Parameters
+    ----------
+    Q : array-like of shape (n_queries, n_features)
+        Queries. bool, integers, float16, float32 and float64 are taken; see Notes.
+    X : array-like of shape (n_samples, n_features)
+        Rows to search.
+    k : int
+        Number of neighbours, from 1 to `n_samples`.
+    metric : {"l1", "l2", "cosine"}, default="l2"
+        Distance; "manhattan", "cityblock" and "euclidean" are taken as well. For what they are, see
+        `pairwise_distances`.
+    n_threads : int, optional
+        Number of threads; by default as `set_num_threads` says.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_queries, k), float64
+        Distances, nearest first.
+    indices : ndarray of shape (n_queries, k), int64
+        Row numbers. Among equal distances the lower row comes first.
+
+    Raises
+    ------
+    TypeError
+        If `k` or `n_threads` is not an integer, if an array is sparse or has masked entries.
+    ValueError
+        If shapes do not fit, `k` is out of range, values are NaN or infinite, a dtype cannot be held exactly, or
+        `metric` is unknown.
+
+    See Also
+    --------
+    pairwise_distances : All distances.
+    KNN : The classifier.
+
+    Notes
+    -----
+    The answer is the first `k` of the pairs (distance, row) in order, with the distances of `pairwise_distances`: its
+    bytes do not depend on the number of threads, on the other queries of the call, or on the processor.
+
+    Values are used as they are: bool and integers from 0 to 255 as uint8; float16 as float32; other integers as the
+    narrowest of float32 and float64 that holds them all exactly. An array that is already uint8, float32 or float64 in
+    C order is not copied. Beyond the results, a call uses less than 4 MiB a thread and 1 MiB.
+
+    Examples
+    --------
+    >>> import fastclf
+    >>> X = [[0.0, 0.0], [3.0, 4.0], [1.0, 1.0]]
+    >>> distances, indices = fastclf.knn([[0.0, 0.0]], X, k=2, metric="l1")
+    >>> distances
+    array([[0., 2.]])
+    >>> indices
+    array([[0, 2]])
+    """
+    name = check.metric_name(metric)
+    queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
+    check.same_width(queries, rows)
+    count = check.neighbor_count(k, len(rows), "n_samples")
+    return exact.search(name, queries, rows, count, exact.centre(rows), _threads.resolve(n_threads), skip_self=False)
+
+
+def pairwise_distances(
+    Q: ArrayLike,
+    X: ArrayLike,
+    *,
+    metric: str = "l2",
+    out: NDArray[np.float64] | None = None,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]:
+    r"""Compute the distance of every row of `Q` from every row of `X`.
+
+    Parameters
+    ----------
+    Q : array-like of shape (n_queries, n_features)
+        Queries.
+    X : array-like of shape (n_samples, n_features)
+        Rows. Dtypes are those of `knn`.
+    metric : {"l1", "l2", "cosine"}, default="l2"
+        ``"l1"``: :math:`\sum_i |q_i - x_i|`. ``"l2"``: :math:`\sqrt{\sum_i (q_i - x_i)^2}`. ``"cosine"``:
+        :math:`1 - q \cdot x / \sqrt{|q|^2 |x|^2}`, and 1 where a vector is zero.
+    out : ndarray of shape (n_queries, n_samples), float64, optional
+        Where to write the distances: C-contiguous, writeable, not overlapping `Q` or `X`.
+    n_threads : int, optional
+        Number of threads; by default as `set_num_threads` says.
+
+    Returns
+    -------
+    ndarray of shape (n_queries, n_samples), float64
+        The distances; `out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If `out` is not an array, `n_threads` is not an integer, or an array is sparse or has masked entries.
+    ValueError
+        If shapes do not fit, values are NaN or infinite, `out` cannot be written to, or `metric` is unknown.
+
+    Notes
+    -----
+    Sums over bytes are exact. Sums over floats are of the float64 differences (or products), each rounded once, in an
+    order that is the same on every processor; relative error is below ``(n_features / 16 + 8) * 2**-53``. Squares that
+    leave the range of float64 are scaled first.
+
+    Examples
+    --------
+    >>> import fastclf
+    >>> fastclf.pairwise_distances([[0, 0], [1, 1]], [[3, 4]])
+    array([[5.        ],
+           [3.60555128]])
+    """
+    name = check.metric_name(metric)
+    queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
+    check.same_width(queries, rows)
+    shape = (len(queries), len(rows))
+    distances = np.empty(shape) if out is None else check.output(out, shape, (queries, rows))
+    _native.pairwise(name, queries, rows, _threads.resolve(n_threads), distances)
+    return distances
+
+
+def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | None = None) -> NDArray[np.int64]:
+    """Choose in each row the label that occurs most, or weighs most.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n_rows, k)
+        Class ids in ``[0, n_classes)``, such as the labels of k neighbours.
+    n_classes : int
+        Number of classes.
+    weights : array-like of shape (n_rows, k), optional
+        Weight of each vote, finite and not negative. By default each counts one.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), int64
+        The winners; among equals the smallest class.
+
+    Raises
+    ------
+    TypeError
+        If `labels` are not integers, `weights` not numbers, or `n_classes` is not an int.
+    ValueError
+        If a label is out of range (it names row and value), shapes do not fit, or a weight is negative, NaN or
+        infinite.
+
+    Examples
+    --------
+    >>> import fastclf
+    >>> fastclf.majority_vote([[2, 0, 2], [1, 0, 2]], n_classes=3)
+    array([2, 0])
+    >>> fastclf.majority_vote([[2, 0, 2]], n_classes=3, weights=[[0.2, 1.0, 0.3]])
+    array([0])
+    """
+    ids = check.class_ids(labels, n_classes)
+    votes = None if weights is None else check.vote_weights(weights, ids.shape)
+    winners = np.empty(len(ids), dtype=np.int64)
+    _native.vote(ids.ravel(), None, *ids.shape, int(n_classes), votes, None, winners)
+    return winners

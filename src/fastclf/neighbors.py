@@ -1,0 +1,361 @@
+"""The k-nearest-neighbours classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from fastclf import _native, _threads
+from fastclf import _validation as check
+from fastclf.backends import backend_class
+
+WEIGHTS = ("uniform", "distance")
+
+# Neighbours looked up at a time when only votes are kept.
+_NEIGHBORS_AT_ONCE = 1 << 20
+
+Weights = str | Callable[[NDArray[np.float64]], ArrayLike]
+
+
+class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifier by a vote of the k nearest neighbours, exact and fast.
+
+    Fitting remembers the rows; predicting finds for each query the `k` nearest of them and takes the class that most of
+    them have.
+
+    Parameters
+    ----------
+    k : int, default=5
+        Number of neighbours.
+    metric : {"l1", "l2", "cosine"}, default="l2"
+        Distance, as `pairwise_distances` defines it; "manhattan", "cityblock" and "euclidean" are taken as well.
+    weights : {"uniform", "distance"} or callable, default="uniform"
+        Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if there are
+        any, are the only ones to vote; or what a function makes of an array of distances, of the same shape.
+    backend : {"auto", "exact"}, default="auto"
+        What finds the neighbours. "faiss" and "kdtree" are reserved.
+    index : None
+        Reserved for ``backend="faiss"``.
+    recall : None
+        Reserved for ``backend="faiss"``.
+    n_threads : int, optional
+        Number of threads; by default as `set_num_threads` says.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    n_samples_fit_ : int
+        Number of rows remembered.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`; only where X has names that are all strings.
+
+    See Also
+    --------
+    knn : The search alone, as a function.
+
+    Notes
+    -----
+    Neighbours are ordered by (distance, row), so among equal distances the lower row counts; among classes with equally
+    many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call, or on the
+    processor.
+
+    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. `k`, `weights`
+    and `n_threads` may be changed on a fitted model; the other parameters take effect in `fit`. A fitted model may be
+    used from several threads at once.
+
+    Memory of a prediction, beyond its result: 16 bytes for each neighbour of a block of about a million, 4 MiB a
+    thread, and 1 MiB.
+
+    Examples
+    --------
+    >>> from fastclf import KNN
+    >>> model = KNN(k=1, metric="l1").fit([[0, 0], [0, 1], [9, 9]], ["left", "left", "right"])
+    >>> model.predict([[8, 8]])
+    array(['right'], dtype='<U5')
+    >>> model.kneighbors([[8, 8]], return_distance=False)
+    array([[2]])
+    """
+
+    def __init__(
+        self,
+        k: int = 5,
+        *,
+        metric: str = "l2",
+        weights: Weights = "uniform",
+        backend: str = "auto",
+        index: str | None = None,
+        recall: float | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.k = k
+        self.metric = metric
+        self.weights = weights
+        self.backend = backend
+        self.index = index
+        self.recall = recall
+        self.n_threads = n_threads
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Remember rows and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of any dtype that `knn` takes.
+        y : array-like of shape (n_samples,)
+            Classes: integers, strings, bools or other sortable labels.
+
+        Returns
+        -------
+        KNN
+            The fitted model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data is not as described; the model is left as it was.
+        """
+        backend = self._checked_backend()
+        rows, owned, labels = self._checked_data(X, y, reset=True)
+        self._backend = backend(check.metric_name(self.metric), rows, owned)
+        self.classes_, self._codes = np.unique(labels, return_inverse=True)
+        self._codes = self._codes.astype(np.int64, copy=False)
+        return self
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
+        """Append rows, in time proportional to their number (amortised).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            More rows.
+        y : array-like of shape (n_samples,)
+            Their classes; new ones may appear at any time.
+        classes : array-like, optional
+            Classes to count with from now on, whether or not rows have them yet.
+
+        Returns
+        -------
+        KNN
+            The model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data is not as described; the model is left as it was.
+        """
+        if not hasattr(self, "_backend"):
+            self.fit(X, y)
+            if classes is not None:
+                self._widen_classes(np.unique(np.asarray(classes)))
+            return self
+        rows, _, labels = self._checked_data(X, y, reset=False)
+        extra = labels if classes is None else np.concatenate([labels, np.asarray(classes)])
+        self._widen_classes(np.unique(extra))
+        codes = np.searchsorted(self.classes_, labels)
+        self._backend.add(rows)
+        self._codes = _appended(self._codes, codes, self._backend.n_rows - len(codes))
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+            Classes, of the dtype of `classes_`.
+        """
+        queries = self._checked_queries(X)
+        winners = np.empty(len(queries), dtype=np.int64)
+        for part, indices, weights in self._ballots(queries):
+            _native.vote(self._labels(), indices, *indices.shape, len(self.classes_), weights, None, winners[part])
+        return self.classes_[winners]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Share of the votes that each class has.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes)
+            Shares in the order of `classes_`; rows sum to 1, or are 0 where all weights are.
+        """
+        queries = self._checked_queries(X)
+        votes = np.empty((len(queries), len(self.classes_)))
+        for part, indices, weights in self._ballots(queries):
+            _native.vote(self._labels(), indices, *indices.shape, len(self.classes_), weights, votes[part], None)
+        total = votes.sum(axis=1, keepdims=True)
+        return np.divide(votes, total, out=votes, where=total > 0)
+
+    def kneighbors(
+        self, X: ArrayLike | None = None, k: int | None = None, return_distance: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | NDArray[np.int64]:
+        """Find the nearest rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), optional
+            Queries. Without them the fitted rows are the queries, and none is its own neighbour.
+        k : int, optional
+            Number of neighbours; by default the model's.
+        return_distance : bool, default=True
+            Whether to return the distances.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, k), float64
+            Distances, nearest first; only with `return_distance`.
+        indices : ndarray of shape (n_queries, k), int64
+            Rows of the fitted data; among equal distances the lower comes first.
+
+        Examples
+        --------
+        >>> from fastclf import KNN
+        >>> model = KNN(k=1).fit([[0.0], [1.0], [5.0]], [0, 0, 1])
+        >>> model.kneighbors()[1].ravel().tolist()
+        [1, 0, 1]
+        """
+        check_is_fitted(self, "_backend")
+        queries = None if X is None else self._checked_queries(X)
+        distances, indices = self._query(queries, self.k if k is None else k)
+        return (distances, indices) if return_distance else indices
+
+    def kneighbors_graph(
+        self, X: ArrayLike | None = None, k: int | None = None, mode: str = "connectivity"
+    ) -> scipy.sparse.csr_matrix:
+        """Compute the graph from queries to their nearest rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), optional
+            Queries. Without them the fitted rows are the queries, and none is its own neighbour.
+        k : int, optional
+            Number of neighbours; by default the model's.
+        mode : {"connectivity", "distance"}, default="connectivity"
+            Whether edges weigh one or the distance.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
+            Edges; each row's columns are in the order of nearness.
+        """
+        check.one_of(mode, ("connectivity", "distance"), "mode")
+        distances, indices = self.kneighbors(X, k)
+        weights = np.ones(indices.size) if mode == "connectivity" else distances.ravel()
+        starts = np.arange(0, indices.size + 1, indices.shape[1])
+        return scipy.sparse.csr_matrix((weights, indices.ravel(), starts), shape=(len(indices), self.n_samples_fit_))
+
+    @property
+    def n_samples_fit_(self) -> int:
+        """Number of rows remembered."""
+        check_is_fitted(self, "_backend")
+        return int(self._backend.n_rows)
+
+    def _checked_backend(self) -> Any:
+        """Check the parameters that need no data; the backend's class."""
+        check.metric_name(self.metric)
+        if not callable(self.weights):
+            check.one_of(self.weights, WEIGHTS, "weights")
+        check.neighbor_count(self.k, np.iinfo(np.int64).max)
+        _threads.resolve(self.n_threads)
+        for name in ("index", "recall"):
+            if getattr(self, name) is not None:
+                raise NotImplementedError(f"{name}={getattr(self, name)!r} is for backend='faiss', which does not exist yet")
+        return backend_class(self.backend)
+
+    def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
+        """Rows for the kernels, whether they are a fresh copy, and labels; the model changes only if all are good."""
+        check.refuse_masked(X, "X")
+        check.refuse_masked(y, "y")
+        kept = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
+        try:
+            array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
+            labels = column_or_1d(labels, warn=True)
+            check_classification_targets(labels)
+            rows = check.kernel_array(array, "X")
+        except Exception:
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)
+            vars(self).update(kept)
+            raise
+        return rows, not np.may_share_memory(rows, array), labels
+
+    def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
+        check_is_fitted(self, "_backend")
+        check.refuse_masked(X, "X")
+        array = validate_data(self, X, reset=False, dtype="numeric", ensure_min_samples=0)
+        return check.kernel_array(array, "X")
+
+    def _query(self, queries: NDArray[Any] | None, k: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        others = self._backend.n_rows - (queries is None)
+        count = check.neighbor_count(k, others, "n_samples_fit" if queries is not None else "n_samples_fit - 1")
+        found: tuple[NDArray[np.float64], NDArray[np.int64]] = self._backend.query(
+            queries, count, _threads.resolve(self.n_threads)
+        )
+        return found
+
+    def _ballots(
+        self, queries: NDArray[Any]
+    ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
+        """Parts of the queries with their neighbours and the weights of these."""
+        k = check.neighbor_count(self.k, self._backend.n_rows)
+        step = max(1, _NEIGHBORS_AT_ONCE // k)
+        for start in range(0, len(queries), step):
+            part = slice(start, min(start + step, len(queries)))
+            distances, indices = self._query(queries[part], k)
+            yield part, indices, _vote_weights(self.weights, distances)
+
+    def _labels(self) -> NDArray[np.int64]:
+        return self._codes[: self._backend.n_rows]
+
+    def _widen_classes(self, seen: NDArray[Any]) -> None:
+        """Count with the classes in `seen` too."""
+        classes = np.union1d(self.classes_, seen)
+        if len(classes) == len(self.classes_):
+            return
+        self._codes = np.searchsorted(classes, self.classes_)[self._codes]
+        self.classes_ = classes
+
+
+def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Weights of the neighbours at `distances`, which may be overwritten."""
+    if callable(weights):
+        return check.vote_weights(weights(distances), distances.shape)
+    if weights == "uniform":
+        return None
+    check.one_of(weights, WEIGHTS, "weights")
+    exact = distances == 0
+    rows = exact.any(axis=1)
+    with np.errstate(divide="ignore", over="ignore"):
+        np.divide(1.0, distances, out=distances)
+    distances[rows] = exact[rows]
+    return distances
+
+
+def _appended(codes: NDArray[np.int64], new: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """`new` behind the first `count` codes; the buffer doubles when it is full."""
+    if count + len(new) > len(codes):
+        longer = np.empty(max(count + len(new), 2 * count), dtype=np.int64)
+        longer[:count] = codes[:count]
+        codes = longer
+    codes[count : count + len(new)] = new
+    return codes
