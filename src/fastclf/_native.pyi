@@ -21,8 +21,6 @@ def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, dist
 def vote(
     label: NDArray[np.int64],
     index: NDArray[np.int64] | None,
-    rows: int,
-    k: int,
     n_classes: int,
     weights: NDArray[np.float64] | None,
     votes: NDArray[np.float64] | None,

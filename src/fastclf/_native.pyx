@@ -90,10 +90,15 @@ def pairwise(str metric, Q, X, int n_threads, distance):
     check(status)
 
 
-def vote(label, index, size_t rows, size_t k, size_t n_classes, weights, votes, winner):
-    """Count the votes of `k` neighbours a row; `index`, `weights`, `votes` and `winner` may be None."""
-    cdef View l = View(label, "lq", 1)
+def vote(label, index, size_t n_classes, weights, votes, winner):
+    """Count the votes of each row of neighbours: label[index], or a two-dimensional `label` where index is None.
+
+    `weights`, `votes` and `winner` may be None.
+    """
+    cdef View l = View(label, "lq", 2 if index is None else 1)
     cdef View i = None if index is None else View(index, "lq", 2)
+    cdef size_t rows = l.matrix.rows if i is None else i.matrix.rows
+    cdef size_t k = l.matrix.cols if i is None else i.matrix.cols
     cdef View w = None if weights is None else View(weights, "d", 2)
     cdef View v = None if votes is None else View(votes, "d", 2, True)
     cdef View o = None if winner is None else View(winner, "lq", 1, True)
@@ -103,7 +108,6 @@ def vote(label, index, size_t rows, size_t k, size_t n_classes, weights, votes, 
     cdef int64_t *best = NULL
     cdef fc_status status
     if i is not None:
-        i.shaped(rows, k)
         ids = <const int64_t *>i.matrix.data
     if w is not None:
         w.shaped(rows, k)
@@ -115,7 +119,7 @@ def vote(label, index, size_t rows, size_t k, size_t n_classes, weights, votes, 
         o.shaped(rows, 1)
         best = <int64_t *>o.matrix.data
     with nogil:
-        status = fc_vote(<const int64_t *>l.matrix.data, l.matrix.rows, ids, rows, k, n_classes, weight, counts, best)
+        status = fc_vote(<const int64_t *>l.matrix.data, l.matrix.rows * l.matrix.cols, ids, rows, k, n_classes, weight, counts, best)
     check(status)
 
 

@@ -34,7 +34,7 @@ def resolve(n_threads: int | None) -> int:
 
 
 def default() -> int:
-    """The smallest of OpenMP's limit (OMP_NUM_THREADS), the CPUs of this process, and its control group's quota."""
+    """Return the smallest of OpenMP's limit (OMP_NUM_THREADS), the CPUs of this process, and its control group's quota."""
     return max(1, min(_native.max_threads(), cgroup_cpus(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
 
 
@@ -145,4 +145,6 @@ def threads(n: int) -> Iterator[None]:
 
 def environment() -> dict[str, str]:
     """Return the settings of the environment that matter here."""
-    return {name: os.environ[name] for name in ("FASTCLF_ISA", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT") if name in os.environ}
+    return {
+        name: os.environ[name] for name in ("FASTCLF_ISA", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT") if name in os.environ
+    }

@@ -28,7 +28,7 @@ def one_of(value: object, known: Any, name: str) -> None:
 
 
 def metric_name(metric: object) -> str:
-    """The kernels' name of `metric`."""
+    """Return the kernels' name of `metric`."""
     one_of(metric, METRIC_NAMES, "metric")
     return METRIC_NAMES[str(metric)]
 
@@ -37,11 +37,12 @@ def neighbor_count(k: object, n_rows: int, what: str = "n_samples_fit") -> int:
     """`k` as an int between 1 and `n_rows`."""
     if isinstance(k, bool | np.bool_) or not isinstance(k, numbers.Integral):
         raise TypeError(f"k must be an int, got {k!r} of type {type(k).__name__}")
-    if k < 1:
+    count = int(k)
+    if count < 1:
         raise ValueError(f"Expected k >= 1, got k = {k}")
-    if k > n_rows:
+    if count > n_rows:
         raise ValueError(f"Expected k <= {what}, but k = {k}, {what} = {n_rows}")
-    return int(k)
+    return count
 
 
 def refuse_masked(a: object, name: str) -> None:
@@ -51,7 +52,7 @@ def refuse_masked(a: object, name: str) -> None:
 
 
 def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
-    """`a` as a finite two-dimensional array that the kernels take: see `kernel_array`."""
+    """Return `a` as a finite two-dimensional array that the kernels take: see `kernel_array`."""
     refuse_masked(a, name)
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
@@ -59,14 +60,16 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     if array.ndim != 2:
         raise ValueError(f"Expected 2D array for {name}, got {array.ndim}D array with shape {array.shape}")
     if array.shape[1] == 0:
-        raise ValueError(f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}.")
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}."
+        )
     array = kernel_array(array, name)
     check_finite(array, name)
     return array
 
 
 def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
-    """`a` in C order, aligned, as uint8, float32 or float64, whichever holds its values exactly.
+    """Return `a` in C order, aligned, as uint8, float32 or float64, whichever holds its values exactly.
 
     bool becomes uint8, float16 float32; other integers the narrowest of the three that their values fit.
     """
@@ -92,7 +95,7 @@ def _kernel_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
 
 def _integer_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
     low, high = (int(a.min()), int(a.max())) if a.size else (0, 0)
-    if 0 <= low and high <= 255:
+    if low >= 0 and high <= 255:
         return np.dtype(np.uint8)
     largest = max(-low, high)
     for dtype, exact in _EXACT_INTEGERS:

@@ -169,5 +169,5 @@ def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | Non
     ids = check.class_ids(labels, n_classes)
     votes = None if weights is None else check.vote_weights(weights, ids.shape)
     winners = np.empty(len(ids), dtype=np.int64)
-    _native.vote(ids.ravel(), None, *ids.shape, int(n_classes), votes, None, winners)
+    _native.vote(ids, None, int(n_classes), votes, None, winners)
     return winners

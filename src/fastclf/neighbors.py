@@ -37,8 +37,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     metric : {"l1", "l2", "cosine"}, default="l2"
         Distance, as `pairwise_distances` defines it; "manhattan", "cityblock" and "euclidean" are taken as well.
     weights : {"uniform", "distance"} or callable, default="uniform"
-        Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if there are
-        any, are the only ones to vote; or what a function makes of an array of distances, of the same shape.
+        Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if there
+        are any, are the only ones to vote; or what a function makes of an array of distances, of the same shape.
     backend : {"auto", "exact"}, default="auto"
         What finds the neighbours. "faiss" and "kdtree" are reserved.
     index : None
@@ -183,7 +183,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         queries = self._checked_queries(X)
         winners = np.empty(len(queries), dtype=np.int64)
         for part, indices, weights in self._ballots(queries):
-            _native.vote(self._labels(), indices, *indices.shape, len(self.classes_), weights, None, winners[part])
+            _native.vote(self._labels(), indices, len(self.classes_), weights, None, winners[part])
         return self.classes_[winners]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -202,9 +202,10 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         queries = self._checked_queries(X)
         votes = np.empty((len(queries), len(self.classes_)))
         for part, indices, weights in self._ballots(queries):
-            _native.vote(self._labels(), indices, *indices.shape, len(self.classes_), weights, votes[part], None)
+            _native.vote(self._labels(), indices, len(self.classes_), weights, votes[part], None)
         total = votes.sum(axis=1, keepdims=True)
-        return np.divide(votes, total, out=votes, where=total > 0)
+        np.divide(votes, total, out=votes, where=total > 0)
+        return votes
 
     def kneighbors(
         self, X: ArrayLike | None = None, k: int | None = None, return_distance: bool = True
@@ -279,23 +280,23 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         _threads.resolve(self.n_threads)
         for name in ("index", "recall"):
             if getattr(self, name) is not None:
-                raise NotImplementedError(f"{name}={getattr(self, name)!r} is for backend='faiss', which does not exist yet")
+                raise NotImplementedError(
+                    f"{name}={getattr(self, name)!r} is for backend='faiss', which does not exist yet"
+                )
         return backend_class(self.backend)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels; the model changes only if all are good."""
         check.refuse_masked(X, "X")
         check.refuse_masked(y, "y")
-        kept = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
+        before = dict(self.__dict__)
         try:
             array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
             labels = column_or_1d(labels, warn=True)
             check_classification_targets(labels)
             rows = check.kernel_array(array, "X")
         except Exception:
-            for name in ("n_features_in_", "feature_names_in_"):
-                vars(self).pop(name, None)
-            vars(self).update(kept)
+            self.__dict__ = before  # validate_data may have set the features' number and names already
             raise
         return rows, not np.may_share_memory(rows, array), labels
 
@@ -313,9 +314,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return found
 
-    def _ballots(
-        self, queries: NDArray[Any]
-    ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
+    def _ballots(self, queries: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
         """Parts of the queries with their neighbours and the weights of these."""
         k = check.neighbor_count(self.k, self._backend.n_rows)
         step = max(1, _NEIGHBORS_AT_ONCE // k)
@@ -352,7 +351,7 @@ def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[n
 
 
 def _appended(codes: NDArray[np.int64], new: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """`new` behind the first `count` codes; the buffer doubles when it is full."""
+    """Return `new` behind the first `count` codes; the buffer doubles when it is full."""
     if count + len(new) > len(codes):
         longer = np.empty(max(count + len(new), 2 * count), dtype=np.int64)
         longer[:count] = codes[:count]

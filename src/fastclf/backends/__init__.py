@@ -28,14 +28,12 @@ class Backend(Protocol):
     def add(self, X: NDArray[Any]) -> None:
         """Append rows."""
 
-    def query(
-        self, Q: NDArray[Any] | None, k: int, n_threads: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
 
 
 def backend_class(name: str) -> type[Backend]:
-    """The class of backend `name`; "auto" is the exact one."""
+    """Return the class of backend `name`; "auto" is the exact one."""
     check.one_of(name, {"auto", *BACKENDS, *PLANNED}, "backend")
     if name in PLANNED:
         raise NotImplementedError(f"backend={name!r} does not exist yet; use one of {sorted(['auto', *BACKENDS])}")

@@ -18,7 +18,8 @@ def centre(X: NDArray[Any]) -> NDArray[np.float32]:
     step = max(1, len(X) // _CENTRE_ROWS)
     largest = np.finfo(np.float32).max / 2
     sample = np.clip(X[::step][: 2 * _CENTRE_ROWS], -float(largest), float(largest))
-    return sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    middle: NDArray[np.float32] = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return middle
 
 
 def search(
@@ -58,9 +59,7 @@ class Exact:
         self._buffer[self.n_rows : total] = X
         self.n_rows = total
 
-    def query(
-        self, Q: NDArray[Any] | None, k: int, n_threads: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
         rows = self.rows
         return search(self.metric, rows if Q is None else Q, rows, k, self._centre, n_threads, Q is None)
