@@ -1,5 +1,6 @@
 #include "topk.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int by_distance_and_row(const void *a, const void *b) {
@@ -8,30 +9,35 @@ static int by_distance_and_row(const void *a, const void *b) {
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* The k-th smallest of n values (k from 0), by Hoare's selection around the median of three; equal values do not slow it. */
+/* Move the values below `pivot`, or with `equal` also those at it, to the front of [from, to); where they end.  Without branches
+ * that the data decides.
+ */
+static size_t partition(double *v, size_t from, size_t to, double pivot, int equal) {
+    size_t end = from;
+    for (size_t i = from; i < to; i++) {
+        const double x = v[i];
+        v[i] = v[end];
+        v[end] = x;
+        end += equal ? x <= pivot : x < pivot;
+    }
+    return end;
+}
+
+/* The k-th smallest of n values (k from 0), by Hoare's selection around the median of three. */
 static double select_kth(double *v, size_t n, size_t k) {
     size_t from = 0, to = n;
     while (to - from > 1) {
         const double a = v[from], b = v[from + (to - from) / 2], c = v[to - 1];
         const double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        size_t less = from, i = from, more = to;
-        while (i < more) {
-            const double x = v[i];
-            if (x < pivot) {
-                v[i++] = v[less];
-                v[less++] = x;
-            } else if (x > pivot) {
-                v[i] = v[--more];
-                v[more] = x;
-            } else {
-                i++;
-            }
+        const size_t less = partition(v, from, to, pivot, 0);
+        if (k < less) {
+            to = less;
+            continue;
         }
-        if (k < less) to = less;
-        else if (k >= more) from = more;
-        else return pivot;
+        from = partition(v, less, to, pivot, 1);
+        if (k < from) return pivot;
     }
-    return v[from];
+    return v[k];
 }
 
 /* Bound the k-th best distance and drop what lies beyond it. */
@@ -58,6 +64,10 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
     if (top->count < top->k) return;
     top->count = top->k;
     top->limit = top->items[top->k - 1].low;
+}
+
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k) {
+    *top = (fc_topk){.items = items, .capacity = fc_topk_capacity(k), .k = k, .limit = INFINITY};
 }
 
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle) {

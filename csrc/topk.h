@@ -32,7 +32,10 @@ typedef struct {
 } fc_settle;
 
 /* Items are gathered until they fill this; then those beyond the k-th best are dropped, in time O(capacity). */
-static inline size_t fc_topk_capacity(size_t k) { return k + (k / 4 > 32 ? k / 4 : 32); }
+static inline size_t fc_topk_capacity(size_t k) { return k + (k < 8 ? 8 : k > 1024 ? 1024 : k); }
+
+/* Begin with no rows, in room for fc_topk_capacity(k) items. */
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k);
 
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);
 
