@@ -22,9 +22,9 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i
 typedef int16_t cell_dot_u8;
 static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) { return acc + (v_i32)_mm256_madd_epi16((__m256i)q, (__m256i)x); }
 
-static inline void narrow_i64(int32_t *out, v_i64 v) {
+static inline half_i32 narrow_i64(v_i64 v) {
     const __m256i low = _mm256_permutevar8x32_epi32((__m256i)v, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-    _mm_storeu_si128((__m128i *)out, _mm256_castsi256_si128(low));
+    return (half_i32)_mm256_castsi256_si128(low);
 }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) {

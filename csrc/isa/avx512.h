@@ -11,11 +11,15 @@
 
 #define FC_TILES(X) \
     X(dot, u8, 32, 12) X(dot, f32, 32, 12) X(dot, f64, 16, 12) \
-    X(min, u8, 32, 6) X(min, f32, 32, 12) X(min, f64, 16, 12)
+    X(min, u8, 32, FC_MIN_U8_ROWS) X(min, f32, 32, 12) X(min, f64, 16, 12)
 
-#ifndef FC_SIGNED_PANEL
+#ifdef FC_VNNI
+#define FC_MIN_U8_ROWS 12
+#else
+#define FC_MIN_U8_ROWS 6 /* of four vectors each: a lane takes eight bytes */
 typedef int16_t cell_dot_u8;
 static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) { return acc + (v_i32)_mm512_madd_epi16((__m512i)q, (__m512i)x); }
+static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i64)_mm512_sad_epu8((__m512i)q, (__m512i)x); }
 #endif
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm512_set1_ps(*(const float *)p); }
@@ -27,9 +31,8 @@ static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)_m
 static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)_mm512_fmadd_pd((__m512d)q, (__m512d)x, (__m512d)acc); }
 static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)_mm512_min_ps((__m512)q, (__m512)x); }
 static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)_mm512_min_pd((__m512d)q, (__m512d)x); }
-static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i64)_mm512_sad_epu8((__m512i)q, (__m512i)x); }
 
-static inline void narrow_i64(int32_t *out, v_i64 v) { _mm256_storeu_si256((__m256i *)out, _mm512_cvtepi64_epi32((__m512i)v)); }
+static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)_mm512_cvtepi64_epi32((__m512i)v); }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
 static inline unsigned not_less_f64(v_f64 a, v_f64 b) { return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ); }

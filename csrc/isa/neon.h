@@ -27,7 +27,7 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
     return (v_i64)vpadalq_u32((uint64x2_t)acc, vpaddlq_u16(vpaddlq_u8(vabdq_u8((uint8x16_t)q, (uint8x16_t)x))));
 }
 
-static inline void narrow_i64(int32_t *out, v_i64 v) { vst1_s32(out, vmovn_s64((int64x2_t)v)); }
+static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)vmovn_s64((int64x2_t)v); }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
     const uint32x4_t less = vcltq_f32((float32x4_t)a, (float32x4_t)b), bit = {1, 2, 4, 8};

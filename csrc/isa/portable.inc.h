@@ -23,7 +23,11 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     FC_EACH(F64_LANES) acc[l] += q[l] < x[l] ? q[l] : x[l];
     return acc;
 }
-static inline void narrow_i64(int32_t *out, v_i64 v) { FC_EACH(F64_LANES) out[l] = (int32_t)v[l]; }
+static inline half_i32 narrow_i64(v_i64 v) {
+    half_i32 low;
+    FC_EACH(F64_LANES) low[l] = (int32_t)v[l];
+    return low;
+}
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
     unsigned bits = 0;

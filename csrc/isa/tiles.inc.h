@@ -4,10 +4,6 @@
  * summed across lanes: a lane is a query.
  */
 
-#ifndef FC_SIGNED_PANEL
-#define FC_SIGNED_PANEL 0
-#endif
-
 /* Store an accumulator, or add it to what an earlier part of the depth left. */
 #define FC_DEFINE_PUT(dtype, vector, type) \
     static inline void put_##dtype(type *out, vector v, int first) { \
@@ -18,9 +14,9 @@ FC_DEFINE_PUT(f32, v_f32, float)
 FC_DEFINE_PUT(f64, v_f64, double)
 FC_DEFINE_PUT(i32, v_i32, int32_t)
 static inline void put_i64(int32_t *out, v_i64 v, int first) {
-    int32_t low[F64_LANES];
-    narrow_i64(low, v);
-    for (int l = 0; l < F64_LANES; l++) out[l] = first ? low[l] : out[l] + low[l];
+    half_i32 low = narrow_i64(v);
+    if (!first) low += load_half_i32(out);
+    memcpy(out, &low, sizeof low);
 }
 
 /* The line at `offset` of each row that is to come. */
@@ -30,7 +26,11 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
 
 /* What a tile of each kind and dtype accumulates: lane type, and the type of the accumulators it leaves. */
 #define FC_LANE_dot_u8 i32
-#define FC_LANE_min_u8 i64
+#ifdef FC_VNNI
+#define FC_LANE_min_u8 i32
+#else
+#define FC_LANE_min_u8 i64 /* sums of eight absolute differences */
+#endif
 #define FC_LANE_dot_f32 f32
 #define FC_LANE_min_f32 f32
 #define FC_LANE_dot_f64 f64
@@ -70,9 +70,13 @@ typedef uint8_t cell_min_u8;
 #define FC_TERMS_dot_f64 .group = 1, .scale = 2
 #define FC_TERMS_min_f32 .group = 1, .scale = 2
 #define FC_TERMS_min_f64 .group = 1, .scale = 2
-#define FC_TERMS_min_u8 .group = 8, .scale = -1, .from_q = -1, .from_x = -1 /* vpsadbw: acc = sum |q-x| */
-#define FC_TERMS_dot_u8 \
-    .group = 4 / sizeof(cell_dot_u8), .scale = 2, .from_x = FC_SIGNED_PANEL ? 128 : 0, .flip = FC_SIGNED_PANEL ? 0x80 : 0
+#ifdef FC_VNNI
+#define FC_TERMS_dot_u8 .group = 4, .scale = 2, .from_x = 128, .flip = 0x80
+#define FC_TERMS_min_u8 .group = 4, .scale = 2
+#else
+#define FC_TERMS_dot_u8 .group = 2, .scale = 2
+#define FC_TERMS_min_u8 .group = 8, .scale = -1, .from_q = -1, .from_x = -1 /* acc = sum |q-x| */
+#endif
 
 #define FC_TILE_ENTRY(kind, dtype, n_lanes, n_rows) \
     [FC_TILE_##kind][FC_##dtype] = {.lanes = n_lanes, .rows = n_rows, .cell = sizeof(cell_##kind##_##dtype), \

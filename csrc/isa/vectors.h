@@ -11,6 +11,7 @@ typedef FC_VECTOR(float) v_f32;
 typedef FC_VECTOR(double) v_f64;
 typedef FC_VECTOR(int32_t) v_i32;
 typedef FC_VECTOR(int64_t) v_i64;
+typedef int32_t half_i32 __attribute__((vector_size(FC_VBYTES / 2)));
 
 enum { F32_LANES = FC_VBYTES / 4, F64_LANES = FC_VBYTES / 8 };
 
@@ -25,6 +26,7 @@ FC_DEFINE_LOAD(load_v_f32, v_f32)
 FC_DEFINE_LOAD(load_v_f64, v_f64)
 FC_DEFINE_LOAD(load_v_i32, v_i32)
 FC_DEFINE_LOAD(load_v_i64, v_i64)
+FC_DEFINE_LOAD(load_half_i32, half_i32)
 
 /* Absolute values: the sign bit cleared. */
 static inline v_f32 abs_f32(v_f32 v) { return (v_f32)((v_i32)v & INT32_MAX); }
