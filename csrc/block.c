@@ -1,5 +1,5 @@
-/* block.c -- the queries are packed into panels once; X passes a block of rows at a time, a part of its depth at a time, so that a
- * tile's operands stay in the caches:
+/* block.c -- the queries are packed into panels once; X passes a block of rows at a time, a part of its depth at a
+ * time, so that a tile's operands stay in the caches:
  *
  *   for each block of rows:                        search_rows
  *     for each part of the depth:                  accumulate
@@ -66,8 +66,10 @@ static void pack_queries(const fc_block_plan *s, fc_block *w, size_t first, size
         for (size_t c = 0; c < cols; c += part) {
             const size_t n = smaller(part, cols - c);
             fc_sums unused = {0};
-            if (i < count) fc_filter_load(&s->filter, &s->pairs.Q, first + i, from + c, n, cells, &unused);
-            else memset(cells, 0, sizeof cells);
+            if (i < count)
+                fc_filter_load(&s->filter, &s->pairs.Q, first + i, from + c, n, cells, &unused);
+            else
+                memset(cells, 0, sizeof cells);
             scatter(t, cells, round_up(n, t->group) / t->group, panel + c * t->lanes * t->cell, i % t->lanes);
         }
     }
@@ -93,7 +95,8 @@ static fc_ahead ahead_of(const fc_block_plan *s, span at, size_t c, size_t r, si
     const size_t from = rows * p / panels, share = rows * (p + 1) / panels - from;
     const size_t row = at.row + (same_rows ? 0 : at.rows) + r + from;
     if (row + share > X->rows) return (fc_ahead){0};
-    return (fc_ahead){(const char *)X->data + (row * X->cols + (same_rows ? c + part : 0)) * size, share, X->cols * size};
+    return (fc_ahead){(const char *)X->data + (row * X->cols + (same_rows ? c + part : 0)) * size, share,
+                      X->cols * size};
 }
 
 /* Accumulators of every query of the block against every row of it; false if stopped. */
@@ -112,11 +115,13 @@ static int accumulate(const fc_block_plan *s, fc_block *w, span at) {
         for (size_t r = 0; r < at.rows; r++)
             fc_filter_load(&s->filter, &s->pairs.X, at.row + r, c, n, w->cells + r * FC_DEPTH_BYTES, &w->x_sums[r]);
         for (size_t p = 0; p < panels; p++) {
-            const char *panel = w->panels + (p * round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
+            const char *panel =
+                w->panels + (p * round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
             char *acc = w->acc + p * FC_ROW_BLOCK * acc_bytes;
             for (size_t r = 0; r < padded; r += t->rows) {
                 const fc_ahead ahead = ahead_of(s, at, c, r, p, panels);
-                t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0, ahead);
+                t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0,
+                       ahead);
             }
         }
     }
@@ -140,15 +145,16 @@ static void renew_query_terms(const fc_block_plan *s, fc_block *w, size_t from, 
 static void offer_passed(const fc_block_plan *s, fc_block *w, span at, size_t panel) {
     const size_t lanes = s->filter.tile->lanes, size = fc_value_size(s->pairs.dtype), first = panel * lanes;
     renew_query_terms(s, w, first, smaller(first + lanes, at.count));
-    const fc_sieve sieve = {w->A, w->E, (char *)w->B + first * size, (char *)w->T + first * size, w->Ix, w->Iq + first,
-                            (float)s->filter.tile->scale};
+    const fc_sieve sieve = {w->A,  w->E,          (char *)w->B + first * size, (char *)w->T + first * size,
+                            w->Ix, w->Iq + first, (float)s->filter.tile->scale};
     const char *acc = w->acc + first * FC_ROW_BLOCK * size;
     const size_t passed = s->pairs.kernels->keep[s->pairs.dtype](acc, at.rows, lanes, &sieve, w->passed);
     for (size_t i = 0; i < passed; i++) {
         const size_t r = w->passed[i] / lanes, row = at.row + r, q = first + w->passed[i] % lanes;
         if (q >= at.count || (s->skip_self && row == at.first + q)) continue;
         const fc_settle settle = settle_for(s, w, at.first, q);
-        fc_topk_offer(&w->top[q], fc_filter_bounds(&s->filter, acc, w->passed[i], &w->q_sums[q], &w->x_sums[r], row), &settle);
+        fc_topk_offer(&w->top[q], fc_filter_bounds(&s->filter, acc, w->passed[i], &w->q_sums[q], &w->x_sums[r], row),
+                      &settle);
     }
 }
 

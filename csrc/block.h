@@ -5,9 +5,9 @@
 #include "filter.h"
 
 enum {
-    FC_MAX_BLOCK = 256,  /* queries in a block */
-    FC_ROW_BLOCK = 120,  /* rows at a time: a multiple of every tile's */
-    FC_FIRST_ROWS = 24,  /* few at first, as nothing can be dropped before there is a limit */
+    FC_MAX_BLOCK = 256, /* queries in a block */
+    FC_ROW_BLOCK = 120, /* rows at a time: a multiple of every tile's */
+    FC_FIRST_ROWS = 24, /* few at first, as nothing can be dropped before there is a limit */
 };
 
 /* What all blocks of a search share. */

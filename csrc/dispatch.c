@@ -33,7 +33,8 @@ int fc_isa_use(size_t i) {
 size_t fc_isa_active(void) {
     int i = atomic_load(&active);
     if (i == UNSET) {
-        for (i = ISA_COUNT - 1; !fc_isa_available((size_t)i); i--) {}
+        for (i = ISA_COUNT - 1; !fc_isa_available((size_t)i); i--) {
+        }
         atomic_store(&active, i);
     }
     return (size_t)i;

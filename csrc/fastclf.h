@@ -1,7 +1,7 @@
 /* fastclf.h -- the C interface: exact nearest neighbours, distances and votes.
  *
- * Matrices are row-major and contiguous; elements are aligned to their own size.  Every function checks the sizes it is given,
- * writes nothing outside its outputs, keeps no pointer, and may be called from several threads at once.
+ * Matrices are row-major and contiguous; elements are aligned to their own size.  Every function checks the sizes it is
+ * given, writes nothing outside its outputs, keeps no pointer, and may be called from several threads at once.
  */
 #ifndef FASTCLF_H
 #define FASTCLF_H
@@ -29,23 +29,24 @@ typedef struct {
     fc_dtype dtype;
 } fc_matrix;
 
-/* How to run a call: n_threads >= 1.  `poll`, if given, is called about every 20 ms from the calling thread; non-zero means stop. */
+/* How to run a call: n_threads >= 1.  `poll`, if given, is called about every 20 ms from the calling thread; non-zero
+ * means stop. */
 typedef struct {
     int n_threads;
     int (*poll)(void);
 } fc_run;
 
 const char *fc_metric_name(fc_metric metric);
+char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 
 /* The k rows of X nearest to each row of Q: the k smallest (distance, row) in that order.
  *
  * distance, index  Q.rows x k.
- * centre           X.cols values near the middle of X, or NULL: subtracted by the filter to keep its rounding small.  Any
- *                  finite values give the same answer.
- * skip_self        leave out row i of X for query i (Q is then X).
+ * centre           X.cols values near the middle of X, or NULL: subtracted by the filter to keep its rounding small.
+ * Any finite values give the same answer. skip_self        leave out row i of X for query i (Q is then X).
  *
- * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows fewer than 2^32.
- * Scratch memory stays below 4 MiB a thread and 1 MiB for the call.
+ * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows fewer
+ * than 2^32. Scratch memory stays below 4 MiB a thread and 1 MiB for the call.
  */
 fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, fc_run run,
                  double *distance, int64_t *index);
@@ -57,12 +58,14 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
  *
  * label    class ids; the label of neighbour j of row i is label[index[i, j]], or label[i * k + j] where index is NULL.
  * weights  rows x k, or NULL for one each.
- * votes    rows x n_classes, or NULL;  winner: rows, or NULL.  The winner has the most votes, the smallest class among equals.
+ * votes    rows x n_classes, or NULL;  winner: rows, or NULL.  The winner has the most votes, the smallest class among
+ * equals.
  */
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner);
 
-/* Which instruction sets this build and machine have, worst first; which is in use; use another (0 if it is not there). */
+/* Which instruction sets this build and machine have, worst first; which is in use; use another (0 if it is not there).
+ */
 size_t fc_isa_count(void);
 const char *fc_isa_name(size_t i);
 int fc_isa_available(size_t i);

@@ -5,8 +5,9 @@
 
 #include "matrix.h"
 
-/* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors pass the
- * filter.  `underflow` is more than it can take from a sum of fewer than 2^38 products of vectors within the bounds.
+/* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors
+ * pass the filter.  `underflow` is more than it can take from a sum of fewer than 2^38 products of vectors within the
+ * bounds.
  */
 static const struct {
     double huge, tiny, underflow, rounding;
@@ -14,8 +15,9 @@ static const struct {
               [FC_f32] = {0x1p120, 0x1p-100, 0x1p-110, 0x1p-24},
               [FC_f64] = {0x1p1000, 0x1p-900, 0x1p-1000, 0x1p-53}};
 
-/* g of FC_METRICS: what accumulating in the tile's type, loading, and the sums may add up to.  Accumulators add `part` terms one
- * after the other and then the parts; sums do no worse; the reported distance itself is good to (d / 16 + 16) float64 roundings.
+/* g of FC_METRICS: what accumulating in the tile's type, loading, and the sums may add up to.  Accumulators add `part`
+ * terms one after the other and then the parts; sums do no worse; the reported distance itself is good to (d / 16 + 16)
+ * float64 roundings.
  */
 static double relative_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
     if (dtype == FC_u8) return 0;
@@ -29,7 +31,8 @@ fc_filter fc_filter_for(const fc_pairs *pairs, const void *centre) {
     return (fc_filter){pairs->metric, tile, pairs->dtype, centre, g, g + rounding, 1 + rounding};
 }
 
-void fc_filter_load(const fc_filter *f, const fc_matrix *M, size_t row, size_t from, size_t count, char *cells, fc_sums *sums) {
+void fc_filter_load(const fc_filter *f, const fc_matrix *M, size_t row, size_t from, size_t count, char *cells,
+                    fc_sums *sums) {
     double room[FC_DEPTH_BYTES]; /* count is at most FC_DEPTH_BYTES cells */
     const char *centre = f->centre ? (const char *)f->centre + from * fc_dtype_size(f->dtype) : NULL;
     f->tile->load(fc_row_part(M, row, from, count, f->dtype, room), centre, count, cells, sums);
@@ -41,8 +44,10 @@ static int is_tame(const fc_filter *f, const fc_sums *v) {
 }
 
 static void put(const fc_filter *f, void *values, size_t i, double v) {
-    if (f->dtype == FC_f64) ((double *)values)[i] = v;
-    else ((float *)values)[i] = (float)v;
+    if (f->dtype == FC_f64)
+        ((double *)values)[i] = v;
+    else
+        ((float *)values)[i] = (float)v;
 }
 
 void fc_filter_row_terms(const fc_filter *f, const fc_sums *x, size_t i, void *A, void *E, int32_t *Ix) {
@@ -51,7 +56,8 @@ void fc_filter_row_terms(const fc_filter *f, const fc_sums *x, size_t i, void *A
     Ix[i] = (int32_t)(f->tile->from_x * x->sum);
 }
 
-void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, size_t i, void *B, void *T, int32_t *Iq) {
+void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, size_t i, void *B, void *T,
+                           int32_t *Iq) {
     const double stretched = limit * f->limit_stretch;
     put(f, B, i, f->metric->B(q, stretched, f->g_sieve));
     put(f, T, i, is_tame(f, q) ? f->metric->T(q, stretched, f->g_sieve) + ranges[f->dtype].underflow : INFINITY);
@@ -63,7 +69,8 @@ static double value_of(const fc_filter *f, const void *acc, size_t i) {
     return f->dtype == FC_f32 ? (double)((const float *)acc)[i] : ((const double *)acc)[i];
 }
 
-fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, const fc_sums *q, const fc_sums *x, size_t row) {
+fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, const fc_sums *q, const fc_sums *x,
+                              size_t row) {
     const fc_metric_row *m = f->metric;
     if (!is_tame(f, q) || !is_tame(f, x)) return (fc_candidate){0, INFINITY, (uint32_t)row};
     const double P2 = f->tile->scale * (value_of(f, acc, i) + f->tile->from_q * q->sum + f->tile->from_x * x->sum);
@@ -73,6 +80,7 @@ fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, con
         return (fc_candidate){exact, 0, (uint32_t)row};
     }
     const double error = f->g * m->error(q, x) + ranges[f->dtype].underflow;
-    const double low = m->undo(fmax(rank - error, 0)) * (1 - 0x1p-50), high = m->undo(fmax(rank + error, 0)) * (1 + 0x1p-50);
+    const double low = m->undo(fmax(rank - error, 0)) * (1 - 0x1p-50),
+                 high = m->undo(fmax(rank + error, 0)) * (1 + 0x1p-50);
     return (fc_candidate){low, (float)((high - low) * (1 + 0x1p-20)) + FLT_MIN, (uint32_t)row};
 }

@@ -28,14 +28,15 @@ typedef struct {
 
 /* A register tile: `rows` rows of X against a panel of `lanes` queries (16 or 32), `group` features a step.
  *
- * Panels hold queries transposed: for each group of features, the `lanes` queries' values one after the other.  Rows hold X
- * as it is, padded with zeros to whole groups.  Both hold `cell` bytes a feature.
+ * Panels hold queries transposed: for each group of features, the `lanes` queries' values one after the other.  Rows
+ * hold X as it is, padded with zeros to whole groups.  Both hold `cell` bytes a feature.
  */
 typedef struct {
     size_t lanes, rows, group, cell;
 
     /* acc (+)= tile, rows x lanes of int32, float or double; `first` overwrites. */
-    void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first, fc_ahead ahead);
+    void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first,
+                fc_ahead ahead);
 
     /* One row's features into `out`, less `centre` where given, and their sums added to `sums`. */
     void (*load)(const void *x, const void *centre, size_t count, void *out, fc_sums *sums);
@@ -47,12 +48,12 @@ typedef struct {
     int scale, from_q, from_x;
 } fc_tile;
 
-/* What decides that a row cannot be among the nearest: see FC_METRICS.  Values are float, double for f64; the integers are
- * added to integer accumulators before anything is rounded.
+/* What decides that a row cannot be among the nearest: see FC_METRICS.  Values are float, double for f64; the integers
+ * are added to integer accumulators before anything is rounded.
  */
 typedef struct {
-    const void *A, *E;    /* by row */
-    const void *B, *T;    /* by query lane */
+    const void *A, *E; /* by row */
+    const void *B, *T; /* by query lane */
     const int32_t *Ix, *Iq;
     float scale;
 } fc_sieve;

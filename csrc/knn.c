@@ -1,5 +1,6 @@
-/* knn.c -- exact nearest neighbours: a fast filter with proven bounds (filter.c), then the reported arithmetic for what passes
- * (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each (block.c), and put together.
+/* knn.c -- exact nearest neighbours: a fast filter with proven bounds (filter.c), then the reported arithmetic for what
+ * passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each (block.c), and
+ * put together.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@ enum {
     BLOCKS_PER_THREAD = 4, /* fewer than this do not share out evenly */
 };
 
-/* A thread's scratch: 2 MiB of packed queries, 1.25 MiB of candidates, and blocks of fixed size, together below 4 MiB; and for
- * the call, the results of X's segments.
+/* A thread's scratch: 2 MiB of packed queries, 1.25 MiB of candidates, and blocks of fixed size, together below 4 MiB;
+ * and for the call, the results of X's segments.
  */
 static const size_t PANEL_BYTES = 2u << 20, CANDIDATE_BYTES = 5u << 18, PARTIAL_BYTES = 1u << 20;
 
@@ -40,7 +41,8 @@ static void report(const search *s, const fc_topk *top, size_t query, size_t seg
 
 static void run_task(const search *s, fc_block *w, size_t task) {
     const size_t n = s->plan.pairs.X.rows, segment = task % s->segments, share = n / s->segments;
-    const size_t first = task / s->segments * s->plan.block, count = smaller(s->plan.block, s->plan.pairs.Q.rows - first);
+    const size_t first = task / s->segments * s->plan.block,
+                 count = smaller(s->plan.block, s->plan.pairs.Q.rows - first);
     const size_t end = segment + 1 == s->segments ? n : share * (segment + 1);
     fc_block_search(&s->plan, w, first, count, share * segment, end);
     if (fc_stopped(w->team, w->thread)) return;
@@ -103,7 +105,8 @@ static void divide(search *s, size_t threads) {
     if (p->block > t->lanes) p->block = smaller(round_up(p->block, t->lanes), most);
     s->blocks = (nq + p->block - 1) / p->block;
 
-    const size_t part = FC_DEPTH_BYTES / t->cell, fits = PANEL_BYTES / (round_up(p->block, t->lanes) * t->cell) / part * part;
+    const size_t part = FC_DEPTH_BYTES / t->cell,
+                 fits = PANEL_BYTES / (round_up(p->block, t->lanes) * t->cell) / part * part;
     p->pack_cols = smaller(d, fits);
     p->scans = nq <= SCAN_QUERIES;
 }
@@ -133,7 +136,8 @@ static fc_status run_search(search *s, fc_run run, double *distance, int64_t *in
     return status;
 }
 
-/* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without memory. */
+/* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without
+ * memory. */
 static int take_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned) {
     if (!centre || !pairs->metric->shift || pairs->dtype == FC_u8) return 1;
     *taken = centre;

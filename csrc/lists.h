@@ -1,5 +1,5 @@
-/* lists.h -- the one page that names every metric, dtype and instruction set.  A row here feeds the enums, the tables, the
- * Python names and the tests.
+/* lists.h -- the one page that names every metric, dtype and instruction set.  A row here feeds the enums, the tables,
+ * the Python names and the tests.
  */
 #ifndef FASTCLF_LISTS_H
 #define FASTCLF_LISTS_H
@@ -12,8 +12,9 @@
     X(f32, float, 'f') \
     X(f64, double, 'd')
 
-/* Metrics.  A register tile yields P, one inner product of a query with a row, fast and with a bounded error; the filter
- * turns P into bounds on the distance.  What is reported is computed anew for the few rows that pass, in float64.
+/* Metrics.  A register tile yields P, one inner product of a query with a row, fast and with a bounded error; the
+ * filter turns P into bounds on the distance.  What is reported is computed anew for the few rows that pass, in
+ * float64.
  *
  *   name      what Python calls it
  *   tile      inner product: `dot` is sum q*x; `min` is sum min(q, x), as sum |q-x| = sum q + sum x - 2 sum min(q, x)
@@ -25,6 +26,7 @@
  *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
  *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
  */
+// clang-format off
 #define FC_METRICS(X) \
     X(l1, min, absdiff, 1, \
       /* rank  */ q->sum + x->sum - P2, \
@@ -47,6 +49,7 @@
       /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
       /* T     */ 0, \
       /* distance */ fc_cosine(s, qq, xx))
+// clang-format on
 
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
  *      name        needs (bits of fc_cpu_features)

@@ -8,6 +8,12 @@ size_t fc_dtype_size(fc_dtype dtype) {
     return sizes[dtype];
 }
 
+#define FC_FORMAT(name, type, format) format,
+char fc_dtype_format(fc_dtype dtype) {
+    static const char formats[] = {FC_DTYPES(FC_FORMAT)};
+    return (unsigned)dtype < FC_DTYPE_COUNT ? formats[dtype] : 0;
+}
+
 #define FC_DEFINE_WIDEN(from, to) \
     static void widen_##from##_##to(const void *x, size_t count, void *room) { \
         const fc_type_##from *in = x; \

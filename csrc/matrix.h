@@ -9,7 +9,8 @@ size_t fc_dtype_size(fc_dtype dtype);
 /* The narrowest dtype to compute in: it holds both matrices' values, and its tile the sums over their features. */
 fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b);
 
-/* Features [from, from + count) of a row as `dtype`: the row itself where it is of that dtype, else widened into `room`. */
+/* Features [from, from + count) of a row as `dtype`: the row itself where it is of that dtype, else widened into
+ * `room`. */
 const void *fc_row_part(const fc_matrix *X, size_t row, size_t from, size_t count, fc_dtype dtype, void *room);
 
 #endif

@@ -22,10 +22,14 @@ static double fc_cosine(double s, double qq, double xx) {
     static double distance_##name(double s, double qq, double xx) { return (void)qq, (void)xx, dist; }
 FC_METRICS(FC_DEFINE_METRIC)
 
+// clang-format off
 #define FC_METRIC_ENTRY(name_, tile_, refine_, shift_, ...) \
     {.name = #name_, .tile = FC_TILE_##tile_, .refine = FC_PAIR_##refine_, .shift = shift_, .rank = rank_##name_, \
      .error = error_##name_, .undo = undo_##name_, .A = A_##name_, .E = E_##name_, .B = B_##name_, .T = T_##name_, \
      .distance = distance_##name_},
+// clang-format on
 const fc_metric_row fc_metrics[FC_METRIC_COUNT] = {FC_METRICS(FC_METRIC_ENTRY)};
 
-const char *fc_metric_name(fc_metric metric) { return (unsigned)metric < FC_METRIC_COUNT ? fc_metrics[metric].name : ""; }
+const char *fc_metric_name(fc_metric metric) {
+    return (unsigned)metric < FC_METRIC_COUNT ? fc_metrics[metric].name : "";
+}

@@ -30,8 +30,10 @@ static void run_thread(void *job, fc_team *team, int thread) {
 
 fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance) {
     size_t entries;
-    if ((unsigned)metric >= FC_METRIC_COUNT || run.n_threads < 1 || Q.cols != X.cols || Q.cols == 0) return FC_BAD_ARGUMENT;
-    if (__builtin_mul_overflow(Q.rows, X.rows, &entries) || entries > PTRDIFF_MAX / sizeof *distance) return FC_BAD_ARGUMENT;
+    if ((unsigned)metric >= FC_METRIC_COUNT || run.n_threads < 1 || Q.cols != X.cols || Q.cols == 0)
+        return FC_BAD_ARGUMENT;
+    if (__builtin_mul_overflow(Q.rows, X.rows, &entries) || entries > PTRDIFF_MAX / sizeof *distance)
+        return FC_BAD_ARGUMENT;
     pairwise p = {{&fc_metrics[metric], fc_kernels_active(), Q, X, FC_u8}, (X.rows + ROWS - 1) / ROWS, distance};
     p.pairs.dtype = fc_common_dtype(&Q, &X);
     run.n_threads = fc_threads_for(run.n_threads, (double)entries * (double)Q.cols);

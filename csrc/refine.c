@@ -38,8 +38,8 @@ double fc_query_squares(const fc_pairs *p, size_t query) {
     return p->metric->refine == FC_PAIR_product ? sum_pair(p->kernels, FC_PAIR_product, p->dtype, q, q) : 0;
 }
 
-/* Squares of float64 values may leave the range of float64 where the distance itself does not: then scale by a power of two,
- * which is exact, and sum in plain order.
+/* Squares of float64 values may leave the range of float64 where the distance itself does not: then scale by a power of
+ * two, which is exact, and sum in plain order.
  */
 static double value(operand a, size_t i) {
     double room;
@@ -48,7 +48,8 @@ static double value(operand a, size_t i) {
 
 static int exponent_of_largest(operand a, const operand *minus) {
     double largest = 0;
-    for (size_t i = 0; i < a.matrix->cols; i++) largest = fmax(largest, fabs(value(a, i) - (minus ? value(*minus, i) : 0)));
+    for (size_t i = 0; i < a.matrix->cols; i++)
+        largest = fmax(largest, fabs(value(a, i) - (minus ? value(*minus, i) : 0)));
     return largest > 0 && largest <= DBL_MAX ? ilogb(largest) : 0;
 }
 

@@ -1,9 +1,9 @@
-/* threads.c -- OpenMP where the compiler has it, with three things it lacks: tasks that can be abandoned, signals served while
- * a call runs, and a life after fork().
+/* threads.c -- OpenMP where the compiler has it, with three things it lacks: tasks that can be abandoned, signals
+ * served while a call runs, and a life after fork().
  *
- * GNU's OpenMP keeps its pool of threads with the thread that opened it, and the pool's threads do not survive a fork: the next
- * parallel region of the child waits for them for ever.  A region opened by a new thread gets a new pool, so in a forked child
- * the work is led by a thread made for the call.
+ * GNU's OpenMP keeps its pool of threads with the thread that opened it, and the pool's threads do not survive a fork:
+ * the next parallel region of the child waits for them for ever.  A region opened by a new thread gets a new pool, so
+ * in a forked child the work is led by a thread made for the call.
  */
 #define _GNU_SOURCE
 #include "threads.h"
@@ -137,8 +137,13 @@ static fc_status run_in_new_thread(fc_team *team) {
 enum { THREADS_PER_CPU = 8 };
 
 fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, int), void *job) {
-    fc_team team = {.tasks = tasks, .n_threads = run.n_threads, .polls = run.poll != NULL, .poll = run.poll,
-                    .next_poll = now() + POLL_SECONDS, .body = body, .job = job};
+    fc_team team = {.tasks = tasks,
+                    .n_threads = run.n_threads,
+                    .polls = run.poll != NULL,
+                    .poll = run.poll,
+                    .next_poll = now() + POLL_SECONDS,
+                    .body = body,
+                    .job = job};
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (cpus > 0 && team.n_threads > cpus * THREADS_PER_CPU) team.n_threads = (int)cpus * THREADS_PER_CPU;
     if ((size_t)team.n_threads > tasks) team.n_threads = (int)tasks;

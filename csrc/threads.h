@@ -6,7 +6,8 @@
 
 typedef struct fc_team fc_team;
 
-/* Run `body` once on each of up to run.n_threads threads, which take their work from fc_next_task.  `thread` counts from 0. */
+/* Run `body` once on each of up to run.n_threads threads, which take their work from fc_next_task.  `thread` counts
+ * from 0. */
 fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *job, fc_team *team, int thread), void *job);
 
 /* How many of n_threads are worth starting for so many multiplications. */

@@ -9,8 +9,8 @@ static int by_distance_and_row(const void *a, const void *b) {
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* Move the values below `pivot`, or with `equal` also those at it, to the front of [from, to); where they end.  Without branches
- * that the data decides.
+/* Move the values below `pivot`, or with `equal` also those at it, to the front of [from, to); where they end.  Without
+ * branches that the data decides.
  */
 static size_t partition(double *v, size_t from, size_t to, double pivot, int equal) {
     size_t end = from;

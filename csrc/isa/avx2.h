@@ -1,26 +1,43 @@
-/* avx2.h -- AVX2 and FMA.  16 registers: 12 accumulators (6 rows x 2 vectors, or 3 x 4), the panel's vectors, one value. */
+/* avx2.h -- AVX2 and FMA.  16 registers: 12 accumulators (6 rows x 2 vectors, or 3 x 4), the panel's vectors, one
+ * value. */
 #include <immintrin.h>
 
 #define FC_VBYTES 32
 #include "vectors.h"
 
 #define FC_TILES(X) \
-    X(dot, u8, 16, 6) X(dot, f32, 16, 6) X(dot, f64, 16, 3) \
-    X(min, u8, 16, 3) X(min, f32, 16, 6) X(min, f64, 16, 3)
+    X(dot, u8, 16, 6) \
+    X(dot, f32, 16, 6) \
+    X(dot, f64, 16, 3) \
+    X(min, u8, 16, 3) \
+    X(min, f32, 16, 6) \
+    X(min, f64, 16, 3)
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm256_set1_ps(*(const float *)p); }
 static inline v_f64 spread_f64(const void *p) { return (v_f64)_mm256_set1_pd(*(const double *)p); }
 static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm256_set1_epi32(*(const int32_t *)p); }
 static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm256_set1_epi64x(*(const int64_t *)p); }
 
-static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)_mm256_fmadd_ps((__m256)q, (__m256)x, (__m256)acc); }
-static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)_mm256_fmadd_pd((__m256d)q, (__m256d)x, (__m256d)acc); }
-static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)_mm256_min_ps((__m256)q, (__m256)x); }
-static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)_mm256_min_pd((__m256d)q, (__m256d)x); }
-static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i64)_mm256_sad_epu8((__m256i)q, (__m256i)x); }
+static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return (v_f32)_mm256_fmadd_ps((__m256)q, (__m256)x, (__m256)acc);
+}
+static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return (v_f64)_mm256_fmadd_pd((__m256d)q, (__m256d)x, (__m256d)acc);
+}
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return acc + (v_f32)_mm256_min_ps((__m256)q, (__m256)x);
+}
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return acc + (v_f64)_mm256_min_pd((__m256d)q, (__m256d)x);
+}
+static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
+    return acc + (v_i64)_mm256_sad_epu8((__m256i)q, (__m256i)x);
+}
 
 typedef int16_t cell_dot_u8;
-static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) { return acc + (v_i32)_mm256_madd_epi16((__m256i)q, (__m256i)x); }
+static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
+    return acc + (v_i32)_mm256_madd_epi16((__m256i)q, (__m256i)x);
+}
 
 static inline half_i32 narrow_i64(v_i64 v) {
     const __m256i low = _mm256_permutevar8x32_epi32((__m256i)v, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));

@@ -1,8 +1,8 @@
 /* avx512.h -- AVX-512 F, BW, DQ, VL.
  *
- * 32 registers: 24 accumulators (12 rows x 2 vectors, or 6 x 4), the panel's vectors and one value spread over a vector.
- * Multiply-add, minimum and add have two ports (latency 4), vpsadbw one; spreading a value from
- * memory is a load.
+ * 32 registers: 24 accumulators (12 rows x 2 vectors, or 6 x 4), the panel's vectors and one value spread over a
+ * vector. Multiply-add, minimum and add have two ports (latency 4), vpsadbw one; spreading a value from memory is a
+ * load.
  */
 #include <immintrin.h>
 
@@ -10,16 +10,24 @@
 #include "vectors.h"
 
 #define FC_TILES(X) \
-    X(dot, u8, 32, 12) X(dot, f32, 32, 12) X(dot, f64, 16, 12) \
-    X(min, u8, 32, FC_MIN_U8_ROWS) X(min, f32, 32, 12) X(min, f64, 16, 12)
+    X(dot, u8, 32, 12) \
+    X(dot, f32, 32, 12) \
+    X(dot, f64, 16, 12) \
+    X(min, u8, 32, FC_MIN_U8_ROWS) \
+    X(min, f32, 32, 12) \
+    X(min, f64, 16, 12)
 
 #ifdef FC_VNNI
 #define FC_MIN_U8_ROWS 12
 #else
 #define FC_MIN_U8_ROWS 6 /* of four vectors each: a lane takes eight bytes */
 typedef int16_t cell_dot_u8;
-static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) { return acc + (v_i32)_mm512_madd_epi16((__m512i)q, (__m512i)x); }
-static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) { return acc + (v_i64)_mm512_sad_epu8((__m512i)q, (__m512i)x); }
+static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
+    return acc + (v_i32)_mm512_madd_epi16((__m512i)q, (__m512i)x);
+}
+static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
+    return acc + (v_i64)_mm512_sad_epu8((__m512i)q, (__m512i)x);
+}
 #endif
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm512_set1_ps(*(const float *)p); }
@@ -27,18 +35,30 @@ static inline v_f64 spread_f64(const void *p) { return (v_f64)_mm512_set1_pd(*(c
 static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm512_set1_epi32(*(const int32_t *)p); }
 static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm512_set1_epi64(*(const int64_t *)p); }
 
-static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)_mm512_fmadd_ps((__m512)q, (__m512)x, (__m512)acc); }
-static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)_mm512_fmadd_pd((__m512d)q, (__m512d)x, (__m512d)acc); }
-static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)_mm512_min_ps((__m512)q, (__m512)x); }
-static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)_mm512_min_pd((__m512d)q, (__m512d)x); }
+static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return (v_f32)_mm512_fmadd_ps((__m512)q, (__m512)x, (__m512)acc);
+}
+static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return (v_f64)_mm512_fmadd_pd((__m512d)q, (__m512d)x, (__m512d)acc);
+}
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return acc + (v_f32)_mm512_min_ps((__m512)q, (__m512)x);
+}
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return acc + (v_f64)_mm512_min_pd((__m512d)q, (__m512d)x);
+}
 
 static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)_mm512_cvtepi64_epi32((__m512i)v); }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
-static inline unsigned not_less_f64(v_f64 a, v_f64 b) { return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ); }
+static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
+    return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
+}
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-static inline __m512i widen_u8(const uint8_t *p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+static inline __m512i widen_u8(const uint8_t *p) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p));
+}
 static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
     const __m512i t = _mm512_sub_epi16(widen_u8(q), widen_u8(x));
     return acc + (v_i32)_mm512_madd_epi16(t, t);

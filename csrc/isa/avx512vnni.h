@@ -1,7 +1,7 @@
 /* avx512vnni.h -- AVX-512 with VNNI: four products of bytes a lane in one instruction, the rest as avx512.h has it.
  *
- * vpdpbusd multiplies unsigned by signed bytes, on two ports.  Products: panels hold q - 128, so that P = acc + 128 * sum(x).
- * Minima: min(q, x) * 1, two instructions on two ports, where vpsadbw has only one.
+ * vpdpbusd multiplies unsigned by signed bytes, on two ports.  Products: panels hold q - 128, so that P = acc + 128 *
+ * sum(x). Minima: min(q, x) * 1, two instructions on two ports, where vpsadbw has only one.
  */
 #include <immintrin.h>
 

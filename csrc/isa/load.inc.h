@@ -1,7 +1,8 @@
 /* load.inc.h -- bring one vector's features into a tile's cells, and sum what the filter needs to know of them.
  *
- * A tile that multiplies needs sum v^2, and sum v of bytes; one that takes minima needs sum v and sum |v|.  The last, partial
- * vector is padded with zeros, which every tile ignores; `out` has room for FC_DEPTH_BYTES, a multiple of every vector.
+ * A tile that multiplies needs sum v^2, and sum v of bytes; one that takes minima needs sum v and sum |v|.  The last,
+ * partial vector is padded with zeros, which every tile ignores; `out` has room for FC_DEPTH_BYTES, a multiple of every
+ * vector.
  */
 
 #define TYPE float

@@ -5,18 +5,30 @@
 #include "vectors.h"
 
 #define FC_TILES(X) \
-    X(dot, u8, 16, 4) X(dot, f32, 16, 6) X(dot, f64, 16, 3) \
-    X(min, u8, 16, 2) X(min, f32, 16, 6) X(min, f64, 16, 3)
+    X(dot, u8, 16, 4) \
+    X(dot, f32, 16, 6) \
+    X(dot, f64, 16, 3) \
+    X(min, u8, 16, 2) \
+    X(min, f32, 16, 6) \
+    X(min, f64, 16, 3)
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)vld1q_dup_f32(p); }
 static inline v_f64 spread_f64(const void *p) { return (v_f64)vld1q_dup_f64(p); }
 static inline v_i32 spread_i32(const void *p) { return (v_i32)vld1q_dup_s32(p); }
 static inline v_i64 spread_i64(const void *p) { return (v_i64)vld1q_dup_s64(p); }
 
-static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return (v_f32)vfmaq_f32((float32x4_t)acc, (float32x4_t)q, (float32x4_t)x); }
-static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return (v_f64)vfmaq_f64((float64x2_t)acc, (float64x2_t)q, (float64x2_t)x); }
-static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + (v_f32)vminq_f32((float32x4_t)q, (float32x4_t)x); }
-static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + (v_f64)vminq_f64((float64x2_t)q, (float64x2_t)x); }
+static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return (v_f32)vfmaq_f32((float32x4_t)acc, (float32x4_t)q, (float32x4_t)x);
+}
+static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return (v_f64)vfmaq_f64((float64x2_t)acc, (float64x2_t)q, (float64x2_t)x);
+}
+static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) {
+    return acc + (v_f32)vminq_f32((float32x4_t)q, (float32x4_t)x);
+}
+static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
+    return acc + (v_f64)vminq_f64((float64x2_t)q, (float64x2_t)x);
+}
 
 typedef int16_t cell_dot_u8;
 static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {

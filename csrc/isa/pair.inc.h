@@ -1,8 +1,9 @@
-/* pair.inc.h -- the terms of one pair of vectors, added to FC_LANES partial sums: what the reported distances are made of.
+/* pair.inc.h -- the terms of one pair of vectors, added to FC_LANES partial sums: what the reported distances are made
+ * of.
  *
- * Floats: the two values as float64, one subtraction or product, one addition, each rounded once and never contracted; lane l
- * takes features l, l + 16, ...  The last, partial step is padded with zeros, whose terms are +0 and change nothing.
- * Bytes: exact integers, added to lane 0.
+ * Floats: the two values as float64, one subtraction or product, one addition, each rounded once and never contracted;
+ * lane l takes features l, l + 16, ...  The last, partial step is padded with zeros, whose terms are +0 and change
+ * nothing. Bytes: exact integers, added to lane 0.
  */
 
 enum { PAIR_VECTORS = FC_LANES / F64_LANES };
@@ -15,13 +16,15 @@ static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
 
 #define FC_DEFINE_PAIR(kind, dtype, type) \
     static inline void add_##kind##_##dtype(v_f64 *acc, const type *q, const type *x) { \
-        FC_UNROLL for (int v = 0; v < PAIR_VECTORS; v++) \
+        FC_UNROLL \
+        for (int v = 0; v < PAIR_VECTORS; v++) \
             acc[v] += kind##_term(widen_##dtype(q + v * F64_LANES), widen_##dtype(x + v * F64_LANES)); \
     } \
     static void pair_##kind##_##dtype(double *lanes, const void *q, const void *x, size_t d) { \
         const type *a = q, *b = x; \
         v_f64 acc[PAIR_VECTORS]; \
-        FC_UNROLL for (int v = 0; v < PAIR_VECTORS; v++) acc[v] = load_v_f64(lanes + v * F64_LANES); \
+        FC_UNROLL \
+        for (int v = 0; v < PAIR_VECTORS; v++) acc[v] = load_v_f64(lanes + v * F64_LANES); \
         for (; d >= FC_LANES; d -= FC_LANES, a += FC_LANES, b += FC_LANES) add_##kind##_##dtype(acc, a, b); \
         if (d) { \
             type a_end[FC_LANES] = {0}, b_end[FC_LANES] = {0}; \
@@ -29,14 +32,16 @@ static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
             memcpy(b_end, b, d * sizeof *b); \
             add_##kind##_##dtype(acc, a_end, b_end); \
         } \
-        FC_UNROLL for (int v = 0; v < PAIR_VECTORS; v++) memcpy(lanes + v * F64_LANES, &acc[v], sizeof acc[v]); \
+        FC_UNROLL \
+        for (int v = 0; v < PAIR_VECTORS; v++) memcpy(lanes + v * F64_LANES, &acc[v], sizeof acc[v]); \
     }
 
 #define FC_DEFINE_PAIR_U8(kind) \
     static void pair_##kind##_u8(double *lanes, const void *q, const void *x, size_t d) { \
         v_i32 acc = {0}; \
         size_t i = 0; \
-        for (; i + U8_STEP <= d; i += U8_STEP) acc = pair_##kind##_u8_step(acc, (const uint8_t *)q + i, (const uint8_t *)x + i); \
+        for (; i + U8_STEP <= d; i += U8_STEP) \
+            acc = pair_##kind##_u8_step(acc, (const uint8_t *)q + i, (const uint8_t *)x + i); \
         if (i < d) { \
             uint8_t a[U8_STEP], b[U8_STEP]; \
             take_u8(a, (const uint8_t *)q + i, d - i); \

@@ -3,8 +3,12 @@
 #include "vectors.h"
 
 #define FC_TILES(X) \
-    X(dot, u8, 16, 3) X(dot, f32, 16, 3) X(dot, f64, 16, 1) \
-    X(min, u8, 16, 1) X(min, f32, 16, 3) X(min, f64, 16, 1)
+    X(dot, u8, 16, 3) \
+    X(dot, f32, 16, 3) \
+    X(dot, f64, 16, 1) \
+    X(min, u8, 16, 1) \
+    X(min, f32, 16, 3) \
+    X(min, f64, 16, 1)
 
 #include "portable.inc.h"
 
@@ -16,21 +20,21 @@ static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
     int16_t a[8], b[8];
     memcpy(a, &q, sizeof a);
     memcpy(b, &x, sizeof b);
-    FC_EACH(4) acc[l] += a[2 * l] * b[2 * l] + a[2 * l + 1] * b[2 * l + 1];
+    FC_EACH (4) acc[l] += a[2 * l] * b[2 * l] + a[2 * l + 1] * b[2 * l + 1];
     return acc;
 }
 static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
     uint8_t a[16], b[16];
     memcpy(a, &q, sizeof a);
     memcpy(b, &x, sizeof b);
-    FC_EACH(16) acc[l / 8] += a[l] < b[l] ? b[l] - a[l] : a[l] - b[l];
+    FC_EACH (16) acc[l / 8] += a[l] < b[l] ? b[l] - a[l] : a[l] - b[l];
     return acc;
 }
 
 /* FC_VBYTES / 2 = 8 features a step, two a lane. */
 #define FC_DEFINE_PAIR_STEP(kind, term) \
     static inline v_i32 pair_##kind##_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) { \
-        FC_EACH(8) { \
+        FC_EACH (8) { \
             const int a = q[l], b = x[l]; \
             acc[l / 2] += term; \
         } \
@@ -38,4 +42,4 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
     }
 FC_DEFINE_PAIR_STEP(sqdiff, (a - b) * (a - b))
 FC_DEFINE_PAIR_STEP(absdiff, a < b ? b - a : a - b)
-FC_DEFINE_PAIR_STEP(product, a * b)
+FC_DEFINE_PAIR_STEP(product, a *b)

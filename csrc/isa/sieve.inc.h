@@ -14,7 +14,8 @@ static size_t keep_u8(const void *acc, size_t rows, size_t lanes, const fc_sieve
     for (size_t r = 0; r < rows; r++)
         for (size_t l = 0; l < lanes; l += F32_LANES) {
             const v_i32 p = load_v_i32((const int32_t *)acc + r * lanes + l) + load_v_i32(s->Iq + l) + s->Ix[r];
-            const v_f32 left = s->scale * __builtin_convertvector(p, v_f32) + E[r] * load_v_f32(B + l) + load_v_f32(T + l);
+            const v_f32 left =
+                s->scale * __builtin_convertvector(p, v_f32) + E[r] * load_v_f32(B + l) + load_v_f32(T + l);
             n = list_passed(not_less_f32(left, spread_f32(A + r)), r * lanes + l, passed, n);
         }
     return n;

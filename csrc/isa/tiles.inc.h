@@ -1,7 +1,7 @@
 /* tiles.inc.h -- the register tiles: every row of X against every lane of a panel, accumulators held in registers.
  *
- * A step loads the panel's vectors for one group of features, spreads each row's group over a vector, and combines.  Nothing is
- * summed across lanes: a lane is a query.
+ * A step loads the panel's vectors for one group of features, spreads each row's group over a vector, and combines.
+ * Nothing is summed across lanes: a lane is a query.
  */
 
 /* Store an accumulator, or add it to what an earlier part of the depth left. */
@@ -39,9 +39,11 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
 #define FC_ACC_f32 float
 #define FC_ACC_f64 double
 
+// clang-format off
 #define FC_DEFINE_TILE(kind, dtype, lane, acc_type, LANES, ROWS) \
-    static void tile_##kind##_##dtype(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, int first, fc_ahead ahead) { \
-        enum { CELL = sizeof(v_##lane) / (FC_VBYTES / sizeof(((v_##lane){0})[0])), V = LANES * CELL / FC_VBYTES }; \
+    static void tile_##kind##_##dtype(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, \
+                                      int first, fc_ahead ahead) { \
+        enum { CELL = sizeof(((v_##lane){0})[0]), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
@@ -57,6 +59,7 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
             FC_UNROLL for (int v = 0; v < V; v++) \
                 put_##lane((acc_type *)out + r * LANES + v * (FC_VBYTES / CELL), acc[r][v], first); \
     }
+// clang-format on
 #define FC_DEFINE_TILE_(...) FC_DEFINE_TILE(__VA_ARGS__)
 #define FC_DEFINE_TILE_ROW(kind, dtype, lanes, rows) \
     FC_DEFINE_TILE_(kind, dtype, FC_LANE_##kind##_##dtype, FC_ACC_##dtype, lanes, rows)
@@ -79,5 +82,9 @@ typedef uint8_t cell_min_u8;
 #endif
 
 #define FC_TILE_ENTRY(kind, dtype, n_lanes, n_rows) \
-    [FC_TILE_##kind][FC_##dtype] = {.lanes = n_lanes, .rows = n_rows, .cell = sizeof(cell_##kind##_##dtype), \
-                                    .run = tile_##kind##_##dtype, .load = load_##kind##_##dtype, FC_TERMS_##kind##_##dtype},
+    [FC_TILE_##kind][FC_##dtype] = {.lanes = n_lanes, \
+                                    .rows = n_rows, \
+                                    .cell = sizeof(cell_##kind##_##dtype), \
+                                    .run = tile_##kind##_##dtype, \
+                                    .load = load_##kind##_##dtype, \
+                                    FC_TERMS_##kind##_##dtype},

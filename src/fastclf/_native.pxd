@@ -6,9 +6,6 @@ cdef extern from "fastclf.h" nogil:
     ctypedef enum fc_metric:
         FC_METRIC_COUNT
     ctypedef enum fc_dtype:
-        FC_u8
-        FC_f32
-        FC_f64
         FC_DTYPE_COUNT
     ctypedef enum fc_status:
         FC_OK
@@ -25,6 +22,7 @@ cdef extern from "fastclf.h" nogil:
         int (*poll)() noexcept nogil
 
     const char *fc_metric_name(fc_metric metric)
+    char fc_dtype_format(fc_dtype dtype)
     fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self,
                      fc_run run, double *distance, int64_t *index)
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)

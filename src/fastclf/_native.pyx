@@ -21,6 +21,10 @@ cdef int check(fc_status status) except -1:
     return -1  # FC_INTERRUPTED: the signal handler's exception is already set
 
 
+cdef str MATRIX = "".join([chr(fc_dtype_format(<fc_dtype>i)) for i in range(<int>FC_DTYPE_COUNT)])
+cdef str INT64 = "lq"  # C's long where that has 64 bits, else long long
+
+
 cdef class View:
     """A buffer held for the length of a call."""
 
@@ -35,7 +39,7 @@ cdef class View:
         self.matrix.data = self.buffer.buf
         self.matrix.rows = <size_t>self.buffer.shape[0]
         self.matrix.cols = <size_t>self.buffer.shape[1] if ndim == 2 else 1
-        self.matrix.dtype = FC_u8 if format == "B" else FC_f32 if format == "f" else FC_f64
+        self.matrix.dtype = <fc_dtype>MATRIX.find(format)
 
     def __dealloc__(self):
         PyBuffer_Release(&self.buffer)
@@ -60,8 +64,8 @@ def metrics():
 
 def knn(str metric, Q, X, size_t k, centre, bint skip_self, int n_threads, distance, index):
     """Write the k nearest rows of X for each row of Q into `distance` and `index`."""
-    cdef View q = View(Q, "Bfd", 2), x = View(X, "Bfd", 2)
-    cdef View d = View(distance, "d", 2, True), i = View(index, "lq", 2, True)
+    cdef View q = View(Q, MATRIX, 2), x = View(X, MATRIX, 2)
+    cdef View d = View(distance, "d", 2, True), i = View(index, INT64, 2, True)
     cdef View c = None if centre is None else View(centre, "f", 1)
     cdef fc_metric m = metric_id(metric)
     cdef const float *middle = NULL
@@ -80,7 +84,7 @@ def knn(str metric, Q, X, size_t k, centre, bint skip_self, int n_threads, dista
 
 def pairwise(str metric, Q, X, int n_threads, distance):
     """Write all distances between the rows of Q and those of X into `distance`."""
-    cdef View q = View(Q, "Bfd", 2), x = View(X, "Bfd", 2), d = View(distance, "d", 2, True)
+    cdef View q = View(Q, MATRIX, 2), x = View(X, MATRIX, 2), d = View(distance, "d", 2, True)
     cdef fc_metric m = metric_id(metric)
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
@@ -95,13 +99,13 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
 
     `weights`, `votes` and `winner` may be None.
     """
-    cdef View l = View(label, "lq", 2 if index is None else 1)
-    cdef View i = None if index is None else View(index, "lq", 2)
+    cdef View l = View(label, INT64, 2 if index is None else 1)
+    cdef View i = None if index is None else View(index, INT64, 2)
     cdef size_t rows = l.matrix.rows if i is None else i.matrix.rows
     cdef size_t k = l.matrix.cols if i is None else i.matrix.cols
     cdef View w = None if weights is None else View(weights, "d", 2)
     cdef View v = None if votes is None else View(votes, "d", 2, True)
-    cdef View o = None if winner is None else View(winner, "lq", 1, True)
+    cdef View o = None if winner is None else View(winner, INT64, 1, True)
     cdef const int64_t *ids = NULL
     cdef const double *weight = NULL
     cdef double *counts = NULL

@@ -34,7 +34,7 @@ def resolve(n_threads: int | None) -> int:
 
 
 def default() -> int:
-    """Return the smallest of OpenMP's limit (OMP_NUM_THREADS), the CPUs of this process, and its control group's quota."""
+    """Return the smallest of OpenMP's limit, the CPUs of this process, and the quota of its control groups."""
     return max(1, min(_native.max_threads(), cgroup_cpus(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
 
 
