@@ -20,35 +20,37 @@
  *   tile      inner product: `dot` is sum q*x; `min` is sum min(q, x), as sum |q-x| = sum q + sum x - 2 sum min(q, x)
  *   refine    the sum the reported distance is made of, in float64 and one fixed order: sqdiff, absdiff or product
  *   shift     1: the distance does not change when q and x move together, so that the filter may subtract a centre
+ *   degree    scaling q and x by t scales the distance by t to this power
  *   rank      what grows with the distance, from 2P and the sums of both vectors (struct fc_sums: sum, abs, sq)
  *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
  *   undo      distance from rank r
  *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
- *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
+ *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx.  Cosine: sqrt(n
+ * * n) is n, so that a row is at distance 0 from itself; 1 where a vector is zero, as scikit-learn has it
  */
 // clang-format off
 #define FC_METRICS(X) \
-    X(l1, min, absdiff, 1, \
+    X(l1, min, absdiff, 1, 1, \
       /* rank  */ q->sum + x->sum - P2, \
       /* error */ 2 * (q->abs + x->abs), \
       /* undo  */ r, \
       /* A E B */ x->sum - g * 2 * x->abs, 0, 0, \
       /* T     */ limit - q->sum + g * 2 * q->abs, \
       /* distance */ s) \
-    X(l2, dot, sqdiff, 1, \
+    X(l2, dot, sqdiff, 1, 1, \
       /* rank  */ q->sq + x->sq - P2, \
       /* error */ 2 * (q->sq + x->sq), \
       /* undo  */ sqrt(r), \
       /* A E B */ x->sq - g * 2 * x->sq, 0, 0, \
       /* T     */ limit * limit - q->sq + g * 2 * q->sq, \
       /* distance */ sqrt(s)) \
-    X(cosine, dot, product, 0, \
+    X(cosine, dot, product, 0, 0, \
       /* rank  */ 1 - P2 / (2 * sqrt(q->sq * x->sq)), \
       /* error */ 4, \
       /* undo  */ r, \
       /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
       /* T     */ 0, \
-      /* distance */ fc_cosine(s, qq, xx))
+      /* distance */ qq > 0 && xx > 0 ? fmin(fmax(1 - s / sqrt(qq * xx), 0), 2) : 1)
 // clang-format on
 
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.

@@ -2,16 +2,7 @@
 
 #include <math.h>
 
-/* 1 - cos of the angle, from s = q.x and the squared norms; 1 where a vector is all zero, as scikit-learn has it.
- * sqrt(n * n) is n, so that a row is at distance 0 from itself.
- */
-static double fc_cosine(double s, double qq, double xx) {
-    if (!(qq > 0 && xx > 0)) return 1;
-    const double d = 1 - s / sqrt(qq * xx);
-    return d < 0 ? 0 : d > 2 ? 2 : d;
-}
-
-#define FC_DEFINE_METRIC(name, tile, refine, shift, rank, error, undo, a, e, b, t, dist) \
+#define FC_DEFINE_METRIC(name, tile, refine, shift, degree, rank, error, undo, a, e, b, t, dist) \
     static double rank_##name(double P2, const fc_sums *q, const fc_sums *x) { return rank; } \
     static double error_##name(const fc_sums *q, const fc_sums *x) { return (void)q, (void)x, error; } \
     static double undo_##name(double r) { return undo; } \
@@ -23,9 +14,9 @@ static double fc_cosine(double s, double qq, double xx) {
 FC_METRICS(FC_DEFINE_METRIC)
 
 // clang-format off
-#define FC_METRIC_ENTRY(name_, tile_, refine_, shift_, ...) \
-    {.name = #name_, .tile = FC_TILE_##tile_, .refine = FC_PAIR_##refine_, .shift = shift_, .rank = rank_##name_, \
-     .error = error_##name_, .undo = undo_##name_, .A = A_##name_, .E = E_##name_, .B = B_##name_, .T = T_##name_, \
+#define FC_METRIC_ENTRY(name_, tile_, refine_, shift_, degree_, ...) \
+    {.name = #name_, .tile = FC_TILE_##tile_, .refine = FC_PAIR_##refine_, .shift = shift_, .degree = degree_, \
+     .rank = rank_##name_, .error = error_##name_, .undo = undo_##name_, .A = A_##name_, .E = E_##name_, .B = B_##name_, .T = T_##name_, \
      .distance = distance_##name_},
 // clang-format on
 const fc_metric_row fc_metrics[FC_METRIC_COUNT] = {FC_METRICS(FC_METRIC_ENTRY)};

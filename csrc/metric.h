@@ -8,7 +8,7 @@ typedef struct {
     const char *name;
     fc_tile_kind tile;
     fc_pair_kind refine;
-    int shift;
+    int shift, degree;
     double (*rank)(double P2, const fc_sums *q, const fc_sums *x);
     double (*error)(const fc_sums *q, const fc_sums *x);
     double (*undo)(double r);

@@ -53,21 +53,26 @@ static int exponent_of_largest(operand a, const operand *minus) {
     return largest > 0 && largest <= DBL_MAX ? ilogb(largest) : 0;
 }
 
-static double scaled_l2(operand q, operand x) {
+static double scaled_sqdiff(const fc_pairs *p, operand q, operand x) {
     const int e = exponent_of_largest(q, &x);
     double s = 0;
     for (size_t i = 0; i < q.matrix->cols; i++) {
         const double t = ldexp(value(q, i) - value(x, i), -e);
         s += t * t;
     }
-    return ldexp(sqrt(s), e);
+    return ldexp(p->metric->distance(s, 0, 0), e * p->metric->degree);
 }
 
-static double scaled_product(operand a, operand b) {
+/* Each vector scaled by itself: the distance must not depend on their lengths. */
+static double scaled_sum(operand a, operand b) {
     const int ea = exponent_of_largest(a, NULL), eb = exponent_of_largest(b, NULL);
     double s = 0;
     for (size_t i = 0; i < a.matrix->cols; i++) s += ldexp(value(a, i), -ea) * ldexp(value(b, i), -eb);
     return s;
+}
+
+static double scaled_product(const fc_pairs *p, operand q, operand x) {
+    return p->metric->distance(scaled_sum(q, x), scaled_sum(q, q), scaled_sum(x, x));
 }
 
 /* Squares sum well inside the normal range, with room for the product of two such sums. */
@@ -79,8 +84,7 @@ double fc_refine(const fc_pairs *p, size_t query, double qq, size_t row) {
     const fc_pair_kind kind = p->metric->refine;
     const double s = sum_pair(p->kernels, kind, dtype, q, x);
     const double xx = kind == FC_PAIR_product ? sum_pair(p->kernels, kind, dtype, x, x) : 0;
-    if (dtype == FC_f64 && kind == FC_PAIR_sqdiff && !safe(s)) return scaled_l2(q, x);
-    if (dtype == FC_f64 && kind == FC_PAIR_product && !(safe(qq) && safe(xx)))
-        return p->metric->distance(scaled_product(q, x), scaled_product(q, q), scaled_product(x, x));
+    if (dtype == FC_f64 && kind == FC_PAIR_sqdiff && !safe(s)) return scaled_sqdiff(p, q, x);
+    if (dtype == FC_f64 && kind == FC_PAIR_product && !(safe(qq) && safe(xx))) return scaled_product(p, q, x);
     return p->metric->distance(s, qq, xx);
 }
