@@ -147,11 +147,11 @@ static int take_centre(const fc_pairs *pairs, const float *centre, const void **
     return *owned != NULL;
 }
 
-fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, fc_run run,
-                 double *distance, int64_t *index) {
+fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, int bytes,
+                 fc_run run, double *distance, int64_t *index) {
     if (!arguments_ok(metric, &Q, &X, k, skip_self, run)) return FC_BAD_ARGUMENT;
     if (Q.rows == 0) return FC_OK;
-    const fc_pairs pairs = {&fc_metrics[metric], fc_kernels_active(), Q, X, fc_common_dtype(&Q, &X)};
+    const fc_pairs pairs = {&fc_metrics[metric], fc_kernels_active(), Q, X, fc_common_dtype(&Q, &X, bytes)};
     const void *taken = NULL;
     double *owned = NULL;
     if (!take_centre(&pairs, centre, &taken, &owned)) return FC_NO_MEMORY;

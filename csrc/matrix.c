@@ -14,28 +14,58 @@ char fc_dtype_format(fc_dtype dtype) {
     return (unsigned)dtype < FC_DTYPE_COUNT ? formats[dtype] : 0;
 }
 
-#define FC_DEFINE_WIDEN(from, to) \
-    static void widen_##from##_##to(const void *x, size_t count, void *room) { \
+#define FC_TYPEDEF(name, type, format) typedef type fc_type_##name;
+FC_DTYPES(FC_TYPEDEF)
+
+#define FC_DEFINE_CONVERT(from, to) \
+    static void from##_to_##to(const void *x, size_t count, void *room) { \
         const fc_type_##from *in = x; \
         fc_type_##to *out = room; \
         for (size_t i = 0; i < count; i++) out[i] = (fc_type_##to)in[i]; \
     }
-#define FC_TYPEDEF(name, type, format) typedef type fc_type_##name;
-FC_DTYPES(FC_TYPEDEF)
-FC_DEFINE_WIDEN(u8, f32)
-FC_DEFINE_WIDEN(u8, f64)
-FC_DEFINE_WIDEN(f32, f64)
+FC_DEFINE_CONVERT(u8, f32)
+FC_DEFINE_CONVERT(u8, f64)
+FC_DEFINE_CONVERT(f32, u8)
+FC_DEFINE_CONVERT(f32, f64)
+FC_DEFINE_CONVERT(f64, u8)
+FC_DEFINE_CONVERT(f64, f32)
 
 const void *fc_row_part(const fc_matrix *X, size_t row, size_t from, size_t count, fc_dtype dtype, void *room) {
-    static void (*const widen[FC_DTYPE_COUNT][FC_DTYPE_COUNT])(const void *, size_t, void *) = {
-        [FC_u8] = {[FC_f32] = widen_u8_f32, [FC_f64] = widen_u8_f64}, [FC_f32] = {[FC_f64] = widen_f32_f64}};
+    static void (*const convert[FC_DTYPE_COUNT][FC_DTYPE_COUNT])(const void *, size_t, void *) = {
+        [FC_u8] = {[FC_f32] = u8_to_f32, [FC_f64] = u8_to_f64},
+        [FC_f32] = {[FC_u8] = f32_to_u8, [FC_f64] = f32_to_f64},
+        [FC_f64] = {[FC_u8] = f64_to_u8, [FC_f32] = f64_to_f32}};
     const char *x = (const char *)X->data + (row * X->cols + from) * fc_dtype_size(X->dtype);
     if (X->dtype == dtype) return x;
-    widen[X->dtype][dtype](x, count, room);
+    convert[X->dtype][dtype](x, count, room);
     return room;
 }
 
-fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b) {
-    const fc_dtype dtype = a->dtype > b->dtype ? a->dtype : b->dtype;
+#define FC_DEFINE_ALL_BYTES(dtype) \
+    static int all_bytes_##dtype(const void *values, size_t count) { \
+        const fc_type_##dtype *v = values; \
+        int all = 1; \
+        for (size_t i = 0; i < count; i++) { \
+            const fc_type_##dtype inside = v[i] >= 0 && v[i] <= 255 ? v[i] : (fc_type_##dtype)0.5; \
+            all &= (fc_type_##dtype)(uint8_t)inside == inside; \
+        } \
+        return all; \
+    }
+FC_DEFINE_ALL_BYTES(f32)
+FC_DEFINE_ALL_BYTES(f64)
+
+int fc_fits_u8(fc_matrix X) {
+    enum { AT_ONCE = 4096 }; /* values between looks at the result */
+    const size_t size = fc_dtype_size(X.dtype), total = X.rows * X.cols;
+    for (size_t i = 0; X.dtype != FC_u8 && i < total; i += AT_ONCE) {
+        const char *values = (const char *)X.data + i * size;
+        const size_t count = total - i < AT_ONCE ? total - i : AT_ONCE;
+        if (!(X.dtype == FC_f32 ? all_bytes_f32 : all_bytes_f64)(values, count)) return 0;
+    }
+    return 1;
+}
+
+fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b, int bytes) {
+    const fc_dtype dtype = bytes ? FC_u8 : a->dtype > b->dtype ? a->dtype : b->dtype;
     return dtype == FC_u8 && a->cols > FC_U8_MAX_COLS ? FC_f32 : dtype;
 }

@@ -6,10 +6,12 @@
 
 size_t fc_dtype_size(fc_dtype dtype);
 
-/* The narrowest dtype to compute in: it holds both matrices' values, and its tile the sums over their features. */
-fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b);
+/* The narrowest dtype to compute in: it holds both matrices' values (which are known to be bytes, if so said), and its
+ * tile the sums over their features.
+ */
+fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b, int bytes);
 
-/* Features [from, from + count) of a row as `dtype`: the row itself where it is of that dtype, else widened into
+/* Features [from, from + count) of a row as `dtype`: the row itself where it is of that dtype, else converted in
  * `room`. */
 const void *fc_row_part(const fc_matrix *X, size_t row, size_t from, size_t count, fc_dtype dtype, void *room);
 

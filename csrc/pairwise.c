@@ -35,7 +35,7 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
     if (__builtin_mul_overflow(Q.rows, X.rows, &entries) || entries > PTRDIFF_MAX / sizeof *distance)
         return FC_BAD_ARGUMENT;
     pairwise p = {{&fc_metrics[metric], fc_kernels_active(), Q, X, FC_u8}, (X.rows + ROWS - 1) / ROWS, distance};
-    p.pairs.dtype = fc_common_dtype(&Q, &X);
+    p.pairs.dtype = fc_common_dtype(&Q, &X, 0);
     run.n_threads = fc_threads_for(run.n_threads, (double)entries * (double)Q.cols);
     return fc_parallel(run, (Q.rows + QUERIES - 1) / QUERIES * p.row_blocks, run_thread, &p);
 }

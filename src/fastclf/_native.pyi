@@ -13,10 +13,12 @@ def knn(
     k: int,
     centre: NDArray[np.float32] | None,
     skip_self: bool,
+    as_bytes: bool,
     n_threads: int,
     distance: NDArray[np.float64],
     index: NDArray[np.int64],
 ) -> None: ...
+def fits_u8(X: NDArray[Any]) -> bool: ...
 def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, distance: NDArray[np.float64]) -> None: ...
 def vote(
     label: NDArray[np.int64],

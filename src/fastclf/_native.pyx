@@ -62,8 +62,8 @@ def metrics():
     return [(<bytes>fc_metric_name(<fc_metric>i)).decode() for i in range(<int>FC_METRIC_COUNT)]
 
 
-def knn(str metric, Q, X, size_t k, centre, bint skip_self, int n_threads, distance, index):
-    """Write the k nearest rows of X for each row of Q into `distance` and `index`."""
+def knn(str metric, Q, X, size_t k, centre, bint skip_self, bint as_bytes, int n_threads, distance, index):
+    """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both."""
     cdef View q = View(Q, MATRIX, 2), x = View(X, MATRIX, 2)
     cdef View d = View(distance, "d", 2, True), i = View(index, INT64, 2, True)
     cdef View c = None if centre is None else View(centre, "f", 1)
@@ -77,9 +77,18 @@ def knn(str metric, Q, X, size_t k, centre, bint skip_self, int n_threads, dista
         c.shaped(x.matrix.cols, 1)
         middle = <const float *>c.matrix.data
     with nogil:
-        status = fc_knn(m, q.matrix, x.matrix, k, middle, skip_self, run,
+        status = fc_knn(m, q.matrix, x.matrix, k, middle, skip_self, as_bytes, run,
                         <double *>d.matrix.data, <int64_t *>i.matrix.data)
     check(status)
+
+
+def fits_u8(X):
+    """Whether all values of X are integers from 0 to 255."""
+    cdef View x = View(X, MATRIX, 2)
+    cdef int fits
+    with nogil:
+        fits = fc_fits_u8(x.matrix)
+    return bool(fits)
 
 
 def pairwise(str metric, Q, X, int n_threads, distance):

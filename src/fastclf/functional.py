@@ -72,7 +72,7 @@ def knn(
     queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
     check.same_width(queries, rows)
     count = check.neighbor_count(k, len(rows), "n_samples")
-    return exact.search(name, queries, rows, count, exact.centre(rows), _threads.resolve(n_threads), skip_self=False)
+    return exact.search(name, queries, rows, count, _threads.resolve(n_threads), middle=exact.centre(rows))
 
 
 def pairwise_distances(
