@@ -6,7 +6,7 @@
 
 #include "matrix.h"
 
-/* A part of a row that is widened on its way; a multiple of FC_LANES, and of bytes few enough for int32 sums. */
+/* Features of a row that are converted at a time: a multiple of FC_LANES. */
 enum { PART = 512 };
 
 typedef struct {
@@ -15,21 +15,31 @@ typedef struct {
 } operand;
 
 static double fold(double *lanes) {
-    for (int half = FC_LANES / 2; half; half /= 2)
-        for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
-    return lanes[0];
+    _Static_assert(FC_LANES == 16, "four halvings");
+    for (int l = 0; l < 8; l++) lanes[l] += lanes[l + 8];
+    for (int l = 0; l < 4; l++) lanes[l] += lanes[l + 4];
+    for (int l = 0; l < 2; l++) lanes[l] += lanes[l + 2];
+    return lanes[0] + lanes[1];
 }
 
-static double sum_pair(const fc_kernels *kernels, fc_pair_kind kind, fc_dtype dtype, operand a, operand b) {
+/* In parts that are converted on their way. */
+static double sum_converted(const fc_kernels *kernels, fc_pair_kind kind, fc_dtype dtype, operand a, operand b) {
     double lanes[FC_LANES] = {0}, room_a[PART], room_b[PART];
     const size_t d = a.matrix->cols;
-    const int widened = a.matrix->dtype != dtype || b.matrix->dtype != dtype;
-    const size_t part = widened ? PART : FC_U8_MAX_COLS;
-    for (size_t from = 0; from < d; from += part) {
-        const size_t count = d - from < part ? d - from : part;
+    for (size_t from = 0; from < d; from += PART) {
+        const size_t count = d - from < PART ? d - from : PART;
         kernels->pair[kind][dtype](lanes, fc_row_part(a.matrix, a.row, from, count, dtype, room_a),
                                    fc_row_part(b.matrix, b.row, from, count, dtype, room_b), count);
     }
+    return fold(lanes);
+}
+
+static double sum_pair(const fc_kernels *kernels, fc_pair_kind kind, fc_dtype dtype, operand a, operand b) {
+    double lanes[FC_LANES] = {0};
+    const size_t row_bytes = a.matrix->cols * fc_dtype_size(dtype);
+    if (a.matrix->dtype != dtype || b.matrix->dtype != dtype) return sum_converted(kernels, kind, dtype, a, b);
+    kernels->pair[kind][dtype](lanes, (const char *)a.matrix->data + a.row * row_bytes,
+                               (const char *)b.matrix->data + b.row * row_bytes, a.matrix->cols);
     return fold(lanes);
 }
 

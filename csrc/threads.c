@@ -136,17 +136,21 @@ static fc_status run_in_new_thread(fc_team *team) {
 /* More threads than this for a CPU only cost memory. */
 enum { THREADS_PER_CPU = 8 };
 
+static int at_most_useful(int n_threads, size_t tasks) {
+    if ((size_t)n_threads > tasks) n_threads = (int)tasks;
+    if (n_threads <= THREADS_PER_CPU) return n_threads;
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus > 0 && n_threads > cpus * THREADS_PER_CPU ? (int)cpus * THREADS_PER_CPU : n_threads;
+}
+
 fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, int), void *job) {
     fc_team team = {.tasks = tasks,
-                    .n_threads = run.n_threads,
+                    .n_threads = at_most_useful(run.n_threads, tasks),
                     .polls = run.poll != NULL,
                     .poll = run.poll,
                     .next_poll = now() + POLL_SECONDS,
                     .body = body,
                     .job = job};
-    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cpus > 0 && team.n_threads > cpus * THREADS_PER_CPU) team.n_threads = (int)cpus * THREADS_PER_CPU;
-    if ((size_t)team.n_threads > tasks) team.n_threads = (int)tasks;
     if (team.n_threads > 1 && getpid() != home) {
         const fc_status status = run_in_new_thread(&team);
         if (status != FC_OK) return status;

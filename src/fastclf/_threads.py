@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import math
 import numbers
 import os
@@ -35,7 +36,12 @@ def resolve(n_threads: int | None) -> int:
 
 def default() -> int:
     """Return the smallest of OpenMP's limit, the CPUs of this process, and the quota of its control groups."""
-    return max(1, min(_native.max_threads(), cgroup_cpus(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
+    return max(1, min(_native.max_threads(), _quota_at_start()))
+
+
+@functools.cache
+def _quota_at_start() -> int:
+    return cgroup_cpus(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
 
 
 def cgroup_cpus(root: Path, membership: Path) -> int:
