@@ -45,7 +45,7 @@
       /* T     */ limit * limit - q->sq + g * 2 * q->sq, \
       /* distance */ sqrt(s)) \
     X(cosine, dot, product, 0, 0, \
-      /* rank  */ 1 - P2 / (2 * sqrt(q->sq * x->sq)), \
+      /* rank  */ 1 - P2 / (2 * sqrt(q->sq) * sqrt(x->sq)), \
       /* error */ 4, \
       /* undo  */ r, \
       /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \

@@ -20,6 +20,8 @@ _EXACT_INTEGERS = ((np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53))
 
 _CHUNK_BYTES = 1 << 20
 
+MOST_CLASSES = 2**31 - 1
+
 
 def one_of(value: object, known: Any, name: str) -> None:
     """Raise unless `value` is one of the `known` names."""
@@ -56,7 +58,7 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     refuse_masked(a, name)
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
-    array = np.asarray(a)
+    array = _as_array(a, name)
     if array.ndim != 2:
         raise ValueError(f"Expected 2D array for {name}, got {array.ndim}D array with shape {array.shape}")
     if array.shape[1] == 0:
@@ -68,6 +70,13 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
+def _as_array(a: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(a)
+    except ValueError as error:  # a ragged list
+        raise ValueError(f"{name} is not an array: {error}") from None
+
+
 def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
     """Return `a` in C order, aligned, as uint8, float32 or float64, whichever holds its values exactly.
 
@@ -77,6 +86,8 @@ def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def _kernel_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
+    if a.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {a.dtype}; numbers are required (bool, integers or floats)")
     dtype = a.dtype.newbyteorder("=")
     if dtype in KERNEL_DTYPES:
         return dtype
@@ -86,11 +97,11 @@ def _kernel_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
         return np.dtype(np.float32)
     if dtype.kind in "iu":
         return _integer_dtype(a, name)
-    if dtype.kind == "f":  # long double
-        if not np.array_equal(a.astype(np.float64), a, equal_nan=True):
-            raise ValueError(f"{name} of dtype {a.dtype} has values that float64 does not hold exactly")
-        return np.dtype(np.float64)
-    raise ValueError(f"{name} has dtype {a.dtype}; numbers are required (bool, integers or floats)")
+    with np.errstate(over="ignore"):
+        exact = np.array_equal(a.astype(np.float64), a, equal_nan=True)
+    if not exact:  # long double
+        raise ValueError(f"{name} of dtype {a.dtype} has values that float64 does not hold exactly")
+    return np.dtype(np.float64)
 
 
 def _integer_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
@@ -113,7 +124,7 @@ def check_finite(a: NDArray[Any], name: str) -> None:
         part = a[start : start + rows]
         if not np.isfinite(part).all():
             row = start + int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])
-            found = "NaN" if np.isnan(part).any() else f"infinity or a value too large for {a.dtype!r}"
+            found = "NaN" if np.isnan(a[row]).any() else f"infinity or a value too large for {a.dtype!r}"
             raise ValueError(f"Input {name} contains {found} (first in row {row}).")
 
 
@@ -139,15 +150,15 @@ def output(out: object, shape: tuple[int, ...], inputs: tuple[NDArray[Any], ...]
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
     """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
     refuse_masked(labels, "labels")
-    array = np.asarray(labels)
+    array = _as_array(labels, "labels")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
     if array.dtype.kind not in "iub":
         raise TypeError(f"labels must be integers, got dtype {array.dtype}")
     if isinstance(n_classes, bool) or not isinstance(n_classes, numbers.Integral):
         raise TypeError(f"n_classes must be an int, got {n_classes!r}")
-    if n_classes < 1:
-        raise ValueError(f"n_classes must be at least 1, got {n_classes}")
+    if not 1 <= int(n_classes) <= MOST_CLASSES:
+        raise ValueError(f"n_classes must be from 1 to {MOST_CLASSES}, got {n_classes}")
     outside = (array < 0) | (array >= n_classes)
     if outside.any():
         row, column = np.argwhere(outside)[0]
@@ -158,14 +169,35 @@ def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """`weights` as finite, non-negative float64 of the given shape."""
     refuse_masked(weights, "weights")
-    array = np.asarray(weights)
+    array = _as_array(weights, "weights")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"weights must be numbers, got dtype {array.dtype}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"weights must have shape {shape}, got {array.shape}")
+    array = np.ascontiguousarray(array, dtype=np.float64)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"weights{list(at)} = {array[at]}: weights must be finite and not negative")
     return array
+
+
+def class_labels(classes: ArrayLike, name: str) -> NDArray[Any]:
+    """Return `classes` sorted and without repetition, if they are one-dimensional labels."""
+    array = _as_array(classes, name)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} contains NaN or infinity")
+    try:
+        return np.unique(array)
+    except TypeError as error:
+        raise TypeError(f"{name} cannot be sorted: {error}") from None
+
+
+def same_kind_of_labels(known: NDArray[Any], new: NDArray[Any]) -> None:
+    """Raise for labels that NumPy could only put beside the known ones by changing them, as numbers beside text."""
+    kinds = {"iuf": "numbers", "b": "bool", "SUT": "text", "O": "objects"}
+    names = [next((name for letters, name in kinds.items() if a.dtype.kind in letters), "others") for a in (known, new)]
+    if names[0] != names[1]:
+        raise ValueError(f"y has class labels that are {names[1]}, but those so far are {names[0]}")

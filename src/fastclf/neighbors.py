@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -125,11 +126,12 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        backend = self._checked_backend()
-        rows, owned, labels = self._checked_data(X, y, reset=True)
-        self._backend = backend(check.metric_name(self.metric), rows, owned)
-        self.classes_, self._codes = np.unique(labels, return_inverse=True)
-        self._codes = self._codes.astype(np.int64, copy=False)
+        with self._unchanged_on_error():
+            backend = self._checked_backend()
+            rows, owned, labels = self._checked_data(X, y, reset=True)
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            self._codes = codes.astype(np.int64, copy=False)
+            self._backend = backend(check.metric_name(self.metric), rows, owned)
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
@@ -154,17 +156,20 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        if not hasattr(self, "_backend"):
-            self.fit(X, y)
+        with self._unchanged_on_error():
+            if not hasattr(self, "_backend"):
+                self.fit(X, y)
+                if classes is not None:
+                    self._count_with(check.class_labels(classes, "classes"))
+                return self
+            self._checked_backend()
+            rows, _, labels = self._checked_data(X, y, reset=False)
+            self._count_with(np.unique(labels))
             if classes is not None:
-                self._widen_classes(np.unique(np.asarray(classes)))
-            return self
-        rows, _, labels = self._checked_data(X, y, reset=False)
-        extra = labels if classes is None else np.concatenate([labels, np.asarray(classes)])
-        self._widen_classes(np.unique(extra))
-        codes = np.searchsorted(self.classes_, labels)
-        self._backend.add(rows)
-        self._codes = _appended(self._codes, codes, self._backend.n_rows - len(codes))
+                self._count_with(check.class_labels(classes, "classes"))
+            codes = np.searchsorted(self.classes_, labels)
+            self._codes = _appended(self._labels(), self._codes, codes)
+            self._backend.add(rows)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -286,18 +291,13 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return backend_class(self.backend)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
-        """Rows for the kernels, whether they are a fresh copy, and labels; the model changes only if all are good."""
+        """Rows for the kernels, whether they are a fresh copy, and labels."""
         check.refuse_masked(X, "X")
         check.refuse_masked(y, "y")
-        before = dict(self.__dict__)
-        try:
-            array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
-            labels = column_or_1d(labels, warn=True)
-            check_classification_targets(labels)
-            rows = check.kernel_array(array, "X")
-        except Exception:
-            self.__dict__ = before  # validate_data may have set the features' number and names already
-            raise
+        array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
+        labels = column_or_1d(labels, warn=True)
+        check_classification_targets(labels)
+        rows = check.kernel_array(array, "X")
         return rows, not np.may_share_memory(rows, array), labels
 
     def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
@@ -326,35 +326,46 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _labels(self) -> NDArray[np.int64]:
         return self._codes[: self._backend.n_rows]
 
-    def _widen_classes(self, seen: NDArray[Any]) -> None:
-        """Count with the classes in `seen` too."""
-        classes = np.union1d(self.classes_, seen)
-        if len(classes) == len(self.classes_):
-            return
-        self._codes = np.searchsorted(classes, self.classes_)[self._codes]
-        self.classes_ = classes
+    def _count_with(self, classes: NDArray[Any]) -> None:
+        """Take in classes that are new."""
+        check.same_kind_of_labels(self.classes_, classes)
+        union = np.union1d(self.classes_, classes)
+        if len(union) > len(self.classes_):
+            self._codes = np.searchsorted(union, self.classes_)[self._labels()]
+            self.classes_ = union
+
+    @contextlib.contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Restore the model's attributes when the block raises."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            raise
 
 
 def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Weights of the neighbours at `distances`, which may be overwritten."""
+    """Weights of the neighbours at `distances`."""
     if callable(weights):
         return check.vote_weights(weights(distances), distances.shape)
     if weights == "uniform":
         return None
     check.one_of(weights, WEIGHTS, "weights")
     exact = distances == 0
-    rows = exact.any(axis=1)
     with np.errstate(divide="ignore", over="ignore"):
-        np.divide(1.0, distances, out=distances)
-    distances[rows] = exact[rows]
-    return distances
+        inverse = 1.0 / distances
+    beyond = np.isinf(inverse).any(axis=1)  # at distance 0, or so near that only proportions can be had
+    nearest = distances[beyond].min(axis=1, keepdims=True)
+    inverse[beyond] = np.where(nearest == 0, exact[beyond], nearest / np.where(nearest == 0, 1.0, distances[beyond]))
+    return inverse
 
 
-def _appended(codes: NDArray[np.int64], new: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Return `new` behind the first `count` codes; the buffer doubles when it is full."""
-    if count + len(new) > len(codes):
-        longer = np.empty(max(count + len(new), 2 * count), dtype=np.int64)
-        longer[:count] = codes[:count]
-        codes = longer
-    codes[count : count + len(new)] = new
-    return codes
+def _appended(codes: NDArray[np.int64], buffer: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a buffer with `new` behind `codes`, which `buffer` begins with; it doubles when it is full."""
+    count = len(codes)
+    if count + len(new) > len(buffer):
+        buffer = np.empty(max(count + len(new), 2 * count), dtype=np.int64)
+        buffer[:count] = codes
+    buffer[count : count + len(new)] = new
+    return buffer

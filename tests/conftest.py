@@ -1,0 +1,60 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+from fastclf import _native
+
+hypothesis.settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
+hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("FASTCLF_HYPOTHESIS", "ci"))
+
+
+@pytest.fixture(params=_native.isas())
+def isa(request):
+    """Run the test once on every instruction set of this machine."""
+    before = _native.isa()
+    _native.use_isa(request.param)
+    yield request.param
+    _native.use_isa(before)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def state():
+    """All that an estimator holds, as values to compare."""
+
+    def held(value):
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            return value.dtype.str, value.shape, value.tobytes()
+        if type(value).__module__.startswith("fastclf."):
+            return {name: held(part) for name, part in vars(value).items()}
+        return repr(value)
+
+    return held
+
+
+@pytest.fixture(scope="session")
+def data_file():
+    """Find a file of the real data sets, or skip: they lie in the folder that FASTCLF_TEST_DATA names."""
+
+    def find(name):
+        folder = os.environ.get("FASTCLF_TEST_DATA")
+        if folder is None:
+            pytest.skip("FASTCLF_TEST_DATA does not name the folder of the real data sets")
+        path = Path(folder) / name
+        if not path.exists():
+            pytest.skip(f"{path} does not exist")
+        return path
+
+    return find

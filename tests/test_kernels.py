@@ -1,0 +1,331 @@
+"""Every metric, dtype and instruction set: distances are right, neighbours are the k smallest (distance, row)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import itertools
+
+import numpy as np
+import pytest
+import reference
+
+from fastclf import _native
+from fastclf.backends import exact
+
+DTYPES = ("uint8", "float32", "float64")
+pytestmark = [pytest.mark.parametrize("metric", _native.metrics())]
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+# Queries, rows, features, k around the edges of: the scan for few queries (4), a register tile (12, 6, 3 or 1 rows;
+# 16 or 32 lanes), the blocks of rows (24, 48, 96, then 120) and of queries (256), a vector, a part of the depth (128 to
+# 1024 features), and the spare room of the candidates (32, then k / 4).
+SHAPES = [
+    *((nq, 41, 19, 4) for nq in (0, 1, 2, 4, 5, 15, 16, 17, 31, 32, 33, 70, 257, 300)),
+    *(
+        (5, n, 19, min(n, 4))
+        for n in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 23, 24, 25, 71, 72, 73, 167, 168, 169, 288, 289)
+    ),
+    *((nq, 41, d, 4) for nq in (3, 6) for d in (1, 3, 4, 7, 8, 15, 16, 17, 33, 63, 65, 127, 128, 129, 255, 256, 257)),
+    *((nq, 41, d, 4) for nq in (3, 6) for d in (511, 512, 513, 1023, 1024, 1025, 1100)),
+    *((nq, 700, 5, k) for nq in (4, 33) for k in (1, 2, 31, 32, 33, 40, 41, 50, 127, 128, 129, 300, 699, 700)),
+]
+
+
+@contextlib.contextmanager
+def on_isa(name):
+    before = _native.isa()
+    _native.use_isa(name)
+    try:
+        yield
+    finally:
+        _native.use_isa(before)
+
+
+def pairwise(metric, Q, X, n_threads=1):
+    distances = np.empty((len(Q), len(X)))
+    _native.pairwise(metric, Q, X, n_threads, distances)
+    return distances
+
+
+def search(metric, Q, X, k, n_threads=1, **how):
+    return exact.search(metric, Q, X, k, n_threads, **{"middle": exact.centre(X), **how})
+
+
+def assert_same_bytes(found, expected):
+    """Compare (distances, indices), or one array; NaN never occurs, and -0.0 is not 0.0."""
+    for a, b in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, expected)), strict=True):
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
+        if a.tobytes() != b.tobytes():
+            at = tuple(np.argwhere(a != b)[0]) if (a != b).any() else "the sign of a zero"
+            pytest.fail(f"{(a != b).sum()} of {a.size} differ, first at {at}:\n{a}\n{b}")
+
+
+@functools.cache
+def grid(nq, n, d):
+    """Bytes from 0 to 3: ties everywhere."""
+    rng = np.random.default_rng(nq + 1000 * n + 1000000 * d)
+    return rng.integers(0, 4, (nq, d)).astype(np.uint8), rng.integers(0, 4, (n, d)).astype(np.uint8)
+
+
+@functools.cache
+def grid_distances(metric, nq, n, d):
+    return reference.METRICS[metric](*grid(nq, n, d))
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_integers_are_exact(isa, metric, dtype, shape):
+    nq, n, d, k = shape
+    Q, X = (a.astype(dtype) for a in grid(nq, n, d))
+    expected = grid_distances(metric, nq, n, d)
+    assert_same_bytes(pairwise(metric, Q, X), expected)
+    for as_bytes in {False, dtype != "uint8"}:
+        assert_same_bytes(search(metric, Q, X, k, as_bytes=as_bytes), reference.knn(expected, k))
+
+
+@each_dtype
+@pytest.mark.parametrize("n", [2, 3, 5, 13, 33, 300])
+def test_self_search_leaves_out_the_row_itself(isa, metric, dtype, n):
+    X = grid(1, n, 3)[1]
+    expected = reference.METRICS[metric](X, X)
+    for k in {1, min(n - 1, 5), n - 1}:
+        found = search(metric, X.astype(dtype), X.astype(dtype), k, skip_self=True)
+        assert_same_bytes(found, reference.knn(expected, k, skip_self=True))
+
+
+# int32 sums of squared bytes hold up to 33 025 features, uint32 up to 66 051; the kernels change over after 32 768.
+@pytest.mark.parametrize("d", [32767, 32768, 32769, 33025, 33026, 66051, 66052])
+def test_wide_bytes_do_not_overflow(isa, metric, d, rng):
+    Q = np.repeat(np.array([0, 255, 254, 128, 1], np.uint8), d).reshape(5, d)
+    X = np.vstack([Q[::-1], rng.integers(0, 256, (2, d)).astype(np.uint8)])
+    expected = reference.METRICS[metric](Q, X)
+    assert_same_bytes(pairwise(metric, Q, X), expected)
+    for nq, dtype in itertools.product((2, 5), DTYPES):
+        found = search(metric, Q[:nq].astype(dtype), X, 6, as_bytes=True)
+        assert_same_bytes(found, reference.knn(expected[:nq], 6))
+
+
+def test_real_pictures(isa, metric, data_file):
+    X = np.frombuffer(gzip.decompress(data_file("mnist/t10k-images-idx3-ubyte.gz").read_bytes())[16:], np.uint8)
+    X = X.reshape(-1, 784)
+    expected = reference.knn(reference.METRICS[metric](X[:7], X), 50)
+    for dtype, nq in itertools.product(DTYPES, (2, 7)):
+        found = search(metric, X[:nq].astype(dtype), X.astype(dtype), 50, n_threads=2)
+        assert_same_bytes(found, (expected[0][:nq], expected[1][:nq]))
+
+
+# --- floats -----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def noise(metric, dtype, d):
+    rng = np.random.default_rng(d)
+    Q, X = (rng.normal(size=(n, d)).astype(dtype) for n in (5, 7))
+    return Q, X, reference.METRICS[metric](Q, X)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "d", [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 100, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 1100]
+)
+def test_floats_are_within_the_documented_error(isa, metric, dtype, d):
+    Q, X, expected = noise(metric, dtype, d)
+    reference.assert_close(pairwise(metric, Q, X), expected, metric, dtype, d)
+
+
+# Builders of rows from a generator, a shape and the dtype that they will have.
+
+
+def scaled_normal(scale):
+    return lambda rng, shape, _: scale * rng.normal(size=shape)
+
+
+def offset_by(middle, distance):
+    return lambda rng, shape, _: middle + distance / np.sqrt(shape[1]) * rng.normal(size=shape)
+
+
+def integers(low, high):
+    return lambda rng, shape, _: rng.integers(low, high, shape)
+
+
+def choice_of(*values):
+    return lambda rng, shape, _: rng.choice(values, shape)
+
+
+def duplicates(rng, shape, _):
+    return rng.integers(0, 200, (6, shape[1]))[rng.integers(0, 6, shape[0])]
+
+
+def columns_of_every_scale(rng, shape, _):
+    return rng.normal(size=shape) * 10.0 ** np.linspace(-12, 12, shape[1])
+
+
+def rows_of_every_scale(rng, shape, dtype):
+    most = 37 if dtype == "float32" else 300
+    return rng.normal(size=shape) * 10.0 ** rng.integers(-most, most, (shape[0], 1))
+
+
+def whole_range(rng, shape, dtype):
+    return np.finfo(dtype).max * rng.uniform(-1, 1, shape)
+
+
+def subnormal(rng, shape, dtype):
+    return np.finfo(dtype).smallest_subnormal * rng.integers(-9, 9, shape).astype(dtype)
+
+
+def zero_rows(rng, shape, _):
+    return rng.normal(size=shape) * (rng.integers(0, 3, (shape[0], 1)) > 0)
+
+
+def one_ulp_apart(rng, shape, dtype):
+    rows = np.tile(rng.normal(size=shape[1]).astype(dtype), (shape[0], 1))
+    at = np.arange(shape[0]), rng.integers(0, shape[1], shape[0])
+    rows[at] = np.nextafter(rows[at], rng.choice([-9, 9], shape[0]).astype(dtype))
+    return rows
+
+
+def one_outlier(rng, shape, _):
+    rows = rng.normal(size=shape)
+    rows[shape[0] // 2] = 1e18
+    return rows
+
+
+def parallel_rows(rng, shape, _):
+    return rng.normal(size=shape[1]) * 2.0 ** rng.integers(-20, 20, (shape[0], 1))
+
+
+BYTES = {
+    "ties": integers(0, 3),
+    "all rows equal": choice_of(7),
+    "duplicates": duplicates,
+    "all bytes": integers(0, 256),
+    "only 0 and 255": choice_of(0, 255),
+}
+FLOATS = {
+    "normal": scaled_normal(1.0),
+    "offset 1e4": offset_by(1e4, 0.1),
+    "offset 1e5": offset_by(1e5, 0.1),
+    "columns of every scale": columns_of_every_scale,
+    "rows of every scale": rows_of_every_scale,
+    "1e30": scaled_normal(1e30),
+    "1e-30": scaled_normal(1e-30),
+    "1e18": scaled_normal(1e18),
+    "1e-18": scaled_normal(1e-18),
+    "the whole range": whole_range,
+    "subnormal": subnormal,
+    "zero rows": zero_rows,
+    "one ULP apart": one_ulp_apart,
+    "one outlier": one_outlier,
+    "parallel rows": parallel_rows,
+    "signed zeros": choice_of(0.0, -0.0, 1.0, -1.0),
+}
+DOUBLES = {f"1e{e}": scaled_normal(float(f"1e{e}")) for e in (-200, -150, -130, -100, -75, 75, 100, 150, 200)}
+HARD = [
+    *itertools.product(BYTES, DTYPES),
+    *itertools.product(FLOATS, ("float32", "float64")),
+    *itertools.product(DOUBLES, ("float64",)),
+]
+
+
+@functools.cache
+def hard(name, dtype):
+    """40 queries and 150 rows, of which 20 are queries too."""
+    build = {**BYTES, **FLOATS, **DOUBLES}[name]
+    rows = np.asarray(build(np.random.default_rng(1), (170, 11), dtype)).astype(dtype)
+    return rows[:40].copy(), rows[20:].copy()
+
+
+@functools.cache
+def hard_distances(metric, name, dtype):
+    """What the plainest instruction set reports, and the truth."""
+    with on_isa("scalar"):
+        return pairwise(metric, *hard(name, dtype)), reference.METRICS[metric](*hard(name, dtype))
+
+
+@pytest.mark.parametrize(("name", "dtype"), HARD)
+def test_hard_data(isa, metric, name, dtype):
+    Q, X = hard(name, dtype)
+    plain, truth = hard_distances(metric, name, dtype)
+    distances = pairwise(metric, Q, X)
+    reference.assert_close(distances, truth, metric, dtype, Q.shape[1])
+    assert_same_bytes(distances, plain)
+    nearest, order = reference.knn(distances, len(X))
+    for nq, k in itertools.product((3, 40), (1, 5, 33, 150)):
+        assert_same_bytes(search(metric, Q[:nq], X, k), (nearest[:nq, :k], order[:nq, :k]))
+    assert_same_bytes(search(metric, X, X, 5, skip_self=True), reference.knn(pairwise(metric, X, X), 5, skip_self=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_centre_gives_the_same_answer(isa, metric, dtype, rng):
+    Q, X = hard("offset 1e4", dtype)
+    expected = reference.knn(pairwise(metric, Q, X), 9)
+    ones = np.ones(Q.shape[1], np.float32)
+    for centre in (
+        None,
+        0 * ones,
+        1e4 * ones,
+        rng.normal(size=Q.shape[1]).astype(np.float32),
+        1e30 * ones,
+        3e38 * ones,
+    ):
+        assert_same_bytes(search(metric, Q, X, 9, middle=centre), expected)
+
+
+# --- threads, batches, dtypes -----------------------------------------------------------------------------------------
+
+# Work enough for 7 threads, with rows cut into segments or not.
+BIG = [(300, 800, 128, 7), (4, 6000, 1025, 9), (33, 3000, 257, 40), (520, 600, 100, 300)]
+
+
+@functools.lru_cache(maxsize=2)
+def big(shape, dtype):
+    nq, n, d, _ = shape
+    rng = np.random.default_rng(2)
+    return rng.integers(0, 256, (nq, d)).astype(dtype), rng.integers(0, 256, (n, d)).astype(dtype)
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", BIG, ids=str)
+def test_threads_and_instruction_sets_do_not_matter(metric, dtype, shape):
+    Q, X = big(shape, dtype)
+    Q, X = (Q, X) if dtype == "uint8" else (Q * Q.dtype.type(0.1), X * X.dtype.type(0.1))
+    with on_isa("scalar"):
+        distances = pairwise(metric, Q, X)
+    expected = reference.knn(distances, shape[-1])
+    assert_same_bytes(pairwise(metric, Q, X, n_threads=3), distances)
+    for n_threads in (1, 2, 3, 7):
+        assert_same_bytes(search(metric, Q, X, shape[-1], n_threads), expected)
+    for name in _native.isas()[:-1]:
+        with on_isa(name):
+            assert_same_bytes(search(metric, Q, X, shape[-1], n_threads=2), expected)
+
+
+@each_dtype
+@pytest.mark.parametrize("name", ["normal", "offset 1e5"])
+def test_batches_do_not_matter(isa, metric, dtype, name):
+    Q, X = hard(name if dtype != "uint8" else "all bytes", dtype)
+    distances, (d, i) = pairwise(metric, Q, X), search(metric, Q, X, 7)
+    for size in (1, 3, 4, 5, 19):
+        parts = [Q[start : start + size] for start in range(0, len(Q), size)]
+        assert_same_bytes(np.vstack([pairwise(metric, part, X) for part in parts]), distances)
+        found = [search(metric, part, X, 7) for part in parts]
+        assert_same_bytes((np.vstack([f[0] for f in found]), np.vstack([f[1] for f in found])), (d, i))
+    for cut in (1, 60, 149):
+        halves = [pairwise(metric, Q, np.ascontiguousarray(part)) for part in (X[:cut], X[cut:])]
+        assert_same_bytes(np.hstack(halves), distances)
+    backwards = search(metric, np.ascontiguousarray(Q[::-1]), X, 7)
+    assert_same_bytes((backwards[0][::-1], backwards[1][::-1]), (d, i))
+
+
+@pytest.mark.parametrize(("q_dtype", "x_dtype"), list(itertools.permutations(DTYPES, 2)))
+@pytest.mark.parametrize("d", [1, 5, 128, 129, 257, 511, 513, 1025])
+def test_mixed_dtypes_are_widened(isa, metric, q_dtype, x_dtype, d, rng):
+    Q, X = (rng.normal(120, 40, (n, d)).clip(0, 255).astype(t) for n, t in ((33, q_dtype), (50, x_dtype)))
+    wide = np.promote_types(q_dtype, x_dtype)
+    distances = pairwise(metric, Q.astype(wide), X.astype(wide))
+    assert_same_bytes(pairwise(metric, Q, X), distances)
+    for nq in (2, 33):
+        assert_same_bytes(search(metric, Q[:nq], X, 6), reference.knn(distances[:nq], 6))

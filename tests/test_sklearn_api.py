@@ -1,0 +1,36 @@
+"""scikit-learn's own checks of every estimator that the package exports, none waived."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import fastclf
+
+ESTIMATORS = [
+    member
+    for member in (getattr(fastclf, name) for name in fastclf.__all__)
+    if inspect.isclass(member) and issubclass(member, BaseEstimator)
+]
+
+
+def test_there_are_estimators():
+    assert fastclf.KNN in ESTIMATORS
+
+
+@parametrize_with_checks([estimator() for estimator in ESTIMATORS])
+@pytest.mark.filterwarnings("ignore")  # the checks provoke warnings; those that matter they look for themselves
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_parameters_are_keywords_and_kept_as_they_are(estimator):
+    parameters = inspect.signature(estimator).parameters
+    for name, parameter in parameters.items():
+        given = object()
+        assert getattr(estimator(**{name: given}), name) is given
+        assert parameter.default is not inspect.Parameter.empty
