@@ -73,9 +73,7 @@ class Exact:
         self._buffer[self.n_rows : total] = X
         self.n_rows = total
 
-    def query(
-        self, Q: NDArray[Any] | None, k: int, n_threads: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
         rows = self.rows
         queries = rows if Q is None else Q

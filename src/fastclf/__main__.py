@@ -1,0 +1,178 @@
+"""The main job: choose k and the metric on validation data, test once, compare with scikit-learn, show neighbours."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+
+from fastclf import KNN, _native, datasets, majority_vote
+from fastclf.datasets import Dataset
+
+SKLEARN_NAMES = {"l1": "manhattan", "l2": "euclidean", "cosine": "cosine"}
+
+_VALIDATION_SHARE = 0.2
+_TIMED_QUERIES = 200
+_TIMED_ROUNDS = 5
+_SHOWN_PICTURES = 6
+
+
+class Score(NamedTuple):
+    """Accuracy on validation data with one choice of k and metric."""
+
+    metric: str
+    k: int
+    accuracy: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the main job.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Arguments of the command line, by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 2 for arguments or data that are wrong.
+    """
+    options = _options(arguments)
+    try:
+        data = _load(options)
+        scores = _validate(data, options)
+        best = max(scores, key=lambda score: score.accuracy)
+        model = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
+    except ValueError as error:
+        print(f"fastclf: {error}", file=sys.stderr)
+        return 2
+    _print_scores(scores, best)
+    print(f"\ntest accuracy of k={best.k}, {best.metric}: {model.score(data.X_test, data.y_test):.4f}, measured once\n")
+    _compare(data, best)
+    _plot(model, data, options.out)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fastclf", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="CIFAR-10's binary files or IDX files; else digits")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where plots go (default: out)")
+    parser.add_argument("--k", type=int, nargs="+", default=[1, 3, 5, 7, 9, 15], metavar="K", help="neighbours to try")
+    parser.add_argument("--metrics", nargs="+", choices=_native.metrics(), default=["l1", "l2"], help="metrics to try")
+    parser.add_argument("--limit", type=int, metavar="N", help="use only N rows of each of training and test data")
+    parser.add_argument("--seed", type=int, default=0, help="of the split for validation (default: 0)")
+    return parser.parse_args(arguments)
+
+
+def _load(options: argparse.Namespace) -> Dataset:
+    data = datasets.digits() if options.data is None else datasets.load(options.data)
+    if options.limit is not None:
+        if options.limit < 1:
+            raise ValueError(f"--limit must be at least 1, got {options.limit}")
+        data = data.head(options.limit)
+    name = "scikit-learn's digits" if options.data is None else str(options.data)
+    print(f"{name}: {len(data.X_train)} training and {len(data.X_test)} test rows of {data.X_train.shape[1]} bytes\n")
+    return data
+
+
+def _validate(data: Dataset, options: argparse.Namespace) -> list[Score]:
+    """Accuracy of every metric and k on a part of the training data; one search serves every k."""
+    X, X_held, y, y_held = train_test_split(
+        data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
+    )
+    scores = []
+    for metric in _progress(options.metrics, "validating"):
+        model = KNN(max(options.k), metric=metric).fit(X, y)
+        labels = y[model.kneighbors(X_held, return_distance=False)]
+        for k in options.k:
+            winners = majority_vote(labels[:, :k], n_classes=len(data.class_names))
+            scores.append(Score(metric, k, float(np.mean(winners == y_held))))
+    return scores
+
+
+def _progress(items: Sequence[str], what: str) -> Iterable[str]:
+    """Go through the items with a progress bar, or a line each where tqdm is not installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return _plain_progress(items, what)
+    bar: Iterable[str] = tqdm(items, desc=what, file=sys.stderr, leave=False)
+    return bar
+
+
+def _plain_progress(items: Sequence[str], what: str) -> Iterable[str]:
+    for i, item in enumerate(items, 1):
+        print(f"{what}: {item} ({i} of {len(items)})", file=sys.stderr)
+        yield item
+
+
+def _print_scores(scores: list[Score], best: Score) -> None:
+    print("metric     k  validation accuracy")
+    for score in scores:
+        print(f"{score.metric:8} {score.k:3}  {score.accuracy:.4f}{'  <- chosen' if score == best else ''}")
+
+
+def _compare(data: Dataset, best: Score) -> None:
+    """Time and compare predictions with scikit-learn's on the same queries."""
+    queries = data.X_test[:_TIMED_QUERIES]
+    ours = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
+    floats = data.X_train.astype(np.float32)
+    theirs = KNeighborsClassifier(best.k, algorithm="brute", metric=SKLEARN_NAMES[best.metric]).fit(
+        floats, data.y_train
+    )
+    theirs_queries = queries.astype(np.float32)
+    agree = int(np.sum(ours.predict(queries) == theirs.predict(theirs_queries)))
+    ratio = _times_as_fast(lambda: ours.predict(queries), lambda: theirs.predict(theirs_queries))
+    print("backend             times as fast  predictions that agree")
+    print(f"{'fastclf exact':18}  {1:13.1f}  {len(queries)} of {len(queries)}")
+    print(f"{'scikit-learn brute':18}  {1 / ratio:13.3f}  {agree} of {len(queries)}")
+    print("(scikit-learn takes any of several rows at equal distance, fastclf the first)\n")
+
+
+def _times_as_fast(ours: Callable[[], Any], theirs: Callable[[], Any]) -> float:
+    """Median of paired ratios of their time to ours, after the warm-up that the comparison was."""
+    return float(np.median([_seconds(theirs) / _seconds(ours) for _ in range(_TIMED_ROUNDS)]))
+
+
+def _seconds(call: Callable[[], NDArray[Any]]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _plot(model: KNN, data: Dataset, out: Path) -> None:
+    """Save a picture of some test rows beside their nearest training rows, those that the model gets wrong first."""
+    from fastclf.plotting import plot_neighbors
+
+    wrong_first = np.argsort(model.predict(data.X_test) == data.y_test, kind="stable")
+    half = _SHOWN_PICTURES // 2
+    shown = np.concatenate([wrong_first[:half], wrong_first[-half:]])
+    try:
+        figure = plot_neighbors(
+            model,
+            data.X_test[shown],
+            data.y_test[shown],
+            data.X_train,
+            data.y_train,
+            data.pictures,
+            class_names=data.class_names,
+        )
+    except ImportError as error:
+        print(f"no plot: {error}")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "neighbors.png", bbox_inches="tight")
+    print(f"wrote {out / 'neighbors.png'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

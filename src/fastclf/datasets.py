@@ -1,0 +1,270 @@
+"""Pictures to classify: the CIFAR-10 binary layout, MNIST-style IDX files, and scikit-learn's digits."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+Bytes = NDArray[np.uint8]
+
+_CIFAR_FOLDER = "cifar-10-batches-bin"
+_CIFAR_SHAPE = (32, 32, 3)
+_CIFAR_CLASSES = 10
+
+# An IDX header: two zero bytes, the type of the values, the number of dimensions; then each dimension in four bytes.
+_IDX_UNSIGNED_BYTE = 8
+_IDX_SPLITS = ("train", "t10k")
+_IDX_DIMENSIONS = {"images": 3, "labels": 1}
+
+_TEST_SHARE = 0.2
+_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pictures in rows, with their classes.
+
+    Attributes
+    ----------
+    X_train, X_test : ndarray of shape (n_pictures, n_features), uint8
+        Pictures, one a row.
+    y_train, y_test : ndarray of shape (n_pictures,), uint8
+        Classes: positions in `class_names`.
+    shape : tuple of int
+        Shape of a picture: (height, width), or (height, width, 3) with colours.
+    class_names : tuple of str
+        What the classes are called.
+    """
+
+    X_train: Bytes
+    y_train: Bytes
+    X_test: Bytes
+    y_test: Bytes
+    shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    def pictures(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Lay rows out as pictures.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_pictures, n_features)
+            Rows such as those of `X_train`. With colours they hold the red plane, then the green, then the blue.
+
+        Returns
+        -------
+        ndarray of shape (n_pictures, height, width) or (n_pictures, height, width, 3)
+            A view where possible.
+
+        Examples
+        --------
+        >>> from fastclf.datasets import digits
+        >>> data = digits()
+        >>> data.pictures(data.X_test[:2]).shape
+        (2, 8, 8)
+        """
+        height, width, *colours = self.shape
+        if not colours:
+            return rows.reshape(-1, height, width)
+        return rows.reshape(-1, *colours, height, width).transpose(0, 2, 3, 1)
+
+    def head(self, n: int) -> Dataset:
+        """Return the first `n` training and the first `n` test pictures.
+
+        Parameters
+        ----------
+        n : int
+            How many of each, at most.
+
+        Returns
+        -------
+        Dataset
+            Views of the arrays.
+
+        Examples
+        --------
+        >>> from fastclf.datasets import digits
+        >>> len(digits().head(100).X_train)
+        100
+        """
+        return replace(
+            self, X_train=self.X_train[:n], y_train=self.y_train[:n], X_test=self.X_test[:n], y_test=self.y_test[:n]
+        )
+
+
+def digits() -> Dataset:
+    """Load scikit-learn's handwritten digits: 1797 pictures of 8 x 8 with values from 0 to 16.
+
+    Returns
+    -------
+    Dataset
+        A fifth of each class, always the same, is the test set.
+
+    Examples
+    --------
+    >>> from fastclf.datasets import digits
+    >>> data = digits()
+    >>> data.X_train.shape, data.X_test.shape, data.X_train.max()
+    ((1437, 64), (360, 64), np.uint8(16))
+    """
+    X, y = load_digits(return_X_y=True)
+    names = tuple(str(digit) for digit in range(10))
+    return _split(X.astype(np.uint8), y.astype(np.uint8), (8, 8), names)
+
+
+def load(directory: str | os.PathLike[str]) -> Dataset:
+    """Load the pictures of a directory, whichever of the two layouts it has.
+
+    Parameters
+    ----------
+    directory : str or path-like
+        A directory with one of:
+
+        - the binary version of CIFAR-10: ``data_batch_1.bin`` and so on, ``test_batch.bin``, and ``batches.meta.txt``
+          if classes have names; here or in a subdirectory ``cifar-10-batches-bin``;
+        - IDX files as of MNIST: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``
+          and ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``. Where only one of the two splits is there, a fifth
+          of each of its classes, always the same, is the test set.
+
+    Returns
+    -------
+    Dataset
+        The pictures.
+
+    Raises
+    ------
+    ValueError
+        If the directory has neither layout, or a file is missing, truncated or not what its name says; the message
+        names the file.
+
+    Examples
+    --------
+    >>> from fastclf.datasets import load
+    >>> data = load("cifar")  # doctest: +SKIP
+    >>> data.shape  # doctest: +SKIP
+    (32, 32, 3)
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        raise ValueError(f"{root}: no such directory")
+    for folder in (root / _CIFAR_FOLDER, root):
+        if any(folder.glob("data_batch_*.bin")) or (folder / "test_batch.bin").exists():
+            return _load_cifar(folder)
+    if any(_has_idx(root, split) for split in _IDX_SPLITS):
+        return _load_idx(root)
+    raise ValueError(
+        f"{root}: neither CIFAR-10's binary files (data_batch_1.bin, ..., test_batch.bin) nor IDX files "
+        "(train-images-idx3-ubyte, train-labels-idx1-ubyte, ...; plain or .gz) are there"
+    )
+
+
+def _split(X: Bytes, y: Bytes, shape: tuple[int, ...], names: tuple[str, ...]) -> Dataset:
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=_TEST_SHARE, stratify=y, random_state=_SPLIT_SEED
+    )
+    return Dataset(X_train, y_train, X_test, y_test, shape, names)
+
+
+def _load_cifar(folder: Path) -> Dataset:
+    names = _cifar_names(folder / "batches.meta.txt")
+    n_batches = max(1, len(list(folder.glob("data_batch_*.bin"))))
+    batches = [_cifar_batch(folder / f"data_batch_{i}.bin", len(names)) for i in range(1, n_batches + 1)]
+    X_train, y_train = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    X_test, y_test = _cifar_batch(folder / "test_batch.bin", len(names))
+    return Dataset(X_train, y_train, X_test, y_test, _CIFAR_SHAPE, names)
+
+
+def _cifar_names(file: Path) -> tuple[str, ...]:
+    if not file.exists():
+        return tuple(str(label) for label in range(_CIFAR_CLASSES))
+    names = tuple(line.strip() for line in _read(file).decode(errors="replace").splitlines() if line.strip())
+    if len(names) != _CIFAR_CLASSES:
+        raise ValueError(f"{file}: expected {_CIFAR_CLASSES} class names, one a line, found {len(names)}")
+    return names
+
+
+def _cifar_batch(file: Path, n_classes: int) -> tuple[Bytes, Bytes]:
+    record = 1 + math.prod(_CIFAR_SHAPE)
+    content = np.frombuffer(_read(file), dtype=np.uint8)
+    if content.size == 0 or content.size % record:
+        raise ValueError(f"{file}: {content.size} bytes are not a whole number of records of {record} bytes")
+    records = content.reshape(-1, record)
+    labels = records[:, 0].copy()
+    if labels.max() >= n_classes:
+        row = int(np.argmax(labels >= n_classes))
+        raise ValueError(f"{file}: record {row} has label {labels[row]}, expected 0 to {n_classes - 1}")
+    return np.ascontiguousarray(records[:, 1:]), labels
+
+
+def _load_idx(root: Path) -> Dataset:
+    present = [split for split in _IDX_SPLITS if _has_idx(root, split)]
+    splits = [_idx_split(root, split) for split in present]
+    shapes = [images.shape[1:] for images, _ in splits]
+    if shapes[0] != shapes[-1]:
+        raise ValueError(f"{root}: pictures of shape {shapes[0]} for training, but {shapes[-1]} for the test")
+    names = tuple(str(label) for label in range(1 + max(int(labels.max()) for _, labels in splits)))
+    rows = [(images.reshape(len(images), -1), labels) for images, labels in splits]
+    if len(rows) == 2:
+        return Dataset(*rows[0], *rows[1], shapes[0], names)
+    try:
+        return _split(*rows[0], shapes[0], names)
+    except ValueError as error:
+        raise ValueError(f"{root}: has only the {present[0]} files, which cannot be split: {error}") from error
+
+
+def _has_idx(root: Path, split: str) -> bool:
+    return any(_idx_file(root, split, part).exists() for part in _IDX_DIMENSIONS)
+
+
+def _idx_split(root: Path, split: str) -> tuple[Bytes, Bytes]:
+    images_file, labels_file = (_idx_file(root, split, part) for part in _IDX_DIMENSIONS)
+    images, labels = (_read_idx(_idx_file(root, split, part), ndim) for part, ndim in _IDX_DIMENSIONS.items())
+    if len(images) != len(labels):
+        raise ValueError(f"{images_file}: {len(images)} pictures, but {len(labels)} labels in {labels_file}")
+    if images.size == 0:
+        raise ValueError(f"{images_file}: no pictures: its shape is {images.shape}")
+    return images, labels
+
+
+def _idx_file(root: Path, split: str, part: str) -> Path:
+    """Find the packed file if it is the one that exists, else name the plain one."""
+    plain = root / f"{split}-{part}-idx{_IDX_DIMENSIONS[part]}-ubyte"
+    packed = plain.with_name(f"{plain.name}.gz")
+    return packed if packed.exists() and not plain.exists() else plain
+
+
+def _read_idx(file: Path, ndim: int) -> Bytes:
+    """Read the bytes of an IDX file with `ndim` dimensions, in their shape."""
+    content = _read(file)
+    start = 4 + 4 * ndim
+    magic = bytes([0, 0, _IDX_UNSIGNED_BYTE, ndim])
+    if len(content) < start:
+        raise ValueError(f"{file}: truncated: {len(content)} bytes, less than a header of {start}")
+    if content[:4] != magic:
+        raise ValueError(f"{file}: wrong magic number {content[:4].hex()}, expected {magic.hex()}: bytes in {ndim}-D")
+    shape = struct.unpack(f">{ndim}I", content[4:start])
+    if len(content) - start != math.prod(shape):
+        size = len(content) - start
+        raise ValueError(f"{file}: truncated or too long: {size} bytes of data for the shape {shape} of its header")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy()
+
+
+def _read(file: Path) -> bytes:
+    """Read `file`, and unpack it if its name ends in .gz."""
+    try:
+        content = file.read_bytes()
+        return gzip.decompress(content) if file.suffix == ".gz" else content
+    except FileNotFoundError:
+        raise ValueError(f"{file}: missing") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{file}: cannot be read: {error}") from error
