@@ -1,0 +1,66 @@
+"""What is compared: rows of a list, and the data they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fastclf import datasets
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: `n_queries` queries against all training rows."""
+
+    metric: str
+    values: str
+    k: int
+    n_queries: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}, {self.values}"
+
+
+# What is made of bytes: the bytes, the same values as floats, or floats that no byte holds.
+VALUES = {
+    "uint8": lambda bytes_: bytes_,
+    "float32 0..255": lambda bytes_: bytes_.astype(np.float32),
+    "float32": lambda bytes_: (bytes_.astype(np.float32) - np.float32(120.7)) / np.float32(64.2),
+}
+
+CASES = [Case(metric, values, 7, 1000) for metric in ("l2", "l1") for values in VALUES]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Bytes to search, labels to vote with, bytes to ask for; and what to call them."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    Q: np.ndarray
+
+    def as_values(self, values: str) -> tuple[np.ndarray, np.ndarray]:
+        return VALUES[values](self.X), VALUES[values](self.Q)
+
+
+def from_directory(directory: Path) -> Data:
+    """Pictures in CIFAR-10's binary layout or IDX files."""
+    data = datasets.load(directory)
+    return Data(directory.name, data.X_train, data.y_train.astype(np.int64), data.X_test)
+
+
+def made(n: int, d: int, seed: int = 0) -> Data:
+    """Correlated bytes: the spectrum of their covariance decays as that of pictures does."""
+    rng = np.random.default_rng(seed)
+    rank = min(d, 64)
+    scales = 40 / np.sqrt(1 + np.arange(rank))
+    directions = rng.normal(size=(rank, d)).astype(np.float32) * scales[:, None].astype(np.float32)
+    total = n + max(1000, n // 10)
+    values = rng.normal(size=(total, rank)).astype(np.float32) @ directions + 8 * rng.normal(size=(total, d)) + 128
+    rows = np.clip(values, 0, 255).astype(np.uint8)
+    labels = rng.integers(0, 10, total)
+    return Data(f"made, {n} x {d}", rows[:n], labels[:n], rows[n:])

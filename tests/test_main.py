@@ -1,0 +1,73 @@
+"""The main job, run as users run it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+OPTIONS = ["--k", "1", "3", "--limit", "200"]
+
+
+def run(*arguments, cwd, before=""):
+    code = f"{before}\nimport runpy, sys\nsys.argv[0] = 'fastclf'\nrunpy.run_module('fastclf', run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+def write_cifar(folder, rng):
+    for name, n in (("data_batch_1", 150), ("test_batch", 40)):
+        records = rng.integers(0, 256, (n, 3073), dtype=np.uint8)
+        records[:, 0] = np.arange(n) % 10
+        records.tofile(folder / f"{name}.bin")
+
+
+def test_digits(tmp_path):
+    done = run(*OPTIONS, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "200 training and 200 test rows of 64 bytes" in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("l1 ", "l2 "))]
+    assert [(row[0], row[1]) for row in rows] == [("l1", "1"), ("l1", "3"), ("l2", "1"), ("l2", "3")]
+    accuracies = [float(row[2]) for row in rows]
+    chosen = [float(row[2]) for row in rows if row[-1] == "chosen"]
+    assert chosen == [max(accuracies)]
+    assert max(accuracies) > 0.8
+    assert "scikit-learn brute" in done.stdout
+    assert (tmp_path / "out" / "neighbors.png").stat().st_size > 1000
+
+
+def test_a_directory_of_pictures(tmp_path, rng):
+    write_cifar(tmp_path, rng)
+    done = run("--data", str(tmp_path), "--out", "plots", "--metrics", "cosine", "--k", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "150 training and 40 test rows of 3072 bytes" in done.stdout
+    assert (tmp_path / "plots" / "neighbors.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "nowhere: no such directory"),
+        (["--limit", "0"], "--limit must be at least 1, got 0"),
+        (["--k", "0"], "k >= 1, got k = 0"),
+        (["--k", "5000"], "k = 5000"),
+        (["--metrics", "l3"], "invalid choice: 'l3'"),
+    ],
+)
+def test_bad_arguments_end_with_a_message(tmp_path, arguments, message):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_tqdm_and_matplotlib(tmp_path):
+    absent = "import sys\nsys.modules['tqdm'] = sys.modules['matplotlib'] = sys.modules['matplotlib.figure'] = None"
+    done = run(*OPTIONS, cwd=tmp_path, before=absent)
+    assert done.returncode == 0, done.stderr
+    assert "validating: l1 (1 of 2)" in done.stderr
+    assert "pip install fastclf[plot]" in done.stdout
+    assert not (tmp_path / "out").exists()
