@@ -87,16 +87,31 @@ static void sum_queries(const fc_block_plan *s, fc_block *w, size_t first, size_
     }
 }
 
-/* The share of tile (panel p, rows from r on) in fetching the part that comes after part c of a block of rows. */
-static fc_ahead ahead_of(const fc_block_plan *s, span at, size_t c, size_t r, size_t p, size_t panels) {
+/* Where part c of panel p begins. */
+static const char *panel_part(const fc_block_plan *s, const fc_block *w, size_t p, size_t c) {
+    const fc_tile *t = s->filter.tile;
+    return w->panels + (p * round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
+}
+
+/* The share of tile (panel p, rows from r on) in fetching what comes after part c of a block of rows: of X, the next
+ * part or the next rows; of the panels, the next one's part, or the first one's next.
+ */
+static void look_ahead(const fc_block_plan *s, const fc_block *w, span at, size_t c, size_t r, size_t p, size_t panels,
+                       fc_ahead ahead[FC_AHEADS]) {
+    const fc_tile *t = s->filter.tile;
     const fc_matrix *X = &s->pairs.X;
-    const size_t size = fc_dtype_size(X->dtype), part = part_cols(s->filter.tile), rows = s->filter.tile->rows;
-    const int same_rows = c + part < X->cols;
-    const size_t from = rows * p / panels, share = rows * (p + 1) / panels - from;
-    const size_t row = at.row + (same_rows ? 0 : at.rows) + r + from;
-    if (row + share > X->rows) return (fc_ahead){0};
-    return (fc_ahead){(const char *)X->data + (row * X->cols + (same_rows ? c + part : 0)) * size, share,
-                      X->cols * size};
+    const size_t size = fc_dtype_size(X->dtype), part = part_cols(t), next = c + part < X->cols ? c + part : 0;
+    const size_t from = t->rows * p / panels, count = t->rows * (p + 1) / panels - from;
+    const size_t row = at.row + (next ? 0 : at.rows) + r + from;
+    const char *x = (const char *)X->data + (row * X->cols + next) * size;
+    ahead[0] = row + count <= X->rows ? (fc_ahead){x, count, X->cols * size} : (fc_ahead){0};
+
+    const size_t tiles = round_up(at.rows, t->rows) / t->rows, first = t->lanes * (r / t->rows) / tiles;
+    const size_t lanes = t->lanes * (r / t->rows + 1) / tiles - first;
+    const size_t c_next = p + 1 < panels ? c : next, length = smaller(part, X->cols - c_next) * t->cell;
+    const int packed = c_next >= w->packed_from && c_next < w->packed_from + w->packed_cols;
+    const char *panel = packed ? panel_part(s, w, p + 1 < panels ? p + 1 : 0, c_next) : NULL;
+    ahead[1] = packed ? (fc_ahead){panel + first * length, lanes, length} : (fc_ahead){0};
 }
 
 /* Accumulators of every query of the block against every row of it; false if stopped. */
@@ -115,11 +130,11 @@ static int accumulate(const fc_block_plan *s, fc_block *w, span at) {
         for (size_t r = 0; r < at.rows; r++)
             fc_filter_load(&s->filter, &s->pairs.X, at.row + r, c, n, w->cells + r * FC_DEPTH_BYTES, &w->x_sums[r]);
         for (size_t p = 0; p < panels; p++) {
-            const char *panel =
-                w->panels + (p * round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
+            const char *panel = panel_part(s, w, p, c);
             char *acc = w->acc + p * FC_ROW_BLOCK * acc_bytes;
             for (size_t r = 0; r < padded; r += t->rows) {
-                const fc_ahead ahead = ahead_of(s, at, c, r, p, panels);
+                fc_ahead ahead[FC_AHEADS];
+                look_ahead(s, w, at, c, r, p, panels, ahead);
                 t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0,
                        ahead);
             }

@@ -18,11 +18,13 @@ typedef struct {
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
 
-/* Rows of X to bring into the cache while a tile computes. */
+/* Stretches of memory to bring into the cache while a tile computes: each as long as a vector's part. */
 typedef struct {
     const char *at;
-    size_t rows, row_bytes;
+    size_t count, stride;
 } fc_ahead;
+
+enum { FC_AHEADS = 2 }; /* of X, and of the panels */
 
 #define FC_LINE 64 /* bytes of a cache line */
 
@@ -36,7 +38,7 @@ typedef struct {
 
     /* acc (+)= tile, rows x lanes of int32, float or double; `first` overwrites. */
     void (*run)(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *acc, int first,
-                fc_ahead ahead);
+                const fc_ahead ahead[FC_AHEADS]);
 
     /* One row's features into `out`, less `centre` where given, and their sums added to `sums`. */
     void (*load)(const void *x, const void *centre, size_t count, void *out, fc_sums *sums);

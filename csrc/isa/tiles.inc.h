@@ -19,9 +19,11 @@ static inline void put_i64(int32_t *out, v_i64 v, int first) {
     memcpy(out, &low, sizeof low);
 }
 
-/* The line at `offset` of each row that is to come. */
+/* The line at `offset` of each stretch that is to come. */
 static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
-    for (size_t r = 0; r < ahead->rows; r++) __builtin_prefetch(ahead->at + r * ahead->row_bytes + offset, 0, 2);
+    for (int a = 0; a < FC_AHEADS; a++)
+        for (size_t i = 0; i < ahead[a].count; i++)
+            __builtin_prefetch(ahead[a].at + i * ahead[a].stride + offset, 0, 2);
 }
 
 /* What a tile of each kind and dtype accumulates: lane type, and the type of the accumulators it leaves. */
@@ -42,12 +44,12 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
 // clang-format off
 #define FC_DEFINE_TILE(kind, dtype, lane, acc_type, LANES, ROWS) \
     static void tile_##kind##_##dtype(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, \
-                                      int first, fc_ahead ahead) { \
+                                      int first, const fc_ahead ahead[FC_AHEADS]) { \
         enum { CELL = sizeof(((v_##lane){0})[0]), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
-            if (g % (FC_LINE / CELL) == 0) prefetch_ahead(&ahead, g * CELL); \
+            if (g % (FC_LINE / CELL) == 0) prefetch_ahead(ahead, g * CELL); \
             v_##lane qv[V]; \
             FC_UNROLL for (int v = 0; v < V; v++) qv[v] = load_v_##lane(q + v * FC_VBYTES); \
             FC_UNROLL for (int r = 0; r < ROWS; r++) { \
