@@ -10,7 +10,6 @@ of the machine than of the packages. Chart: bench-backends.png.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -20,6 +19,10 @@ from typing import Any
 import cases
 import numpy as np
 import peers
+
+import fastclf
+
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by any colour vision
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def parse() -> argparse.Namespace:
     source.add_argument("--data", type=Path, metavar="DIR", help="CIFAR-10's binary files, or IDX files")
     source.add_argument("--made", type=int, nargs=2, default=(20000, 1024), metavar=("N", "D"), help="made rows")
     parser.add_argument("--rounds", type=int, default=5, help="paired timings of which the median is told")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, default=fastclf.show_config("dicts")["n_threads"])
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
     return parser.parse_args()
 
@@ -101,10 +104,10 @@ def draw(results: list[Result], data: cases.Data, out: Path) -> None:
     figure = Figure(figsize=(1.6 + 1.9 * len(groups), 3.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / len(names)
-    for i, (name, colour) in enumerate(zip(names, ("#0072b2", "#e69f00", "#009e73"), strict=False)):
+    for i, name in enumerate(names):
         times = [next(r.times for r in results if (r.case, r.peer) == (group, name)) for group in groups]
         places = np.arange(len(groups)) + (i - (len(names) - 1) / 2) * width
-        bars = axes.bar(places, times, width * 0.92, label=name, color=colour)
+        bars = axes.bar(places, times, width * 0.92, label=name, color=COLOURS[i % len(COLOURS)])
         axes.bar_label(bars, [f"{t:.3g}" for t in times], fontsize=8, padding=2)
     axes.axhline(1, color="#333333", linewidth=1)
     axes.text(-0.48, 1.06, "fastclf", fontsize=8, color="#333333")

@@ -1,7 +1,7 @@
 """Exact search by other packages, each by its fastest documented path, behind one small interface.
 
-A peer is built from rows, and `neighbors(Q, k)` gives the indices of the k nearest. `metrics` and `dtypes` say what it
-computes on; `queries` how many it is given at most, as some would take minutes for what others do in seconds.
+A search is built from rows, and its `neighbors(Q, k)` gives the indices of the k nearest. PEERS says how many queries
+each is given, as some would take minutes for what others do in seconds.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class ScikitLearn:
         from sklearn.neighbors import NearestNeighbors
 
         self.n_threads = n_threads
-        name = {"l1": "manhattan", "l2": "euclidean"}[metric]
-        self.model = NearestNeighbors(algorithm="brute", metric=name).fit(X.astype(np.float32))
+        self.model = NearestNeighbors(algorithm="brute", metric=metric).fit(X.astype(np.float32))
 
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
         from threadpoolctl import threadpool_limits

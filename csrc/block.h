@@ -6,7 +6,6 @@
 
 enum {
     FC_MAX_BLOCK = 256, /* queries in a block */
-    FC_ROW_BLOCK = 120, /* rows at a time: a multiple of every tile's */
     FC_FIRST_ROWS = 24, /* few at first, as nothing can be dropped before there is a limit */
 };
 

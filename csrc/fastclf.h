@@ -42,20 +42,21 @@ char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 /* The k rows of X nearest to each row of Q: the k smallest (distance, row) in that order.
  *
  * distance, index  Q.rows x k.
- * centre           X.cols values near the middle of X, or NULL: subtracted by the filter to keep its rounding small.
- * Any finite values give the same answer. skip_self        leave out row i of X for query i (Q is then X).
- *
+ * centre           X.cols finite values near the middle of X, or NULL: subtracted by the filter to keep its rounding
+ *                  small; the answer is the same for any.
+ * skip_self        leave out row i of X for query i (Q is then X).
  * bytes            both matrices are known to hold only integers from 0 to 255 (fc_fits_u8), whatever their dtype:
- * search them as such.
+ *                  search them as such.
  *
- * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows fewer
- * than 2^32. Scratch memory stays below 4 MiB a thread and 1 MiB for the call.
+ * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows of X
+ * fewer than 2^32.  Scratch memory stays below 4 MiB a thread, and 24 bytes for each of k beyond 50 000, and 1 MiB for
+ * the call.
  */
 fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, int bytes,
                  fc_run run, double *distance, int64_t *index);
 
-/* Whether all values are integers from 0 to 255. */
-int fc_fits_u8(fc_matrix X);
+/* Set *fits to whether all values are integers from 0 to 255. */
+fc_status fc_fits_u8(fc_matrix matrix, int (*poll)(void), int *fits);
 
 /* All Q.rows x X.rows distances: the same bytes that fc_knn reports. */
 fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance);

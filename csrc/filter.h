@@ -9,8 +9,6 @@
 #include "refine.h"
 #include "topk.h"
 
-enum { FC_MAX_LANES = 32 };
-
 typedef struct {
     const fc_metric_row *metric;
     const fc_tile *tile;

@@ -28,6 +28,11 @@ enum { FC_AHEADS = 2 }; /* of X, and of the panels */
 
 #define FC_LINE 64 /* bytes of a cache line */
 
+enum {
+    FC_MAX_LANES = 32,
+    FC_ROW_BLOCK = 120, /* rows of X at a time: a multiple of every tile's */
+};
+
 /* A register tile: `rows` rows of X against a panel of `lanes` queries (16 or 32), `group` features a step.
  *
  * Panels hold queries transposed: for each group of features, the `lanes` queries' values one after the other.  Rows

@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "matrix.h"
+#include "sizes.h"
 
 enum {
     MAX_SEGMENTS = 64,
@@ -27,9 +28,6 @@ typedef struct {
     int64_t *index;
 } search;
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
 /* Write a query's k best, nearest first; fewer rows than k leave +inf behind them. */
 static void report(const search *s, const fc_topk *top, size_t query, size_t segment) {
     const size_t k = s->plan.k, at = (query * s->segments + segment) * k;
@@ -42,7 +40,7 @@ static void report(const search *s, const fc_topk *top, size_t query, size_t seg
 static void run_task(const search *s, fc_block *w, size_t task) {
     const size_t n = s->plan.pairs.X.rows, segment = task % s->segments, share = n / s->segments;
     const size_t first = task / s->segments * s->plan.block,
-                 count = smaller(s->plan.block, s->plan.pairs.Q.rows - first);
+                 count = fc_smaller(s->plan.block, s->plan.pairs.Q.rows - first);
     const size_t end = segment + 1 == s->segments ? n : share * (segment + 1);
     fc_block_search(&s->plan, w, first, count, share * segment, end);
     if (fc_stopped(w->team, w->thread)) return;
@@ -91,30 +89,31 @@ static void divide(search *s, size_t threads) {
     const fc_tile *t = p->filter.tile;
     const size_t nq = p->pairs.Q.rows, d = p->pairs.Q.cols;
     const size_t by_candidates = CANDIDATE_BYTES / (fc_topk_capacity(p->k) * sizeof(fc_candidate));
-    const size_t by_panels = PANEL_BYTES / (t->lanes * round_up(d, t->group) * t->cell) * t->lanes;
-    size_t most = smaller(FC_MAX_BLOCK, by_panels > t->lanes ? by_panels : t->lanes);
+    const size_t by_panels = PANEL_BYTES / (t->lanes * fc_round_up(d, t->group) * t->cell) * t->lanes;
+    size_t most = fc_smaller(FC_MAX_BLOCK, by_panels > t->lanes ? by_panels : t->lanes);
     if (most > by_candidates) most = by_candidates ? by_candidates : 1;
 
     /* Share X out among the threads; or the blocks, where there are many or the segments' results would be large. */
     s->blocks = (nq + most - 1) / most;
     const size_t result_bytes = nq * p->k * (sizeof(double) + sizeof(int64_t));
     const int cut = s->blocks < BLOCKS_PER_THREAD * threads && result_bytes <= PARTIAL_BYTES / threads;
-    s->segments = cut ? smaller(smaller(threads, MAX_SEGMENTS), p->pairs.X.rows) : 1;
-    if (!cut) s->blocks = smaller(round_up(s->blocks, threads), nq);
+    s->segments = cut ? fc_smaller(fc_smaller(threads, MAX_SEGMENTS), p->pairs.X.rows) : 1;
+    if (!cut) s->blocks = fc_smaller(fc_round_up(s->blocks, threads), nq);
     p->block = (nq + s->blocks - 1) / s->blocks;
-    if (p->block > t->lanes) p->block = smaller(round_up(p->block, t->lanes), most);
+    if (p->block > t->lanes) p->block = fc_smaller(fc_round_up(p->block, t->lanes), most);
     s->blocks = (nq + p->block - 1) / p->block;
 
     const size_t part = FC_DEPTH_BYTES / t->cell,
-                 fits = PANEL_BYTES / (round_up(p->block, t->lanes) * t->cell) / part * part;
-    p->pack_cols = smaller(d, fits);
+                 fits = PANEL_BYTES / (fc_round_up(p->block, t->lanes) * t->cell) / part * part;
+    p->pack_cols = fc_smaller(d, fits);
     p->scans = nq <= SCAN_QUERIES;
 }
 
 static int arguments_ok(fc_metric metric, const fc_matrix *Q, const fc_matrix *X, size_t k, int skip_self, fc_run run) {
     size_t out;
-    return (unsigned)metric < FC_METRIC_COUNT && run.n_threads >= 1 && Q->cols == X->cols && Q->cols > 0 &&
-           X->rows <= UINT32_MAX && k > 0 && k + (skip_self != 0) <= X->rows &&
+    return (unsigned)metric < FC_METRIC_COUNT && (unsigned)Q->dtype < FC_DTYPE_COUNT &&
+           (unsigned)X->dtype < FC_DTYPE_COUNT && run.n_threads >= 1 && Q->cols == X->cols && Q->cols > 0 &&
+           X->rows <= UINT32_MAX && k > 0 && k + (skip_self != 0) <= X->rows && (!skip_self || Q->rows == X->rows) &&
            !__builtin_mul_overflow(Q->rows, k, &out) && out <= PTRDIFF_MAX / (sizeof(double) + sizeof(int64_t));
 }
 

@@ -25,8 +25,10 @@
  *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
  *   undo      distance from rank r
  *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
- *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx.  Cosine: sqrt(n
- * * n) is n, so that a row is at distance 0 from itself; 1 where a vector is zero, as scikit-learn has it
+ *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
+ *
+ * Cosine: the root of a square is its base exactly, so that a row is at distance 0 from itself; a zero vector is at
+ * distance 1 from everything, as scikit-learn has it.
  */
 // clang-format off
 #define FC_METRICS(X) \
@@ -56,7 +58,7 @@
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
  *      name        needs (bits of fc_cpu_features)
  */
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
 #define FC_ISAS(X) \
     X(scalar, 0) \
     X(avx2, FC_CPU_AVX2) \

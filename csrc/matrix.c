@@ -41,30 +41,6 @@ const void *fc_row_part(const fc_matrix *X, size_t row, size_t from, size_t coun
     return room;
 }
 
-#define FC_DEFINE_ALL_BYTES(dtype) \
-    static int all_bytes_##dtype(const void *values, size_t count) { \
-        const fc_type_##dtype *v = values; \
-        int all = 1; \
-        for (size_t i = 0; i < count; i++) { \
-            const fc_type_##dtype inside = v[i] >= 0 && v[i] <= 255 ? v[i] : (fc_type_##dtype)0.5; \
-            all &= (fc_type_##dtype)(uint8_t)inside == inside; \
-        } \
-        return all; \
-    }
-FC_DEFINE_ALL_BYTES(f32)
-FC_DEFINE_ALL_BYTES(f64)
-
-int fc_fits_u8(fc_matrix X) {
-    enum { AT_ONCE = 4096 }; /* values between looks at the result */
-    const size_t size = fc_dtype_size(X.dtype), total = X.rows * X.cols;
-    for (size_t i = 0; X.dtype != FC_u8 && i < total; i += AT_ONCE) {
-        const char *values = (const char *)X.data + i * size;
-        const size_t count = total - i < AT_ONCE ? total - i : AT_ONCE;
-        if (!(X.dtype == FC_f32 ? all_bytes_f32 : all_bytes_f64)(values, count)) return 0;
-    }
-    return 1;
-}
-
 fc_dtype fc_common_dtype(const fc_matrix *a, const fc_matrix *b, int bytes) {
     const fc_dtype dtype = bytes ? FC_u8 : a->dtype > b->dtype ? a->dtype : b->dtype;
     return dtype == FC_u8 && a->cols > FC_U8_MAX_COLS ? FC_f32 : dtype;

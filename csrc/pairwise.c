@@ -15,10 +15,11 @@ typedef struct {
 static void run_task(const pairwise *p, size_t task, fc_team *team, int thread) {
     const size_t nq = p->pairs.Q.rows, n = p->pairs.X.rows;
     const size_t first = task / p->row_blocks * QUERIES, from = task % p->row_blocks * ROWS;
+    const size_t look = fc_stop_interval(p->pairs.X.cols);
     for (size_t q = first; q < nq && q < first + QUERIES; q++) {
         const double squares = fc_query_squares(&p->pairs, q);
         for (size_t row = from; row < n && row < from + ROWS; row++) {
-            if (row % FC_STOP_EVERY == 0 && fc_stopped(team, thread)) return;
+            if (row % look == 0 && fc_stopped(team, thread)) return;
             p->distance[q * n + row] = fc_refine(&p->pairs, q, squares, row);
         }
     }
@@ -30,6 +31,7 @@ static void run_thread(void *job, fc_team *team, int thread) {
 
 fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance) {
     size_t entries;
+    if ((unsigned)Q.dtype >= FC_DTYPE_COUNT || (unsigned)X.dtype >= FC_DTYPE_COUNT) return FC_BAD_ARGUMENT;
     if ((unsigned)metric >= FC_METRIC_COUNT || run.n_threads < 1 || Q.cols != X.cols || Q.cols == 0)
         return FC_BAD_ARGUMENT;
     if (__builtin_mul_overflow(Q.rows, X.rows, &entries) || entries > PTRDIFF_MAX / sizeof *distance)

@@ -48,41 +48,72 @@ double fc_query_squares(const fc_pairs *p, size_t query) {
     return p->metric->refine == FC_PAIR_product ? sum_pair(p->kernels, FC_PAIR_product, p->dtype, q, q) : 0;
 }
 
-/* Squares of float64 values may leave the range of float64 where the distance itself does not: then scale by a power of
- * two, which is exact, and sum in plain order.
+/* Squares of float64 values may leave the range of float64 where the distance itself does not: then they are taken of
+ * values scaled by a power of two, which is exact, and summed in the same order.
  */
-static double value(operand a, size_t i) {
-    double room;
-    return *(const double *)fc_row_part(a.matrix, a.row, i, 1, FC_f64, &room);
+typedef struct {
+    operand of;
+    const operand *minus; /* or NULL */
+    int exponent;         /* divided by two to this power */
+} scaled;
+
+static void scaled_part(scaled v, size_t from, size_t count, double *out) {
+    double room_a[PART], room_b[PART];
+    const double *a = fc_row_part(v.of.matrix, v.of.row, from, count, FC_f64, room_a), *b = NULL;
+    if (v.minus) b = fc_row_part(v.minus->matrix, v.minus->row, from, count, FC_f64, room_b);
+    for (size_t i = 0; i < count; i++) out[i] = b ? a[i] - b[i] : a[i];
+    for (size_t i = 0; i < count && v.exponent; i++) out[i] = ldexp(out[i], -v.exponent);
 }
 
-static int exponent_of_largest(operand a, const operand *minus) {
-    double largest = 0;
-    for (size_t i = 0; i < a.matrix->cols; i++)
-        largest = fmax(largest, fabs(value(a, i) - (minus ? value(*minus, i) : 0)));
-    return largest > 0 && largest <= DBL_MAX ? ilogb(largest) : 0;
+/* With the exponent that brings its largest value near one. */
+static scaled scale(operand of, const operand *minus) {
+    scaled v = {of, minus, 0};
+    double largest = 0, part[PART];
+    const size_t d = of.matrix->cols;
+    for (size_t from = 0; from < d; from += PART) {
+        const size_t count = d - from < PART ? d - from : PART;
+        scaled_part(v, from, count, part);
+        for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(part[i]));
+    }
+    if (largest > 0 && largest <= DBL_MAX) v.exponent = ilogb(largest);
+    return v;
+}
+
+static int is_zero(operand v) {
+    double room[PART];
+    const size_t d = v.matrix->cols;
+    int nonzero = 0;
+    for (size_t from = 0; from < d && !nonzero; from += PART) {
+        const size_t count = d - from < PART ? d - from : PART;
+        const double *part = fc_row_part(v.matrix, v.row, from, count, FC_f64, room);
+        for (size_t i = 0; i < count; i++) nonzero |= part[i] != 0;
+    }
+    return !nonzero;
+}
+
+static double sum_scaled(const fc_kernels *kernels, scaled a, scaled b) {
+    double lanes[FC_LANES] = {0}, part_a[PART], part_b[PART];
+    const size_t d = a.of.matrix->cols;
+    for (size_t from = 0; from < d; from += PART) {
+        const size_t count = d - from < PART ? d - from : PART;
+        scaled_part(a, from, count, part_a);
+        scaled_part(b, from, count, part_b);
+        kernels->pair[FC_PAIR_product][FC_f64](lanes, part_a, part_b, count);
+    }
+    return fold(lanes);
 }
 
 static double scaled_sqdiff(const fc_pairs *p, operand q, operand x) {
-    const int e = exponent_of_largest(q, &x);
-    double s = 0;
-    for (size_t i = 0; i < q.matrix->cols; i++) {
-        const double t = ldexp(value(q, i) - value(x, i), -e);
-        s += t * t;
-    }
-    return ldexp(p->metric->distance(s, 0, 0), e * p->metric->degree);
+    const scaled t = scale(q, &x);
+    return ldexp(p->metric->distance(sum_scaled(p->kernels, t, t), 0, 0), t.exponent * p->metric->degree);
 }
 
-/* Each vector scaled by itself: the distance must not depend on their lengths. */
-static double scaled_sum(operand a, operand b) {
-    const int ea = exponent_of_largest(a, NULL), eb = exponent_of_largest(b, NULL);
-    double s = 0;
-    for (size_t i = 0; i < a.matrix->cols; i++) s += ldexp(value(a, i), -ea) * ldexp(value(b, i), -eb);
-    return s;
-}
-
+/* Each vector is scaled by itself: the distance must not depend on their lengths. */
 static double scaled_product(const fc_pairs *p, operand q, operand x) {
-    return p->metric->distance(scaled_sum(q, x), scaled_sum(q, q), scaled_sum(x, x));
+    if (is_zero(q) || is_zero(x)) return p->metric->distance(0, 0, 0);
+    const scaled a = scale(q, NULL), b = scale(x, NULL);
+    return p->metric->distance(sum_scaled(p->kernels, a, b), sum_scaled(p->kernels, a, a),
+                               sum_scaled(p->kernels, b, b));
 }
 
 /* Squares sum well inside the normal range, with room for the product of two such sums. */

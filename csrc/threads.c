@@ -77,16 +77,34 @@ int fc_next_task(fc_team *team, size_t *task) {
     return *task < team->tasks;
 }
 
-/* Rounding to nearest and no flushing of subnormals while the body runs, whatever other libraries have set. */
+/* The floating-point mode: round to nearest, keep subnormals, mask exceptions. */
+#if defined(__x86_64__)
+typedef unsigned fp_mode;
+static fp_mode get_mode(void) { return _mm_getcsr(); }
+static void set_mode(fp_mode mode) { _mm_setcsr(mode); }
+static const fp_mode IEEE_MODE = 0x1f80;
+#elif defined(__aarch64__)
+typedef uint64_t fp_mode;
+static fp_mode get_mode(void) {
+    fp_mode mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static void set_mode(fp_mode mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+static const fp_mode IEEE_MODE = 0;
+#else
+typedef int fp_mode;
+static fp_mode get_mode(void) { return 0; }
+static void set_mode(fp_mode mode) { (void)mode; }
+static const fp_mode IEEE_MODE = 0;
+#endif
+
+/* In that mode, whatever other libraries have set. */
 static void run_body(fc_team *team, int thread) {
-#ifdef __x86_64__
-    const unsigned saved = _mm_getcsr();
-    _mm_setcsr(0x1f80);
-#endif
+    const fp_mode saved = get_mode();
+    set_mode(IEEE_MODE);
     team->body(team->job, team, thread);
-#ifdef __x86_64__
-    _mm_setcsr(saved);
-#endif
+    set_mode(saved);
     atomic_fetch_add(&team->done, 1);
 }
 

@@ -16,10 +16,11 @@ int fc_threads_for(int n_threads, double work);
 /* The next task's number, for as long as *task < tasks; false at the end or when the team has stopped. */
 int fc_next_task(fc_team *team, size_t *task);
 
-/* Whether to give up; to be asked every few milliseconds, or every FC_STOP_EVERY rows. */
+/* Whether to give up; to be asked every few milliseconds, as once in fc_stop_interval rows. */
 int fc_stopped(fc_team *team, int thread);
 
-enum { FC_STOP_EVERY = 64 };
+/* So many rows are summed over their features between two questions: about a million features. */
+static inline size_t fc_stop_interval(size_t cols) { return 1 + ((size_t)1 << 20) / (cols + 64); }
 
 /* Stop everyone; fc_parallel returns `status`. */
 void fc_stop(fc_team *team, fc_status status);

@@ -23,11 +23,19 @@ static size_t partition(double *v, size_t from, size_t to, double pivot, int equ
     return end;
 }
 
-/* The k-th smallest of n values (k from 0), by Hoare's selection around the median of three. */
+/* The k-th smallest of n values (k from 0), by Hoare's selection around the median of three at places that no order of the
+ * values foresees.
+ */
 static double select_kth(double *v, size_t n, size_t k) {
     size_t from = 0, to = n;
+    uint64_t random = n;
     while (to - from > 1) {
-        const double a = v[from], b = v[from + (to - from) / 2], c = v[to - 1];
+        double pick[3];
+        for (int i = 0; i < 3; i++) {
+            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            pick[i] = v[from + (size_t)(random >> 33) % (to - from)];
+        }
+        const double a = pick[0], b = pick[1], c = pick[2];
         const double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
         const size_t less = partition(v, from, to, pivot, 0);
         if (k < less) {
@@ -51,12 +59,17 @@ static void drop_beyond(fc_topk *top, double *room) {
     top->count = kept;
 }
 
-/* Refine what is not settled yet, sort, and keep the k best. */
+/* Refine what is not settled yet, sort, and keep the k best.  When the team stops nothing is kept: nobody will ask. */
 static void settle_all(fc_topk *top, const fc_settle *settle) {
+    const size_t look = fc_stop_interval(settle->pairs->X.cols);
+    size_t refined = 0;
     for (size_t i = 0; i < top->count; i++) {
         fc_candidate *c = &top->items[i];
         if (c->slack == 0) continue;
-        if (i % FC_STOP_EVERY == 0 && fc_stopped(settle->team, settle->thread)) return;
+        if (refined++ % look == 0 && fc_stopped(settle->team, settle->thread)) {
+            top->count = 0;
+            return;
+        }
         c->low = fc_refine(settle->pairs, settle->query, settle->query_squares, c->row);
         c->slack = 0;
     }

@@ -37,6 +37,7 @@ static inline size_t fc_topk_capacity(size_t k) { return k + (k < 8 ? 8 : k > 10
 /* Begin with no rows, in room for fc_topk_capacity(k) items. */
 void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k);
 
+/* To be called with count < capacity, and leaves it so. */
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);
 
 /* Settle and sort: the first min(k, count) items are the answer. */

@@ -318,7 +318,7 @@ def no_memory(*_):
     raise MemoryError
 
 
-@pytest.mark.parametrize(("method", "step", "columns"), [("fit", "__init__", 2), ("partial_fit", "add", 3)])
+@pytest.mark.parametrize(("method", "step", "columns"), [("fit", "__init__", 2), ("partial_fit", "extended", 3)])
 def test_a_model_survives_a_lack_of_memory(state, monkeypatch, method, step, columns):
     model = KNN(1).fit(GOOD, LABELS)
     before = state(model)

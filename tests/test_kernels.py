@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import reference
 
+import fastclf
 from fastclf import _native
 from fastclf.backends import exact
 
@@ -20,7 +21,7 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 # Queries, rows, features, k around the edges of: the scan for few queries (4), a register tile (12, 6, 3 or 1 rows;
 # 16 or 32 lanes), the blocks of rows (24, 48, 96, then 120) and of queries (256), a vector, a part of the depth (128 to
-# 1024 features), and the spare room of the candidates (32, then k / 4).
+# 1024 features), and the spare room of the candidates (k, from 8 to 1024).
 SHAPES = [
     *((nq, 41, 19, 4) for nq in (0, 1, 2, 4, 5, 15, 16, 17, 31, 32, 33, 70, 257, 300)),
     *(
@@ -29,7 +30,8 @@ SHAPES = [
     ),
     *((nq, 41, d, 4) for nq in (3, 6) for d in (1, 3, 4, 7, 8, 15, 16, 17, 33, 63, 65, 127, 128, 129, 255, 256, 257)),
     *((nq, 41, d, 4) for nq in (3, 6) for d in (511, 512, 513, 1023, 1024, 1025, 1100)),
-    *((nq, 700, 5, k) for nq in (4, 33) for k in (1, 2, 31, 32, 33, 40, 41, 50, 127, 128, 129, 300, 699, 700)),
+    *((33, 2300, 3, k) for k in (1023, 1024, 1025, 2048)),
+    *((nq, 700, 5, k) for nq in (4, 33) for k in (1, 2, 7, 8, 9, 31, 32, 33, 40, 41, 50, 127, 128, 129, 300, 699, 700)),
 ]
 
 
@@ -329,3 +331,37 @@ def test_mixed_dtypes_are_widened(isa, metric, q_dtype, x_dtype, d, rng):
     assert_same_bytes(pairwise(metric, Q, X), distances)
     for nq in (2, 33):
         assert_same_bytes(search(metric, Q[:nq], X, 6), reference.knn(distances[:nq], 6))
+
+
+def test_rows_in_descending_order_of_distance(metric):
+    X = np.arange(3000, 0, -1.0)[:, None] * np.array([1.0, 0.5]) + np.array([0.0, 1.0])
+    Q = np.full((6, 2), 0.25)
+    for k in (7, 900, 3000):
+        distances, indices = fastclf.knn(Q, X, k, metric=metric)
+        expected = reference.knn(fastclf.pairwise_distances(Q, X, metric=metric), k)
+        assert (distances.tobytes(), indices.tolist()) == (expected[0].tobytes(), expected[1].tolist())
+
+
+@pytest.mark.parametrize("exponent", [-250, 0, 250])
+def test_many_features_at_any_scale(metric, exponent):
+    d = 20000
+    spread, single = np.full(d, np.sqrt(0.95 * 2.0**-53)), np.zeros(d)
+    spread[0], single[0] = 1.0, np.sqrt(1 + 0.5 * d * 2.0**-53)
+    X = np.stack([single] + [3 * single] * 60 + [spread]) * 2.0**exponent
+    Q = np.zeros((8, d))
+    distances = fastclf.pairwise_distances(Q, X, metric=metric)
+    reference.assert_close(distances[:1], reference.METRICS[metric](Q[:1], X), metric, X.dtype, X.shape[1])
+    for queries in (Q, Q[:1]):
+        assert (
+            fastclf.knn(queries, X, 3, metric=metric)[1].tolist()
+            == reference.knn(distances, 3)[1][: len(queries)].tolist()
+        )
+
+
+def test_zero_rows_and_queries_of_float64(metric, rng):
+    X, Q = rng.normal(size=(300, 20)), rng.normal(size=(40, 20))
+    X[rng.random(300) < 0.5] = 0
+    Q[::3] = 0
+    distances = fastclf.pairwise_distances(Q, X, metric=metric)
+    reference.assert_close(distances, reference.METRICS[metric](Q, X), metric, X.dtype, X.shape[1])
+    assert fastclf.knn(Q, X, 9, metric=metric)[1].tolist() == reference.knn(distances, 9)[1].tolist()

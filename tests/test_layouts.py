@@ -142,7 +142,7 @@ def test_other_dtypes_are_converted_exactly(rng, name):
     X = X.astype(name.strip())
     Q = X[:7]
     model = KNN(3).fit(X, np.zeros(len(X)))
-    assert model._backend.rows.dtype == wanted
+    assert model._memory.backend._rows.view.dtype == wanted
     assert answers(Q, X) == answers(Q.astype(wanted), X.astype(wanted))
     # One feature: the difference of the values themselves, rounded once.
     expected = reference.l1(*(a[:, :1].astype(np.int64) for a in (Q, X)))
@@ -196,7 +196,7 @@ def test_values_that_float64_cannot_hold_are_refused(name):
 def test_floats_that_hold_bytes_are_kept_as_bytes(plain, dtype):
     Q, X = (a.astype(dtype) for a in plain)
     model = KNN(3).fit(X, np.zeros(len(X)))
-    assert model._backend.rows.dtype == np.uint8
+    assert model._memory.backend._rows.view.dtype == np.uint8
     for queries in (Q, Q + Q.dtype.type(1), Q.astype("float64") / 4 - 0.5):
         expected = fastclf.knn(queries, X, 3)
         assert [a.tobytes() for a in model.kneighbors(queries)] == [a.tobytes() for a in expected]

@@ -292,8 +292,8 @@ def test_growth_is_amortised():
     buffers = {}
     for i in range(1, 2000):
         model.partial_fit([[float(i)]], [i % 3])
-        for name, buffer in (("rows", model._backend._buffer), ("labels", model._codes)):
-            buffers.setdefault(name, {})[id(buffer)] = buffer
+        for name, array in (("rows", model._memory.backend._rows), ("labels", model._memory.codes)):
+            buffers.setdefault(name, {})[id(array._buffer.memory)] = array._buffer.memory
     doublings = 11
     assert all(len(seen) <= doublings for seen in buffers.values())
     assert model.predict([[1999.0], [500.2]]).tolist() == [1999 % 3, 500 % 3]
@@ -381,3 +381,19 @@ def test_the_functions_and_the_model_agree(task):
     assert model.kneighbors(Q)[0].tobytes() == distances.tobytes()
     assert model.kneighbors(Q)[1].tobytes() == indices.tobytes()
     np.testing.assert_array_equal(model.predict(Q), fastclf.majority_vote(y[indices], 4))
+
+
+def test_weights_whose_sum_would_overflow():
+    t = 0.6e-308
+    model = KNN(5, weights="distance").fit([[t], [t], [-t], [-t], [-t]], [0, 0, 1, 1, 1])
+    assert model.predict([[0.0]]).tolist() == [1]
+    np.testing.assert_allclose(model.predict_proba([[0.0]]), [[0.4, 0.6]])
+    model.set_params(weights=lambda distances: np.full(distances.shape, 1e308))
+    np.testing.assert_allclose(model.predict_proba([[0.0]]), [[0.4, 0.6]])
+
+
+def test_objects_that_float64_would_round_are_refused():
+    rows = np.array([[2**60 + 1], [2**60 + 2]], dtype=object)
+    with pytest.raises(ValueError, match="X of dtype object has values that float64 does not hold exactly"):
+        KNN(1).fit(rows, [0, 1])
+    assert KNN(1).fit(rows - 2**60, [0, 1]).predict(rows - 2**60).tolist() == [0, 1]

@@ -15,8 +15,8 @@
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm256_set1_ps(*(const float *)p); }
 static inline v_f64 spread_f64(const void *p) { return (v_f64)_mm256_set1_pd(*(const double *)p); }
-static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm256_set1_epi32(*(const int32_t *)p); }
-static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm256_set1_epi64x(*(const int64_t *)p); }
+static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm256_set1_epi32(load_i32(p)); }
+static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm256_set1_epi64x(load_i64(p)); }
 
 static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) {
     return (v_f32)_mm256_fmadd_ps((__m256)q, (__m256)x, (__m256)acc);

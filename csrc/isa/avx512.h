@@ -32,8 +32,8 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
 
 static inline v_f32 spread_f32(const void *p) { return (v_f32)_mm512_set1_ps(*(const float *)p); }
 static inline v_f64 spread_f64(const void *p) { return (v_f64)_mm512_set1_pd(*(const double *)p); }
-static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm512_set1_epi32(*(const int32_t *)p); }
-static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm512_set1_epi64(*(const int64_t *)p); }
+static inline v_i32 spread_i32(const void *p) { return (v_i32)_mm512_set1_epi32(load_i32(p)); }
+static inline v_i64 spread_i64(const void *p) { return (v_i64)_mm512_set1_epi64(load_i64(p)); }
 
 static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) {
     return (v_f32)_mm512_fmadd_ps((__m512)q, (__m512)x, (__m512)acc);

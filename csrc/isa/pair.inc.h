@@ -55,4 +55,5 @@ static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
 #define FC_DEFINE_PAIRS(kind) FC_DEFINE_PAIR_U8(kind) FC_DEFINE_PAIR(kind, f32, float) FC_DEFINE_PAIR(kind, f64, double)
 FC_PAIRS(FC_DEFINE_PAIRS)
 
-#define FC_PAIR_ENTRY(kind) [FC_PAIR_##kind] = {pair_##kind##_u8, pair_##kind##_f32, pair_##kind##_f64},
+#define FC_PAIR_ENTRY(kind) \
+    [FC_PAIR_##kind] = {[FC_u8] = pair_##kind##_u8, [FC_f32] = pair_##kind##_f32, [FC_f64] = pair_##kind##_f64},

@@ -12,8 +12,8 @@ static inline v_f64 spread_f64(const void *p) {
     FC_EACH (F64_LANES) v[l] = *(const double *)p;
     return v;
 }
-static inline v_i32 spread_i32(const void *p) { return (v_i32){0} + *(const int32_t *)p; }
-static inline v_i64 spread_i64(const void *p) { return (v_i64){0} + *(const int64_t *)p; }
+static inline v_i32 spread_i32(const void *p) { return (v_i32){0} + load_i32(p); }
+static inline v_i64 spread_i64(const void *p) { return (v_i64){0} + load_i64(p); }
 
 static inline v_f32 step_min_f32(v_f32 acc, v_f32 q, v_f32 x) {
     FC_EACH (F32_LANES) acc[l] += q[l] < x[l] ? q[l] : x[l];

@@ -47,6 +47,8 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
                                       int first, const fc_ahead ahead[FC_AHEADS]) { \
         enum { CELL = sizeof(((v_##lane){0})[0]), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
+        _Static_assert(LANES % 16 == 0 && LANES <= FC_MAX_LANES && FC_ROW_BLOCK % ROWS == 0 && LANES * CELL % FC_VBYTES == 0, \
+                       "a tile's size"); \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
             if (g % (FC_LINE / CELL) == 0) prefetch_ahead(ahead, g * CELL); \

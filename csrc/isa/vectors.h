@@ -27,6 +27,8 @@ FC_DEFINE_LOAD(load_v_f64, v_f64)
 FC_DEFINE_LOAD(load_v_i32, v_i32)
 FC_DEFINE_LOAD(load_v_i64, v_i64)
 FC_DEFINE_LOAD(load_half_i32, half_i32)
+FC_DEFINE_LOAD(load_i32, int32_t)
+FC_DEFINE_LOAD(load_i64, int64_t)
 
 /* Absolute values: the sign bit cleared. */
 static inline v_f32 abs_f32(v_f32 v) { return (v_f32)((v_i32)v & INT32_MAX); }

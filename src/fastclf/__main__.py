@@ -17,8 +17,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from fastclf import KNN, _native, datasets, majority_vote
 from fastclf.datasets import Dataset
 
-SKLEARN_NAMES = {"l1": "manhattan", "l2": "euclidean", "cosine": "cosine"}
-
 _VALIDATION_SHARE = 0.2
 _TIMED_QUERIES = 200
 _TIMED_ROUNDS = 5
@@ -48,16 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     try:
+        options.out.mkdir(parents=True, exist_ok=True)
         data = _load(options)
         scores = _validate(data, options)
         best = max(scores, key=lambda score: score.accuracy)
         model = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"fastclf: {error}", file=sys.stderr)
         return 2
     _print_scores(scores, best)
     print(f"\ntest accuracy of k={best.k}, {best.metric}: {model.score(data.X_test, data.y_test):.4f}, measured once\n")
-    _compare(data, best)
+    _compare(model, data)
     _plot(model, data, options.out)
     return 0
 
@@ -121,15 +120,12 @@ def _print_scores(scores: list[Score], best: Score) -> None:
         print(f"{score.metric:8} {score.k:3}  {score.accuracy:.4f}{'  <- chosen' if score == best else ''}")
 
 
-def _compare(data: Dataset, best: Score) -> None:
-    """Time and compare predictions with scikit-learn's on the same queries."""
+def _compare(ours: KNN, data: Dataset) -> None:
+    """Time and compare predictions with scikit-learn's, which has the same metrics, on the same queries."""
     queries = data.X_test[:_TIMED_QUERIES]
-    ours = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
-    floats = data.X_train.astype(np.float32)
-    theirs = KNeighborsClassifier(best.k, algorithm="brute", metric=SKLEARN_NAMES[best.metric]).fit(
-        floats, data.y_train
-    )
     theirs_queries = queries.astype(np.float32)
+    theirs = KNeighborsClassifier(ours.k, algorithm="brute", metric=ours.metric)
+    theirs.fit(data.X_train.astype(np.float32), data.y_train)
     agree = int(np.sum(ours.predict(queries) == theirs.predict(theirs_queries)))
     ratio = _times_as_fast(lambda: ours.predict(queries), lambda: theirs.predict(theirs_queries))
     print("backend             times as fast  predictions that agree")
@@ -169,7 +165,6 @@ def _plot(model: KNN, data: Dataset, out: Path) -> None:
     except ImportError as error:
         print(f"no plot: {error}")
         return
-    out.mkdir(parents=True, exist_ok=True)
     figure.savefig(out / "neighbors.png", bbox_inches="tight")
     print(f"wrote {out / 'neighbors.png'}")
 

@@ -1,4 +1,4 @@
-# The C interface of csrc/fastclf.h: the only extern block.
+# The C interface, csrc/fastclf.h.
 from libc.stdint cimport int64_t
 
 
@@ -25,7 +25,7 @@ cdef extern from "fastclf.h" nogil:
     char fc_dtype_format(fc_dtype dtype)
     fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self,
                      int as_bytes, fc_run run, double *distance, int64_t *index)
-    int fc_fits_u8(fc_matrix X)
+    fc_status fc_fits_u8(fc_matrix matrix, int (*poll)() noexcept nogil, int *fits)
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                       size_t n_classes, const double *weights, double *votes, int64_t *winner)

@@ -34,7 +34,7 @@ cdef class View:
     def __cinit__(self, array, str formats, int ndim, bint writable=False):
         PyObject_GetBuffer(array, &self.buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
         cdef str format = (<bytes>self.buffer.format).decode()
-        if format not in formats or self.buffer.ndim != ndim:
+        if len(format) != 1 or format not in formats or self.buffer.ndim != ndim:
             raise TypeError(f"need {ndim} dimensions of format {formats}, got {self.buffer.ndim} of {format}")
         self.matrix.data = self.buffer.buf
         self.matrix.rows = <size_t>self.buffer.shape[0]
@@ -85,9 +85,11 @@ def knn(str metric, Q, X, size_t k, centre, bint skip_self, bint as_bytes, int n
 def fits_u8(X):
     """Whether all values of X are integers from 0 to 255."""
     cdef View x = View(X, MATRIX, 2)
-    cdef int fits
+    cdef int fits = 0
+    cdef fc_status status
     with nogil:
-        fits = fc_fits_u8(x.matrix)
+        status = fc_fits_u8(x.matrix, poll, &fits)
+    check(status)
     return bool(fits)
 
 
@@ -169,7 +171,7 @@ def _start():
     import os
 
     name = os.environ.get("FASTCLF_ISA")
-    if name is None:
+    if not name:
         return
     try:
         use_isa(name)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from fastclf import _native
 
+_MOST = 2**30  # fits C's int; the kernels start eight for a CPU at most
+
 _process_wide: int | None = None
 _in_context: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastclf.threads", default=None)
 
@@ -24,7 +26,7 @@ def checked(n_threads: object, name: str = "n_threads") -> int:
         raise TypeError(f"{name} must be an int, got {n_threads!r} of type {type(n_threads).__name__}")
     if n_threads < 1:
         raise ValueError(f"{name} must be at least 1, got {n_threads!r}")
-    return min(int(n_threads), sys.maxsize >> 33)
+    return min(int(n_threads), _MOST)
 
 
 def resolve(n_threads: int | None) -> int:

@@ -12,13 +12,14 @@ from fastclf import _native
 
 KERNEL_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 
-# Metrics under the names that scikit-learn has for them.
-METRIC_NAMES = {name: name for name in _native.metrics()} | {"manhattan": "l1", "cityblock": "l1", "euclidean": "l2"}
+# Other packages' names of the metrics.
+_OTHER_NAMES = {"manhattan": "l1", "cityblock": "l1", "euclidean": "l2"}
+METRIC_NAMES = {name: name for name in _native.metrics()} | _OTHER_NAMES
 
 # Integers up to here, and all smaller ones, are exact in the type.
 _EXACT_INTEGERS = ((np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53))
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_VALUES = 1 << 20  # checked at a time: a temporary of a byte each
 
 MOST_CLASSES = 2**31 - 1
 
@@ -35,14 +36,14 @@ def metric_name(metric: object) -> str:
     return METRIC_NAMES[str(metric)]
 
 
-def neighbor_count(k: object, n_rows: int, what: str = "n_samples_fit") -> int:
-    """`k` as an int between 1 and `n_rows`."""
+def neighbor_count(k: object, n_rows: int | None = None, what: str = "n_samples_fit") -> int:
+    """`k` as an int of at least 1, and at most `n_rows`."""
     if isinstance(k, bool | np.bool_) or not isinstance(k, numbers.Integral):
         raise TypeError(f"k must be an int, got {k!r} of type {type(k).__name__}")
     count = int(k)
     if count < 1:
         raise ValueError(f"Expected k >= 1, got k = {k}")
-    if count > n_rows:
+    if n_rows is not None and count > n_rows:
         raise ValueError(f"Expected k <= {what}, but k = {k}, {what} = {n_rows}")
     return count
 
@@ -119,7 +120,7 @@ def check_finite(a: NDArray[Any], name: str) -> None:
     """Raise, in scikit-learn's words, for NaN or infinity; uses a constant amount of memory."""
     if a.dtype == np.uint8:
         return
-    rows = max(1, _CHUNK_BYTES // max(1, a.shape[1]))
+    rows = max(1, _CHUNK_VALUES // max(1, a.shape[1]))
     for start in range(0, len(a), rows):
         part = a[start : start + rows]
         if not np.isfinite(part).all():
@@ -179,7 +180,20 @@ def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"weights{list(at)} = {array[at]}: weights must be finite and not negative")
-    return array
+    return summable(array)
+
+
+def summable(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `weights` with rows whose sum could overflow scaled down by a power of two, which changes no vote."""
+    room = 2.0 ** np.ceil(np.log2(weights.shape[1]) + 1)
+    high = weights.max(axis=1, initial=0) > np.finfo(np.float64).max / room
+    return np.where(high[:, None], weights / room, weights) if high.any() else weights
+
+
+def refuse_rounded(original: object, array: NDArray[Any], name: str) -> None:
+    """Raise if Python objects, such as large integers, were rounded on their way into `array`."""
+    if getattr(original, "dtype", None) == np.dtype(object) and not np.array_equal(np.asarray(original), array):
+        raise ValueError(f"{name} of dtype object has values that {array.dtype} does not hold exactly")
 
 
 def class_labels(classes: ArrayLike, name: str) -> NDArray[Any]:
@@ -195,9 +209,24 @@ def class_labels(classes: ArrayLike, name: str) -> NDArray[Any]:
         raise TypeError(f"{name} cannot be sorted: {error}") from None
 
 
-def same_kind_of_labels(known: NDArray[Any], new: NDArray[Any]) -> None:
-    """Raise for labels that NumPy could only put beside the known ones by changing them, as numbers beside text."""
-    kinds = {"iuf": "numbers", "b": "bool", "SUT": "text", "O": "objects"}
-    names = [next((name for letters, name in kinds.items() if a.dtype.kind in letters), "others") for a in (known, new)]
-    if names[0] != names[1]:
-        raise ValueError(f"y has class labels that are {names[1]}, but those so far are {names[0]}")
+def joined_labels(known: NDArray[Any], new: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return the sorted union of labels, if one dtype holds both without changing any."""
+    kinds = [_kind_of_labels(labels) for labels in (known, new)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{name} has class labels that are {kinds[1]}, but those so far are {kinds[0]}")
+    if kinds[0] != "numbers":
+        return np.union1d(known, new)
+    for dtype in (known.dtype, np.promote_types(known.dtype, new.dtype)):
+        with np.errstate(invalid="ignore", over="ignore"):
+            both = known.astype(dtype), new.astype(dtype)
+        if [labels.tolist() for labels in both] == [known.tolist(), new.tolist()]:
+            return np.union1d(*both)
+    raise ValueError(f"{name} has class labels of dtype {new.dtype} that do not go with those so far, of {known.dtype}")
+
+
+def _kind_of_labels(labels: NDArray[Any]) -> str:
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
+        return "text"
+    return {"i": "numbers", "u": "numbers", "f": "numbers", "b": "bool", "U": "text", "T": "text", "O": "objects"}.get(
+        labels.dtype.kind, str(labels.dtype)
+    )

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from fastclf import _native, _threads
 from fastclf import _validation as check
-from fastclf.backends import backend_class
+from fastclf._growing import GrowingArray
+from fastclf.backends import Backend, backend_class
 
 WEIGHTS = ("uniform", "distance")
 
 # Neighbours looked up at a time when only votes are kept.
-_NEIGHBORS_AT_ONCE = 1 << 20
+_NEIGHBORS_AT_ONCE = 1 << 18
 
 Weights = str | Callable[[NDArray[np.float64]], ArrayLike]
 
@@ -74,8 +75,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     and `n_threads` may be changed on a fitted model; the other parameters take effect in `fit`. A fitted model may be
     used from several threads at once.
 
-    Memory of a prediction, beyond its result: 16 bytes for each neighbour of a block of about a million, 4 MiB a
-    thread, and 1 MiB.
+    Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, 1 MiB, and
+    4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
 
     Examples
     --------
@@ -126,16 +127,20 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        with self._unchanged_on_error():
-            backend = self._checked_backend()
+        backend = self._checked_backend()
+        before = dict(self.__dict__)
+        try:
             rows, owned, labels = self._checked_data(X, y, reset=True)
-            self.classes_, codes = np.unique(labels, return_inverse=True)
-            self._codes = codes.astype(np.int64, copy=False)
-            self._backend = backend(check.metric_name(self.metric), rows, owned)
+            classes, codes = np.unique(labels, return_inverse=True)
+            memory = backend(check.metric_name(self.metric), rows, owned)
+            self._memory = Memory(memory, GrowingArray(codes.astype(np.int64, copy=False)), classes)
+        except BaseException:
+            self.__dict__ = before  # without the number and names of the features that validate_data has set
+            raise
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
-        """Append rows, in time proportional to their number (amortised).
+        """Append rows, in time proportional to their number (amortised); a new class costs a pass over all labels.
 
         Parameters
         ----------
@@ -156,20 +161,15 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        with self._unchanged_on_error():
-            if not hasattr(self, "_backend"):
-                self.fit(X, y)
-                if classes is not None:
-                    self._count_with(check.class_labels(classes, "classes"))
-                return self
-            self._checked_backend()
-            rows, _, labels = self._checked_data(X, y, reset=False)
-            self._count_with(np.unique(labels))
-            if classes is not None:
-                self._count_with(check.class_labels(classes, "classes"))
-            codes = np.searchsorted(self.classes_, labels)
-            self._codes = _appended(self._labels(), self._codes, codes)
-            self._backend.add(rows)
+        more_classes = None if classes is None else check.class_labels(classes, "classes")
+        if not hasattr(self, "_memory"):
+            fitted = clone(self).fit(X, y)
+            fitted._memory = fitted._memory.counting(more_classes, "classes")
+            self.__dict__ = fitted.__dict__
+            return self
+        self._checked_backend()
+        rows, _, labels = self._checked_data(X, y, reset=False)
+        self._memory = self._memory.counting(labels, "y").counting(more_classes, "classes").extended(rows, labels)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -186,10 +186,11 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Classes, of the dtype of `classes_`.
         """
         queries = self._checked_queries(X)
+        memory = self._memory
         winners = np.empty(len(queries), dtype=np.int64)
-        for part, indices, weights in self._ballots(queries):
-            _native.vote(self._labels(), indices, len(self.classes_), weights, None, winners[part])
-        return self.classes_[winners]
+        for part, indices, weights in self._ballots(memory, queries):
+            _native.vote(memory.codes.view, indices, len(memory.classes), weights, None, winners[part])
+        return memory.classes[winners]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Share of the votes that each class has.
@@ -205,9 +206,10 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Shares in the order of `classes_`; rows sum to 1, or are 0 where all weights are.
         """
         queries = self._checked_queries(X)
-        votes = np.empty((len(queries), len(self.classes_)))
-        for part, indices, weights in self._ballots(queries):
-            _native.vote(self._labels(), indices, len(self.classes_), weights, votes[part], None)
+        memory = self._memory
+        votes = np.empty((len(queries), len(memory.classes)))
+        for part, indices, weights in self._ballots(memory, queries):
+            _native.vote(memory.codes.view, indices, len(memory.classes), weights, votes[part], None)
         total = votes.sum(axis=1, keepdims=True)
         np.divide(votes, total, out=votes, where=total > 0)
         return votes
@@ -240,9 +242,9 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> model.kneighbors()[1].ravel().tolist()
         [1, 0, 1]
         """
-        check_is_fitted(self, "_backend")
+        check_is_fitted(self, "_memory")
         queries = None if X is None else self._checked_queries(X)
-        distances, indices = self._query(queries, self.k if k is None else k)
+        distances, indices = self._query(self._memory, queries, self.k if k is None else k)
         return (distances, indices) if return_distance else indices
 
     def kneighbors_graph(
@@ -271,17 +273,23 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return scipy.sparse.csr_matrix((weights, indices.ravel(), starts), shape=(len(indices), self.n_samples_fit_))
 
     @property
+    def classes_(self) -> NDArray[Any]:
+        """The class labels, sorted."""
+        check_is_fitted(self, "_memory")
+        return self._memory.classes
+
+    @property
     def n_samples_fit_(self) -> int:
         """Number of rows remembered."""
-        check_is_fitted(self, "_backend")
-        return int(self._backend.n_rows)
+        check_is_fitted(self, "_memory")
+        return self._memory.backend.n_rows
 
     def _checked_backend(self) -> Any:
         """Check the parameters that need no data; the backend's class."""
         check.metric_name(self.metric)
         if not callable(self.weights):
             check.one_of(self.weights, WEIGHTS, "weights")
-        check.neighbor_count(self.k, np.iinfo(np.int64).max)
+        check.neighbor_count(self.k)
         _threads.resolve(self.n_threads)
         for name in ("index", "recall"):
             if getattr(self, name) is not None:
@@ -297,75 +305,71 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
         labels = column_or_1d(labels, warn=True)
         check_classification_targets(labels)
+        check.refuse_rounded(X, array, "X")
         rows = check.kernel_array(array, "X")
         return rows, not np.may_share_memory(rows, array), labels
 
     def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
-        check_is_fitted(self, "_backend")
+        check_is_fitted(self, "_memory")
         check.refuse_masked(X, "X")
         array = validate_data(self, X, reset=False, dtype="numeric", ensure_min_samples=0)
+        check.refuse_rounded(X, array, "X")
         return check.kernel_array(array, "X")
 
-    def _query(self, queries: NDArray[Any] | None, k: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        others = self._backend.n_rows - (queries is None)
+    def _query(
+        self, memory: Memory, queries: NDArray[Any] | None, k: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        others = memory.backend.n_rows - (queries is None)
         count = check.neighbor_count(k, others, "n_samples_fit" if queries is not None else "n_samples_fit - 1")
-        found: tuple[NDArray[np.float64], NDArray[np.int64]] = self._backend.query(
-            queries, count, _threads.resolve(self.n_threads)
-        )
-        return found
+        return memory.backend.query(queries, count, _threads.resolve(self.n_threads))
 
-    def _ballots(self, queries: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
+    def _ballots(
+        self, memory: Memory, queries: NDArray[Any]
+    ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
         """Parts of the queries with their neighbours and the weights of these."""
-        k = check.neighbor_count(self.k, self._backend.n_rows)
+        k = check.neighbor_count(self.k, memory.backend.n_rows)
         step = max(1, _NEIGHBORS_AT_ONCE // k)
         for start in range(0, len(queries), step):
             part = slice(start, min(start + step, len(queries)))
-            distances, indices = self._query(queries[part], k)
+            distances, indices = self._query(memory, queries[part], k)
             yield part, indices, _vote_weights(self.weights, distances)
 
-    def _labels(self) -> NDArray[np.int64]:
-        return self._codes[: self._backend.n_rows]
 
-    def _count_with(self, classes: NDArray[Any]) -> None:
-        """Take in classes that are new."""
-        check.same_kind_of_labels(self.classes_, classes)
-        union = np.union1d(self.classes_, classes)
-        if len(union) > len(self.classes_):
-            self._codes = np.searchsorted(union, self.classes_)[self._labels()]
-            self.classes_ = union
+@dataclass(frozen=True)
+class Memory:
+    """What a model remembers; it never changes, so that a prediction sees one state of a model that grows beside it."""
 
-    @contextlib.contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Restore the model's attributes when the block raises."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = before
-            raise
+    backend: Backend
+    codes: GrowingArray
+    classes: NDArray[Any]
+
+    def counting(self, labels: NDArray[Any] | None, name: str) -> Memory:
+        """With classes for all of the labels."""
+        if labels is None:
+            return self
+        classes = check.joined_labels(self.classes, np.unique(labels), name)
+        if len(classes) == len(self.classes):
+            return self
+        codes = np.searchsorted(classes, self.classes)[self.codes.view]
+        return Memory(self.backend, GrowingArray(codes), classes)
+
+    def extended(self, rows: NDArray[Any], labels: NDArray[Any]) -> Memory:
+        """With more rows, of known classes."""
+        codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype, copy=False))
+        return Memory(self.backend.extended(rows), self.codes.appended(codes), self.classes)
 
 
 def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Weights of the neighbours at `distances`."""
     if callable(weights):
         return check.vote_weights(weights(distances), distances.shape)
+    check.one_of(weights, WEIGHTS, "weights")
     if weights == "uniform":
         return None
-    check.one_of(weights, WEIGHTS, "weights")
     exact = distances == 0
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1.0 / distances
     beyond = np.isinf(inverse).any(axis=1)  # at distance 0, or so near that only proportions can be had
     nearest = distances[beyond].min(axis=1, keepdims=True)
     inverse[beyond] = np.where(nearest == 0, exact[beyond], nearest / np.where(nearest == 0, 1.0, distances[beyond]))
-    return inverse
-
-
-def _appended(codes: NDArray[np.int64], buffer: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a buffer with `new` behind `codes`, which `buffer` begins with; it doubles when it is full."""
-    count = len(codes)
-    if count + len(new) > len(buffer):
-        buffer = np.empty(max(count + len(new), 2 * count), dtype=np.int64)
-        buffer[:count] = codes
-    buffer[count : count + len(new)] = new
-    return buffer
+    return check.summable(inverse)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,17 @@ PLANNED = ("faiss", "kdtree")
 
 
 class Backend(Protocol):
-    """Rows that can be searched."""
+    """Rows that can be searched, and never change."""
 
-    n_rows: int
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool) -> None:
         """Take rows X of a kernel dtype; `owned` says that nobody else holds the array."""
 
-    def add(self, X: NDArray[Any]) -> None:
-        """Append rows."""
+    def extended(self, X: NDArray[Any]) -> Self:
+        """Return a backend with more rows."""
 
     def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""

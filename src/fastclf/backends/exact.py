@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._growing import GrowingArray
 
-# Rows whose mean stands for the middle of the data: any values are right, near ones keep the filter's rounding small.
-_CENTRE_ROWS = 256
+# The sample whose median stands for the middle of the data: any values are right, near ones keep the filter's rounding
+# small.
+_SAMPLE_ROWS = 255
+_SAMPLE_VALUES = 1 << 17
 
 
-def centre(X: NDArray[Any]) -> NDArray[np.float32]:
-    """Return values near the middle of X's rows, finite in float32."""
-    step = max(1, len(X) // _CENTRE_ROWS)
+def centre(X: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Return values near the middle of X's rows, finite in float32; bytes need none."""
+    if X.dtype == np.uint8 or not len(X):
+        return None
+    rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES // X.shape[1], len(X)))
     largest = float(np.finfo(np.float32).max) / 2
-    sample = np.clip(X[::step][: 2 * _CENTRE_ROWS], -largest, largest)
-    middle: NDArray[np.float32] = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return middle
+    with np.errstate(over="ignore"):
+        middle = np.clip(np.median(X[:: len(X) // rows][:rows], axis=0), -largest, largest)
+    return np.asarray(middle, dtype=np.float32)
 
 
 def search(
@@ -29,7 +35,7 @@ def search(
     k: int,
     n_threads: int,
     *,
-    middle: NDArray[np.float32],
+    middle: NDArray[np.float32] | None,
     skip_self: bool = False,
     as_bytes: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -49,33 +55,28 @@ class Exact:
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool) -> None:
         self.metric = metric
-        self.n_rows = len(X)
         narrow = _narrowed(X)
-        self._buffer = X.copy() if narrow is X and not owned else narrow
+        self._rows = GrowingArray(X.copy() if narrow is X and not owned else narrow)
         self._centre = centre(X)
+        self._centred_rows = len(X)
 
     @property
-    def rows(self) -> NDArray[Any]:
-        """The rows, as a read-only view."""
-        view = self._buffer[: self.n_rows]
-        view.flags.writeable = False
-        return view
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._rows)
 
-    def add(self, X: NDArray[Any]) -> None:
-        """Append rows; the buffer doubles when it is full, so that a row costs constant time."""
-        X = _narrowed(X)
-        total = self.n_rows + len(X)
-        dtype = np.promote_types(self._buffer.dtype, X.dtype)
-        if total > len(self._buffer) or dtype != self._buffer.dtype:
-            buffer = np.empty((max(total, 2 * self.n_rows), X.shape[1]), dtype)
-            buffer[: self.n_rows] = self.rows
-            self._buffer = buffer
-        self._buffer[self.n_rows : total] = X
-        self.n_rows = total
+    def extended(self, X: NDArray[Any]) -> Self:
+        """Return a backend that has more rows; this one stays as it is."""
+        longer = copy.copy(self)
+        longer._rows = self._rows.appended(_narrowed(X))
+        if len(longer._rows) >= 2 * self._centred_rows:
+            longer._centre = centre(longer._rows.view)
+            longer._centred_rows = len(longer._rows)
+        return longer
 
     def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
-        rows = self.rows
+        rows = self._rows.view
         queries = rows if Q is None else Q
         as_bytes = rows.dtype == np.uint8 and _native.fits_u8(queries)
         return search(
