@@ -26,6 +26,8 @@ typedef struct {
     size_t blocks, segments;
     double *distance; /* Q.rows x segments x k */
     int64_t *index;
+    double *merged_distance; /* Q.rows x k: the caller's */
+    int64_t *merged_index;
 } search;
 
 /* Write a query's k best, nearest first; fewer rows than k leave +inf behind them. */
@@ -63,24 +65,27 @@ static void run_thread(void *job, fc_team *team, int thread) {
     free(w);
 }
 
-/* Merge each query's sorted segments into the caller's arrays. */
-static void merge(const search *s, double *distance, int64_t *index) {
-    size_t heads[MAX_SEGMENTS];
+/* Merge a query's sorted segments into the caller's arrays. */
+static void merge_query(const search *s, size_t q) {
     const size_t k = s->plan.k;
-    for (size_t q = 0; q < s->plan.pairs.Q.rows; q++) {
-        const double *d = s->distance + q * s->segments * k;
-        const int64_t *id = s->index + q * s->segments * k;
-        memset(heads, 0, sizeof heads);
-        for (size_t j = 0; j < k; j++) {
-            size_t best = 0;
-            for (size_t g = 1; g < s->segments; g++) {
-                const size_t a = g * k + heads[g], b = best * k + heads[best];
-                if (d[a] < d[b] || (d[a] == d[b] && id[a] < id[b])) best = g;
-            }
-            distance[q * k + j] = d[best * k + heads[best]];
-            index[q * k + j] = id[best * k + heads[best]++];
+    const double *d = s->distance + q * s->segments * k;
+    const int64_t *id = s->index + q * s->segments * k;
+    size_t heads[MAX_SEGMENTS] = {0};
+    for (size_t j = 0; j < k; j++) {
+        size_t best = 0;
+        for (size_t g = 1; g < s->segments; g++) {
+            const size_t a = g * k + heads[g], b = best * k + heads[best];
+            if (d[a] < d[b] || (d[a] == d[b] && id[a] < id[b])) best = g;
         }
+        s->merged_distance[q * k + j] = d[best * k + heads[best]];
+        s->merged_index[q * k + j] = id[best * k + heads[best]++];
     }
+}
+
+static void merge(void *job, fc_team *team, int thread) {
+    const search *s = job;
+    (void)thread;
+    for (size_t q; fc_next_task(team, &q);) merge_query(s, q);
 }
 
 /* How many queries a block has, in how many segments X is cut, and how much of a query is packed at a time. */
@@ -121,16 +126,16 @@ static int arguments_ok(fc_metric metric, const fc_matrix *Q, const fc_matrix *X
 static fc_status run_search(search *s, fc_run run, double *distance, int64_t *index) {
     const size_t entries = s->plan.pairs.Q.rows * s->segments * s->plan.k;
     double *partial = NULL;
-    s->distance = distance;
-    s->index = index;
+    s->distance = s->merged_distance = distance;
+    s->index = s->merged_index = index;
     if (s->segments > 1) {
         partial = malloc(entries * (sizeof(double) + sizeof(int64_t)));
         if (!partial) return FC_NO_MEMORY;
         s->distance = partial;
         s->index = (int64_t *)(partial + entries);
     }
-    const fc_status status = fc_parallel(run, s->blocks * s->segments, run_thread, s);
-    if (status == FC_OK && partial) merge(s, distance, index);
+    fc_status status = fc_parallel(run, s->blocks * s->segments, run_thread, s);
+    if (status == FC_OK && partial) status = fc_parallel((fc_run){1, run.poll}, s->plan.pairs.Q.rows, merge, s);
     free(partial);
     return status;
 }

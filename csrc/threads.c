@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,10 +118,38 @@ static void wait_for_others(fc_team *team, int threads) {
     }
 }
 
+#ifdef _OPENMP
+static void *wait_at(void *gate) {
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* GNU's OpenMP ends the process when it cannot make a thread: find out how many can be made, when this thread's pool is to
+ * have more than ever.
+ */
+static int at_most_startable(int n_threads) {
+    static _Thread_local int started = 1;
+    if (n_threads > omp_get_thread_limit()) n_threads = omp_get_thread_limit();
+    if (n_threads <= started) return n_threads;
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *probes = malloc((size_t)n_threads * sizeof *probes);
+    int n = 1; /* the caller's own */
+    pthread_mutex_lock(&gate);
+    while (probes && n < n_threads && pthread_create(&probes[n], NULL, wait_at, &gate) == 0) n++;
+    pthread_mutex_unlock(&gate);
+    for (int i = 1; i < n; i++) pthread_join(probes[i], NULL);
+    free(probes);
+    if (n == n_threads) started = n;
+    return n;
+}
+#endif
+
 static void run_team(fc_team *team) {
 #ifdef _OPENMP
-    if (team->n_threads > 1) {
-#pragma omp parallel num_threads(team->n_threads)
+    const int n_threads = at_most_startable(team->n_threads);
+    if (n_threads > 1) {
+#pragma omp parallel num_threads(n_threads)
         {
             run_body(team, omp_get_thread_num());
             if (omp_get_thread_num() == 0 && team->polls) wait_for_others(team, omp_get_num_threads());

@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fastclf.h"
+#include "threads.h"
 
 typedef struct {
     const int64_t *label, *index;
-    size_t k;
+    size_t rows, k, n_classes;
     const double *weights;
+    double *votes;
+    int64_t *winner;
 } ballots;
 
 static size_t label_of(const ballots *b, size_t i) { return (size_t)b->label[b->index ? (size_t)b->index[i] : i]; }
@@ -29,21 +31,26 @@ static size_t count_row(const ballots *b, size_t row, double *votes) {
     return winner;
 }
 
+static void count(void *job, fc_team *team, int thread) {
+    const ballots *b = job;
+    double *votes = calloc(b->n_classes, sizeof *votes);
+    (void)thread;
+    if (!votes) fc_stop(team, FC_NO_MEMORY);
+    for (size_t row; fc_next_task(team, &row);) {
+        const size_t best = count_row(b, row, votes);
+        if (b->winner) b->winner[row] = (int64_t)best;
+        if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
+        for (size_t i = row * b->k; i < (row + 1) * b->k; i++) votes[label_of(b, i)] = 0;
+    }
+    free(votes);
+}
+
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner) {
-    const ballots b = {label, index, k, weights};
+    ballots b = {label, index, rows, k, n_classes, weights, votes, winner};
     size_t entries;
-    if (k == 0 || __builtin_mul_overflow(rows, k, &entries)) return FC_BAD_ARGUMENT;
+    if (k == 0 || n_classes == 0 || __builtin_mul_overflow(rows, k, &entries)) return FC_BAD_ARGUMENT;
     if (!all_below(label, n_labels, n_classes)) return FC_BAD_ARGUMENT;
     if (index ? !all_below(index, entries, n_labels) : entries > n_labels) return FC_BAD_ARGUMENT;
-    double *row_votes = calloc(n_classes ? n_classes : 1, sizeof *row_votes);
-    if (!row_votes) return FC_NO_MEMORY;
-    for (size_t r = 0; r < rows; r++) {
-        const size_t best = count_row(&b, r, row_votes);
-        if (winner) winner[r] = (int64_t)best;
-        if (votes) memcpy(votes + r * n_classes, row_votes, n_classes * sizeof *votes);
-        for (size_t i = r * k; i < (r + 1) * k; i++) row_votes[label_of(&b, i)] = 0;
-    }
-    free(row_votes);
-    return FC_OK;
+    return fc_parallel((fc_run){1, NULL}, rows, count, &b);
 }
