@@ -1,0 +1,40 @@
+"""No kernel reads or writes outside its arrays: they lie against pages that end the process when touched."""
+
+from __future__ import annotations
+
+import signal
+
+import children
+import guarded
+import pytest
+
+from fastclf import _native
+
+
+def check_run(function, isa, tmp_path):
+    progress = tmp_path / "progress"
+    done = children.run(function, isa, str(progress), timeout=240)
+    assert done.returncode == 0, f"exit status {done.returncode} in case: {progress.read_text().strip()}\n{done.stderr}"
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_arrays_right_behind_a_guard_page(name, tmp_path):
+    cases = len(list(guarded.start_cases())) * len(_native.metrics())
+    assert check_run(guarded.run_at_starts, name, tmp_path) == 4 * cases
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_arrays_up_to_a_guard_page(name, tmp_path):
+    cases = len(list(guarded.end_cases())) * len(_native.metrics())
+    assert check_run(guarded.run_at_ends, name, tmp_path) == (len(guarded.QUERY_COUNTS) + 1) * cases
+
+
+@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("what", ["a read past the end", "a read before the start", "a write past the end"])
+def test_the_detector_sees(what, name):
+    assert children.result(guarded.statuses_of_plants, name, what) == [-signal.SIGSEGV, -signal.SIGSEGV]
+
+
+def test_the_detector_leaves_a_correct_call_alone():
+    assert children.result(guarded.statuses_of_plants, "scalar", "nothing") == [0, 0]

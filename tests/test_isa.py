@@ -1,0 +1,79 @@
+"""Choosing the instruction set: by the environment, and by what the processor has, with nothing above it executed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import children
+import numpy as np
+import pytest
+
+from fastclf import _native
+
+
+def config():
+    import fastclf
+
+    return fastclf.show_config("dicts")
+
+
+def answers():
+    """Answers of every metric and dtype, by tiles and pair by pair, with the instruction set that found them."""
+    import calls
+
+    import fastclf
+
+    rng = np.random.default_rng(1)
+    found = []
+    for dtype in ("uint8", "float32", "float64"):
+        Q, X = (rng.integers(0, 256, (rows, 70)).astype(dtype) for rows in (9, 60))
+        if dtype != "uint8":
+            Q, X = Q / Q.dtype.type(7), X / X.dtype.type(7)
+        for metric in _native.metrics():
+            for queries in (2, 9):
+                found += [a.tobytes().hex() for a in calls.knn(metric, Q[:queries], X, 4)]
+            found.append(_table(metric, Q, X))
+    return [fastclf.show_config("dicts")["isa"], found]
+
+
+def _table(metric, Q, X):
+    table = np.empty((len(Q), len(X)))
+    _native.pairwise(metric, Q, X, 1, table)
+    return table.tobytes().hex()
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_the_environment_chooses(name):
+    found = children.result(config, env={"FASTCLF_ISA": name})
+    assert found["isa"] == name
+    assert found["isas"] == _native.isas()
+    assert found["environment"]["FASTCLF_ISA"] == name
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_the_best_is_the_default(unset):
+    assert children.result(config, env={"FASTCLF_ISA": unset})["isa"] == _native.isas()[-1]
+
+
+OTHERS = {"scalar", "avx2", "avx512", "avx512vnni", "neon"} - set(_native.isas())
+
+
+@pytest.mark.parametrize("name", ["sse9", "SCALAR", "avx2,scalar", *sorted(OTHERS)])
+def test_what_is_not_there_is_refused_at_import(name):
+    done = children.run(config, env={"FASTCLF_ISA": name})
+    assert done.returncode != 0
+    message = done.stderr.strip().splitlines()[-1]
+    assert message.startswith("ImportError: ")
+    for part in (repr(name), *map(repr, _native.isas())):
+        assert part in message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processor", "best"), [("Nehalem-v1", "scalar"), ("Haswell-noTSX", "avx2")])
+def test_an_older_processor_runs_it_and_agrees(processor, best):
+    emulator = shutil.which("qemu-x86_64-static") or shutil.which("qemu-x86_64")
+    if emulator is None or os.uname().machine != "x86_64":
+        pytest.skip("needs qemu-x86_64 on x86-64")
+    emulated = children.result(answers, prefix=(emulator, "-cpu", processor), timeout=250)
+    assert emulated == [best, children.result(answers)[1]]

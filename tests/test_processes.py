@@ -1,0 +1,162 @@
+"""Processes made from a process that has used all its threads, and several Python threads on one object."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import children
+import numpy as np
+import pytest
+import watching
+from scipy.spatial.distance import cdist
+
+import fastclf
+
+SECONDS = 20
+
+
+def data():
+    rng = np.random.default_rng(3)
+    return rng.integers(0, 256, (300, 64), dtype=np.uint8), rng.integers(0, 256, (4000, 64), dtype=np.uint8)
+
+
+def answers_right(n_threads=2):
+    """Whether a search worth several threads agrees with SciPy."""
+    Q, X = data()
+    distances, indices = fastclf.knn(Q, X, 5, metric="l1", n_threads=n_threads)
+    table = cdist(Q, X, "cityblock")
+    expected = np.argsort(table, axis=1, kind="stable")[:, :5]
+    return bool(np.array_equal(indices, expected) and np.array_equal(distances, np.take_along_axis(table, expected, 1)))
+
+
+def uses_two_threads():
+    """Whether a call with n_threads=2 adds threads to those that are there."""
+    Q, X = data()
+    before = watching.thread_count()
+    for _ in range(50):
+        _, most = watching.most_threads(lambda: fastclf.pairwise_distances(Q, X, n_threads=2))
+        if most > before:
+            return True
+    return False
+
+
+def exit_by_answer():
+    os._exit(0 if answers_right() else 1)
+
+
+def child_status(work):
+    """Fork, do `work` in the child: its exit status, or "hangs"."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "hangs"
+
+
+def answers_right_beside_sklearn():
+    from sklearn.neighbors import NearestNeighbors
+
+    Q, X = data()
+    table = NearestNeighbors(n_neighbors=5, algorithm="brute", metric="cityblock").fit(X).kneighbors(Q)[0]
+    return answers_right() and np.array_equal(table, np.sort(cdist(Q, X, "cityblock"), axis=1)[:, :5])
+
+
+WORK = {
+    "an answer": answers_right,
+    "two threads": uses_two_threads,
+    "a child": lambda: child_status(answers_right) == 0 and answers_right(),
+    "two calls": lambda: answers_right() and answers_right(),
+    "scikit-learn": answers_right_beside_sklearn,
+}
+
+
+def fork_after_use(work):
+    assert answers_right()
+    statuses = [child_status(WORK[work]) for _ in range(3)]
+    return [*statuses, answers_right()]
+
+
+def fork_in_a_thread():
+    assert answers_right()
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.append(child_status(answers_right)))
+    thread.start()
+    thread.join()
+    return [*statuses, answers_right()]
+
+
+def fork_during_a_call():
+    """Fork in a Python thread while another is inside the kernels."""
+    stop = threading.Event()
+
+    def keep_busy():
+        while not stop.is_set():
+            answers_right()
+
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    statuses = [child_status(answers_right) for _ in range(3)]
+    stop.set()
+    thread.join()
+    return [*statuses, answers_right()]
+
+
+def start_after_use(method):
+    assert answers_right()
+    process = multiprocessing.get_context(method).Process(target=exit_by_answer)
+    process.start()
+    process.join(SECONDS)
+    if process.is_alive():
+        process.kill()
+        return ["hangs"]
+    return [process.exitcode, answers_right()]
+
+
+@pytest.mark.parametrize("work", list(WORK))
+def test_a_forked_child_works_with_its_threads(work):
+    assert children.result(fork_after_use, work, timeout=5 * SECONDS) == [0, 0, 0, True]
+
+
+def test_a_child_forked_in_a_thread_works():
+    assert children.result(fork_in_a_thread, timeout=2 * SECONDS) == [0, True]
+
+
+def test_a_child_forked_during_a_call_works():
+    assert children.result(fork_during_a_call, timeout=4 * SECONDS) == [0, 0, 0, True]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_process_started_after_use_works(method):
+    assert children.result(start_after_use, method, timeout=2 * SECONDS) == [0, True]
+
+
+def test_python_threads_on_one_object_get_the_serial_answer():
+    Q, X = data()
+    model = fastclf.KNN(k=7, metric="l2", n_threads=2).fit(X, X[:, 0] % 10)
+    expected = model.predict(Q).tobytes()
+    start, found = threading.Barrier(8), []
+
+    def predict():
+        start.wait()
+        found.extend(model.predict(Q).tobytes() for _ in range(10))
+
+    threads = [threading.Thread(target=predict) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 80

@@ -1,0 +1,177 @@
+"""Ctrl-C ends a long call at once, whatever it is busy with; a signal that ends nothing changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+
+import calls
+import children
+import large
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+import fastclf
+from fastclf import _native
+
+MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
+REPETITIONS = 5
+
+
+def ordinary(rows, cols):
+    return np.random.default_rng(rows).random((rows, cols), dtype=np.float32)
+
+
+def search(Q, X, k, metric):
+    """A search without the checks of values, which would read X first."""
+    out = calls.outputs(len(Q), k)
+    return lambda: calls.knn(metric, Q, X, k, n_threads=2, out=out)
+
+
+def knn_in_tiles():
+    Q, X = ordinary(20000, 512), ordinary(20001, 512)
+    return lambda: fastclf.knn(Q, X, 5, metric="l1", n_threads=2)
+
+
+def knn_pair_by_pair():
+    X = large.zeros(20000, 200000, "float32")
+    return search(X[:4], X, 5, "cosine")
+
+
+def wide_knn_in_tiles():
+    X = large.zeros(20000, 200000, "float32")
+    return search(X[:64], X, 5, "l1")
+
+
+def many_neighbours():
+    Q, X = ordinary(1000, 32), ordinary(400000, 32)
+    return search(Q, X, 5000, "l1")
+
+
+def wide_pairwise():
+    X = large.zeros(4000, 200000, "float32")
+    out = np.empty((200, len(X)))
+    return lambda: _native.pairwise("l2", X[:200], X, 2, out)
+
+
+def predict():
+    X = ordinary(20000, 512)
+    model = fastclf.KNN(k=7, metric="l1", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    return lambda: model.predict(X)
+
+
+def self_search():
+    X = ordinary(20000, 512)
+    model = fastclf.KNN(k=7, metric="l1", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    return lambda: model.kneighbors()
+
+
+CALLS = {
+    f.__name__: f
+    for f in (knn_in_tiles, knn_pair_by_pair, wide_knn_in_tiles, many_neighbours, wide_pairwise, predict, self_search)
+}
+
+
+def still_right():
+    rng = np.random.default_rng(0)
+    Q, X = rng.integers(0, 9, (200, 64), dtype=np.uint8), rng.integers(0, 9, (3000, 64), dtype=np.uint8)
+    table = cdist(Q, X, "cityblock")
+    return np.array_equal(fastclf.pairwise_distances(Q, X, metric="l1", n_threads=2), table)
+
+
+def seconds_to_stop(call, number, error):
+    """How long after signal `number` the call raises `error`."""
+    sent = []
+
+    def send():
+        time.sleep(random.uniform(0.05, 0.25))
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        call()
+    except error:
+        return time.monotonic() - sent[0]
+    finally:
+        sender.join()
+    raise AssertionError("the call came to its end")
+
+
+def interrupt(name, number=signal.SIGINT, error=KeyboardInterrupt):
+    call = CALLS[name]()
+    times = [seconds_to_stop(call, number, error) for _ in range(REPETITIONS)]
+    assert still_right()
+    return times
+
+
+def interrupt_in_a_forked_child(name):
+    assert still_right()
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.write(writer, json.dumps(interrupt(name)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader) as file:
+        return json.load(file)
+
+
+class ToldError(Exception):
+    pass
+
+
+def raise_told(*_):
+    raise ToldError
+
+
+def interrupt_by_another_exception(name):
+    signal.signal(signal.SIGUSR1, raise_told)
+    return interrupt(name, signal.SIGUSR1, ToldError)
+
+
+def bytes_under_signals(under_signals):
+    """A search's answer, and how often a handler that does not raise ran during it."""
+    Q, X = ordinary(2000, 256), ordinary(20001, 256)
+    ran = []
+    signal.signal(signal.SIGALRM, lambda *_: ran.append(time.monotonic()))
+    signal.setitimer(signal.ITIMER_REAL, *((0.005, 0.005) if under_signals else (0, 0)))
+    distances, indices = fastclf.knn(Q, X, 9, metric="l1", n_threads=2)
+    end = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return distances.tobytes().hex() + indices.tobytes().hex(), sum(t < end for t in ran)
+
+
+def check_times(times):
+    assert len(times) == REPETITIONS
+    assert statistics.median(times) <= MEDIAN_SECONDS, times
+    assert max(times) <= MOST_SECONDS, times
+
+
+@pytest.mark.parametrize("name", list(CALLS))
+def test_ctrl_c_ends_a_long_call(name):
+    check_times(children.result(interrupt, name))
+
+
+@pytest.mark.parametrize("name", ["knn_in_tiles", "knn_pair_by_pair", "predict"])
+def test_ctrl_c_ends_a_long_call_of_a_forked_child(name):
+    check_times(children.result(interrupt_in_a_forked_child, name))
+
+
+def test_a_handler_may_raise_what_it_likes():
+    check_times(children.result(interrupt_by_another_exception, "knn_in_tiles"))
+
+
+def test_a_handler_that_does_not_raise_changes_nothing():
+    undisturbed, _ = children.result(bytes_under_signals, False)
+    answer, times_run = children.result(bytes_under_signals, True)
+    assert answer == undisturbed
+    assert times_run >= 2

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Build tests/harness.c with all of csrc/, by the flags and instruction sets that CMakeLists.txt and csrc/lists.h name.
+#
+#   tools/build_harness.sh OUTPUT COMPILER [FLAG...]       the flags come last and so win over those of CMakeLists.txt
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+output=$1
+compiler=$2
+shift 2
+
+objects=$(mktemp -d)
+trap 'rm -rf "$objects"' EXIT
+
+cmake_lists=$root/CMakeLists.txt
+options=$(sed -n 's/^target_compile_options(fastclf_options INTERFACE \(.*\))$/\1/p' "$cmake_lists")
+avx512=$(sed -n 's/^ *set(avx512 \(.*\))$/\1/p' "$cmake_lists")
+isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' | "$compiler" -E -P -I "$root/csrc" -)
+[ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] || { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
+
+# shellcheck disable=SC2086  # the lists of flags are meant to be split
+compile() {
+    object=$1
+    shift
+    "$compiler" -std=c11 -I "$root/csrc" $options "$@" -c -o "$objects/$object.o"
+}
+
+for source in "$root"/csrc/*.c "$root/tests/harness.c"; do
+    compile "$(basename "$source" .c)" "$@" "$source"
+done
+for isa in $isas; do
+    flags=$(sed -n "s/^ *fastclf_isa($isa\( .*\)*)\$/\1/p" "$cmake_lists" | sed "s/\${avx512}/$avx512/")
+    compile "isa_$isa" "$@" $flags "-DFC_ISA=$isa" "$root/csrc/isa/kernels.c"
+done
+"$compiler" "$@" -pthread -o "$output" "$objects"/*.o -lm

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Run the kernels of arm64 under emulation, and show that every instruction set of both machines gives the same bytes.
+#
+# Needs: a C compiler here, and on Debian the packages gcc-12-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+first_of() {
+    for program in "$@"; do command -v "$program" && return; done
+    return 1
+}
+
+missing=
+cross=$(first_of aarch64-linux-gnu-gcc aarch64-linux-gnu-gcc-14 aarch64-linux-gnu-gcc-13 aarch64-linux-gnu-gcc-12) ||
+    missing="$missing aarch64-linux-gnu-gcc (gcc-12-aarch64-linux-gnu)"
+[ -e /usr/aarch64-linux-gnu/lib/libc.a ] || missing="$missing /usr/aarch64-linux-gnu/lib/libc.a (libc6-dev-arm64-cross)"
+emulator=$(first_of qemu-aarch64-static qemu-aarch64) || missing="$missing qemu-aarch64-static (qemu-user-static)"
+native=$(first_of "${CC:-cc}" gcc clang) || missing="$missing cc (gcc)"
+[ -z "$missing" ] || { echo "$0: missing:$missing" >&2; exit 2; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+has_openmp() {
+    echo 'int main(void) { return 0; }' | "$@" -fopenmp -x c - -o "$work/probe" 2>"$work/probe.log"
+}
+
+# build OUTPUT COMPILER [FLAG...]: with OpenMP where the compiler has it.
+build() {
+    output=$1
+    shift
+    if has_openmp "$@"; then set -- "$@" -fopenmp; else echo "$1: no OpenMP, one thread"; fi
+    "$here/build_harness.sh" "$output" "$@" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
+    # A static OpenMP mentions dlopen, which is never called: other warnings are ours.
+    if grep -q 'warning: .*\[-W' "$work/log"; then cat "$work/log" >&2; exit 1; fi
+}
+
+build "$work/native" "$native"
+build "$work/arm64" "$cross" -static
+{ "$work/native"; "$emulator" "$work/arm64"; } | tee "$work/digests"
+
+grep -q '^neon ' "$work/digests" || { echo "$0: NEON was not run" >&2; exit 1; }
+[ "$(cut -d' ' -f2 "$work/digests" | sort -u | wc -l)" = 1 ] || { echo "$0: the digests differ" >&2; exit 1; }
+echo "all equal"

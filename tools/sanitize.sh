@@ -1,0 +1,58 @@
+#!/bin/sh
+# Run the kernels under clang's sanitizers: addresses and undefined behaviour on every instruction set, then data races.
+# Each sanitizer first has to report a bug that is planted for it.
+#
+# Needs: clang with its sanitizers and LLVM's OpenMP; on Debian the packages clang-19 libclang-rt-19-dev libomp-19-dev.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+clang=
+for program in clang clang-21 clang-20 clang-19 clang-18; do
+    [ -n "$clang" ] || clang=$(command -v "$program" || true)
+done
+[ -n "$clang" ] || { echo "$0: missing: clang (clang-19)" >&2; exit 2; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+for sanitizer in address thread; do
+    echo 'int main(void) { return 0; }' |
+        "$clang" -fsanitize=$sanitizer -fopenmp=libomp -x c - -o "$work/probe" 2>"$work/log" ||
+        { echo "$0: missing: $clang's $sanitizer sanitizer or OpenMP (libclang-rt-19-dev libomp-19-dev)" >&2; exit 2; }
+done
+
+build() { # build OUTPUT FLAG...
+    output=$1
+    shift
+    "$here/build_harness.sh" "$output" "$clang" -O1 -g -fno-omit-frame-pointer "$@" >"$work/log" 2>&1 ||
+        { cat "$work/log" >&2; exit 1; }
+}
+
+# expect_report WHAT PROGRAM...: fail unless the program is stopped with a report that says WHAT.
+expect_report() {
+    what=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then echo "$0: the planted bug was not reported: $what" >&2; exit 1; fi
+    grep -q "$what" "$work/log" || { cat "$work/log" >&2; exit 1; }
+    echo "the planted bug was reported: $what"
+}
+
+# Without OpenMP: addresses do not depend on threads.
+addresses="-fsanitize=address,undefined -fno-sanitize-recover=all"
+build "$work/planted" $addresses -DPLANT_OVER_READ
+expect_report "heap-buffer-overflow" "$work/planted"
+build "$work/planted" $addresses -DPLANT_OVERFLOW
+expect_report "signed integer overflow" "$work/planted"
+build "$work/checked" $addresses
+"$work/checked"
+
+# Archer tells the thread sanitizer what OpenMP's barriers order.
+archer=$(dirname "$("$clang" -print-file-name=libomp.so)")/libarcher.so
+races() {
+    OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 "$@"
+}
+build "$work/planted" -fsanitize=thread -fopenmp=libomp -DPLANT_RACE
+expect_report "data race" races "$work/planted"
+build "$work/checked" -fsanitize=thread -fopenmp=libomp
+races "$work/checked" scalar
+echo "no reports"
