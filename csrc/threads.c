@@ -223,6 +223,7 @@ int fc_has_openmp(void) {
 int fc_max_threads(void) {
 #ifdef _OPENMP
     int n = omp_get_max_threads();
+    if (omp_get_thread_limit() < n) n = omp_get_thread_limit();
 #ifdef __linux__
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < n) n = CPU_COUNT(&set);
