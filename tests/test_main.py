@@ -51,6 +51,7 @@ def test_a_directory_of_pictures(tmp_path, rng):
     ("arguments", "message"),
     [
         (["--data", "nowhere"], "nowhere: no such directory"),
+        (["--out", "/dev/null/plots"], "/dev/null"),
         (["--limit", "0"], "--limit must be at least 1, got 0"),
         (["--k", "0"], "k >= 1, got k = 0"),
         (["--k", "5000"], "k = 5000"),
@@ -70,4 +71,4 @@ def test_without_tqdm_and_matplotlib(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "validating: l1 (1 of 2)" in done.stderr
     assert "pip install fastclf[plot]" in done.stdout
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "neighbors.png").exists()
