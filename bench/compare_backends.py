@@ -105,14 +105,15 @@ def draw(results: list[Result], data: cases.Data, out: Path) -> None:
     axes = figure.add_subplot()
     width = 0.8 / len(names)
     for i, name in enumerate(names):
-        times = [next(r.times for r in results if (r.case, r.peer) == (group, name)) for group in groups]
+        heights = [next(r.times for r in results if (r.case, r.peer) == (group, name)) for group in groups]
         places = np.arange(len(groups)) + (i - (len(names) - 1) / 2) * width
-        bars = axes.bar(places, times, width * 0.92, label=name, color=COLOURS[i % len(COLOURS)])
-        axes.bar_label(bars, [f"{t:.3g}" for t in times], fontsize=8, padding=2)
+        bars = axes.bar(places, heights, width * 0.92, label=name, color=COLOURS[i % len(COLOURS)])
+        axes.bar_label(bars, [f"{t:.3g}" for t in heights], fontsize=8, padding=2)
     axes.axhline(1, color="#333333", linewidth=1)
-    axes.text(-0.48, 1.06, "fastclf", fontsize=8, color="#333333")
+    axes.text(1.005, 1, "fastclf", fontsize=8, color="#333333", va="center", transform=axes.get_yaxis_transform())
     axes.set_yscale("log")
-    axes.set_ylim(0.5, 2.5 * max(result.times for result in results))
+    times = [result.times for result in results]
+    axes.set_ylim(0.5 * min(1, *times), 2.5 * max(times))
     axes.set_xticks(np.arange(len(groups)), groups)
     axes.set_ylabel("times as long as fastclf")
     axes.set_title(f"Exact search, {data.name}", fontsize=10)
