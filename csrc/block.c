@@ -1,198 +1,250 @@
-/* block.c -- the queries are packed into panels once; X passes a block of rows at a time, a part of its depth at a
- * time, so that a tile's operands stay in the caches:
+/* block.c -- the rows of a segment pass by in blocks:
  *
- *   for each block of rows:                        search_rows
- *     for each part of the depth:                  accumulate
- *       load the rows' features into cells
- *       for each panel, for each few rows: tile    acc (+)= ...
- *     for each panel: sieve, offer what passes     offer_passed
+ *     inner products with all queries of the block     product.c
+ *     for each panel: sieve                            filter.c or, with stages, stage.c
+ *       what passes goes through the later stages      look_closer
+ *       and to the query's nearest so far              topk.c
  */
 #include "block.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "matrix.h"
 #include "sizes.h"
 
 typedef struct {
     size_t first, count; /* queries */
+    size_t start;        /* of the segment */
     size_t row, rows;    /* rows of X */
 } span;
-
-static size_t part_cols(const fc_tile *tile) { return FC_DEPTH_BYTES / tile->cell; }
 
 size_t fc_block_carve(const fc_block_plan *s, fc_block *w, char *memory) {
     size_t used = 0;
 #define FC_CARVE(field, bytes) \
     w->field = memory ? (void *)(memory + used) : NULL; \
     used += fc_round_up((bytes), FC_LINE)
-    const fc_tile *t = s->filter.tile;
-    const size_t queries = fc_round_up(s->block, t->lanes), capacity = fc_topk_capacity(s->k);
-    FC_CARVE(room, capacity * sizeof(double));
-    for (size_t i = 0; i < s->block; i++) {
-        FC_CARVE(top[i].items, capacity * sizeof(fc_candidate));
+    FC_CARVE(differ, s->n_stages > 1 ? (FC_ROW_BLOCK * FC_MAX_LANES + 1) * sizeof(double) : 0);
+    FC_CARVE(room, s->capacity * sizeof(double));
+    for (size_t i = 0; i < s->product.block; i++) {
+        FC_CARVE(top[i].items, s->capacity * sizeof(fc_candidate));
     }
     if (!s->scans) {
-        FC_CARVE(panels, queries * fc_round_up(s->pack_cols, t->group) * t->cell);
-        FC_CARVE(cells, (size_t)FC_ROW_BLOCK * FC_DEPTH_BYTES);
-        FC_CARVE(acc, queries * FC_ROW_BLOCK * fc_value_size(s->pairs.dtype));
-        FC_CARVE(passed, (size_t)FC_ROW_BLOCK * FC_MAX_LANES * sizeof *w->passed);
+        FC_CARVE(passed, ((size_t)FC_ROW_BLOCK * FC_MAX_LANES + FC_PASSED_MORE) * sizeof *w->passed);
+        used += fc_product_carve(&s->product, &w->product, memory ? memory + used : NULL);
     }
 #undef FC_CARVE
     return used;
 }
 
-/* Spread one vector's cells over its lane of a panel. */
-static void scatter(const fc_tile *tile, const char *cells, size_t groups, char *panel, size_t lane) {
-    const size_t word = tile->group * tile->cell;
-    const uint64_t flip = tile->flip * UINT64_C(0x0101010101010101);
-    for (size_t g = 0; g < groups; g++) {
-        uint64_t w = 0;
-        memcpy(&w, cells + g * word, word);
-        w ^= flip;
-        memcpy(panel + (g * tile->lanes + lane) * word, &w, word);
-    }
+static fc_settle settle_for(const fc_block_plan *s, fc_block *w, size_t first, size_t i) {
+    return (fc_settle){&s->pairs,       first + i,        w->squares[i], w->room, &w->tally.pairs[s->n_stages],
+                       w->product.team, w->product.thread};
 }
 
-/* Pack features [from, from + cols) of `count` queries from `first` on; the lanes that are left hold zeros. */
-static void pack_queries(const fc_block_plan *s, fc_block *w, size_t first, size_t count, size_t from, size_t cols) {
-    const fc_tile *t = s->filter.tile;
-    const size_t part = part_cols(t);
-    _Alignas(FC_LINE) char cells[FC_DEPTH_BYTES];
-    for (size_t i = 0; i < fc_round_up(count, t->lanes); i++) {
-        char *panel = w->panels + i / t->lanes * t->lanes * fc_round_up(cols, t->group) * t->cell;
-        for (size_t c = 0; c < cols; c += part) {
-            const size_t n = fc_smaller(part, cols - c);
-            fc_sums unused = {0};
-            if (i < count)
-                fc_filter_load(&s->filter, &s->pairs.Q, first + i, from + c, n, cells, &unused);
-            else
-                memset(cells, 0, sizeof cells);
-            scatter(t, cells, fc_round_up(n, t->group) / t->group, panel + c * t->lanes * t->cell, i % t->lanes);
-        }
-    }
-    w->packed_from = from;
-    w->packed_cols = cols;
+static void start_sieve(const fc_block_plan *s, fc_block *w, span at) {
+    memset(w->B, 0, sizeof w->B);
+    memset(w->T, 0, sizeof w->T);
+    memset(w->R, 0, sizeof w->R);
+    memset(w->Iq, 0, sizeof w->Iq);
+    for (size_t i = 0; i < at.count && !s->n_stages; i++) w->q_sums[i] = fc_product_sums(&s->product, at.first + i);
+    fc_product_start(&w->product, at.first, at.count);
 }
 
-static void sum_queries(const fc_block_plan *s, fc_block *w, size_t first, size_t count) {
-    _Alignas(FC_LINE) char cells[FC_DEPTH_BYTES];
-    const size_t d = s->pairs.Q.cols, part = part_cols(s->filter.tile);
-    for (size_t i = 0; i < count; i++) {
-        w->q_sums[i] = (fc_sums){0};
-        for (size_t c = 0; c < d; c += part)
-            fc_filter_load(&s->filter, &s->pairs.Q, first + i, c, fc_smaller(part, d - c), cells, &w->q_sums[i]);
-    }
+static void aim_sieve(fc_block *w, span at, fc_stage_aim aim) {
+    w->aim = aim;
+    for (size_t i = 0; i < at.count; i++) w->sieved[i] = NAN; /* unequal to any limit */
 }
 
-/* Where part c of panel p begins. */
-static const char *panel_part(const fc_block_plan *s, const fc_block *w, size_t p, size_t c) {
-    const fc_tile *t = s->filter.tile;
-    return w->panels + (p * fc_round_up(w->packed_cols, t->group) + c - w->packed_from) * t->lanes * t->cell;
-}
-
-/* The share of tile (panel p, rows from r on) in fetching what comes after part c of a block of rows: of X, the next
- * part or the next rows; of the panels, the next one's part, or the first one's next.
- */
-static void look_ahead(const fc_block_plan *s, const fc_block *w, span at, size_t c, size_t r, size_t p, size_t panels,
-                       fc_ahead ahead[FC_AHEADS]) {
-    const fc_tile *t = s->filter.tile;
-    const fc_matrix *X = &s->pairs.X;
-    const size_t size = fc_dtype_size(X->dtype), part = part_cols(t), next = c + part < X->cols ? c + part : 0;
-    const size_t from = t->rows * p / panels, count = t->rows * (p + 1) / panels - from;
-    const size_t row = at.row + (next ? 0 : at.rows) + r + from;
-    const char *x = (const char *)X->data + (row * X->cols + next) * size;
-    ahead[0] = row + count <= X->rows ? (fc_ahead){x, count, X->cols * size} : (fc_ahead){0};
-
-    const size_t tiles = fc_round_up(at.rows, t->rows) / t->rows, first = t->lanes * (r / t->rows) / tiles;
-    const size_t lanes = t->lanes * (r / t->rows + 1) / tiles - first;
-    const size_t c_next = p + 1 < panels ? c : next, length = fc_smaller(part, X->cols - c_next) * t->cell;
-    const int packed = c_next >= w->packed_from && c_next < w->packed_from + w->packed_cols;
-    const char *panel = packed ? panel_part(s, w, p + 1 < panels ? p + 1 : 0, c_next) : NULL;
-    ahead[1] = packed ? (fc_ahead){panel + first * length, lanes, length} : (fc_ahead){0};
-}
-
-/* Accumulators of every query of the block against every row of it; false if stopped. */
-static int accumulate(const fc_block_plan *s, fc_block *w, span at) {
-    const fc_tile *t = s->filter.tile;
-    const size_t d = s->pairs.Q.cols, part = part_cols(t), padded = fc_round_up(at.rows, t->rows);
-    const size_t panels = fc_round_up(at.count, t->lanes) / t->lanes;
-    const size_t acc_bytes = t->lanes * fc_value_size(s->pairs.dtype);
-    memset(w->x_sums, 0, at.rows * sizeof *w->x_sums);
-    memset(w->cells + at.rows * FC_DEPTH_BYTES, 0, (padded - at.rows) * FC_DEPTH_BYTES);
-    for (size_t c = 0; c < d; c += part) {
-        if (fc_stopped(w->team, w->thread)) return 0;
-        if (c < w->packed_from || c >= w->packed_from + w->packed_cols)
-            pack_queries(s, w, at.first, at.count, c, fc_smaller(s->pack_cols, d - c));
-        const size_t n = fc_smaller(part, d - c), groups = fc_round_up(n, t->group) / t->group;
-        for (size_t r = 0; r < at.rows; r++)
-            fc_filter_load(&s->filter, &s->pairs.X, at.row + r, c, n, w->cells + r * FC_DEPTH_BYTES, &w->x_sums[r]);
-        for (size_t p = 0; p < panels; p++) {
-            const char *panel = panel_part(s, w, p, c);
-            char *acc = w->acc + p * FC_ROW_BLOCK * acc_bytes;
-            for (size_t r = 0; r < padded; r += t->rows) {
-                fc_ahead ahead[FC_AHEADS];
-                look_ahead(s, w, at, c, r, p, panels, ahead);
-                t->run(panel, w->cells + r * FC_DEPTH_BYTES, FC_DEPTH_BYTES, groups, acc + r * acc_bytes, c == 0,
-                       ahead);
-            }
-        }
-    }
-    return 1;
-}
-
-static fc_settle settle_for(const fc_block_plan *s, const fc_block *w, size_t first, size_t i) {
-    return (fc_settle){&s->pairs, first + i, w->squares[i], w->room, w->team, w->thread};
+static void renew_row_terms(const fc_block_plan *s, fc_block *w, span at) {
+    const fc_sums *x = w->product.x_sums;
+    for (size_t r = 0; r < at.rows; r++)
+        if (s->n_stages)
+            fc_stage_row_terms(&s->stages[0], w->aim, at.row + r, r, (float *)w->A, (float *)w->E, w->F, w->Ix);
+        else
+            fc_filter_row_terms(&s->filter, &x[r], r, w->A, w->E, w->Ix);
 }
 
 /* Bring the sieve's terms of a panel's queries up to their limits. */
-static void renew_query_terms(const fc_block_plan *s, fc_block *w, size_t from, size_t to) {
+static void renew_query_terms(const fc_block_plan *s, fc_block *w, span at, size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
-        if (w->sieved[i] == w->top[i].limit) continue;
-        w->sieved[i] = w->top[i].limit;
-        fc_filter_query_terms(&s->filter, &w->q_sums[i], w->top[i].limit, i, w->B, w->T, w->Iq);
+        const double limit = w->top[i].limit;
+        if (w->sieved[i] == limit) continue;
+        w->sieved[i] = limit;
+        if (s->n_stages)
+            fc_stage_query_terms(&s->stages[0], w->aim, at.first + i, limit, i, (float *)w->B, (float *)w->T, w->R,
+                                 w->Iq);
+        else
+            fc_filter_query_terms(&s->filter, &w->q_sums[i], limit, i, w->B, w->T, w->Iq);
+        if (w->given_up[i]) ((float *)w->T)[i] = -INFINITY;
     }
 }
 
-/* Sieve one panel's accumulators and offer what passes; a panel's empty lanes may pass, and count for nothing. */
-static void offer_passed(const fc_block_plan *s, fc_block *w, span at, size_t panel) {
-    const size_t lanes = s->filter.tile->lanes, size = fc_value_size(s->pairs.dtype), first = panel * lanes;
-    renew_query_terms(s, w, first, fc_smaller(first + lanes, at.count));
-    const fc_sieve sieve = {w->A,  w->E,          (char *)w->B + first * size, (char *)w->T + first * size,
-                            w->Ix, w->Iq + first, (float)s->filter.tile->scale};
-    const char *acc = w->acc + first * FC_ROW_BLOCK * size;
-    const size_t passed = s->pairs.kernels->keep[s->pairs.dtype](acc, at.rows, lanes, &sieve, w->passed);
-    for (size_t i = 0; i < passed; i++) {
-        const size_t r = w->passed[i] / lanes, row = at.row + r, q = first + w->passed[i] % lanes;
-        if (q >= at.count || (s->skip_self && row == at.first + q)) continue;
-        const fc_settle settle = settle_for(s, w, at.first, q);
-        fc_topk_offer(&w->top[q], fc_filter_bounds(&s->filter, acc, w->passed[i], &w->q_sums[q], &w->x_sums[r], row),
+/* Count the time since the last call to a stage, n_stages for refining. */
+static void lap(const fc_block_plan *s, fc_block *w, size_t stage) {
+    if (!s->times) return;
+    const double now = fc_now();
+    w->tally.seconds[stage] += now - w->lap;
+    w->lap = now;
+}
+
+/* A pair by its place among a panel's accumulators. */
+typedef struct {
+    size_t i, query, row; /* i counts within the block */
+} place;
+
+static place place_of(const fc_block_plan *s, span at, size_t first, uint32_t passed) {
+    const uint32_t lanes = (uint32_t)s->product.tile->lanes;
+    const size_t i = first + passed % lanes;
+    return (place){i, at.first + i, at.row + passed / lanes};
+}
+
+/* How the codes of the first stage's pairs differ, where the second adds to it. */
+static void take_differences(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed,
+                             const char *acc) {
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        const int32_t a = ((const int32_t *)acc)[w->passed[n]];
+        w->differ[n] = fc_stage_codes_differ_acc(&s->stages[0], a, p.query, p.row);
+    }
+}
+
+/* Of pairs that have passed the stages before keep those that pass this one; how many. */
+static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t stage, size_t passed) {
+    const fc_stage_filter *f = &s->stages[stage];
+    size_t kept = 0;
+    w->tally.pairs[stage] += (double)passed;
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        const double limit = fc_stage_stretched(f, w->top[p.i].limit);
+        const double before = f->stage->adds ? w->differ[n] : 0;
+        w->spent[p.i] += f->stage->cost;
+        w->passed[kept] = w->passed[n];
+        w->differ[kept] = before + fc_stage_codes_differ(f, p.query, p.row);
+        kept += !fc_stage_is_far(f, w->differ[kept], p.query, p.row, limit);
+    }
+    return kept;
+}
+
+/* Refine what has passed all stages at once, while its row is in the cache for other queries, too.  A query is given up
+ * when all this costs more than to compare it with the rows that have passed by.
+ */
+static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
+    w->tally.pairs[s->n_stages] += (double)passed;
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        const fc_settle settle = settle_for(s, w, at.first, p.i);
+        const double distance = fc_refine(&s->pairs, p.query, settle.query_squares, p.row);
+        fc_topk_offer(&w->top[p.i], (fc_candidate){distance, 0, (uint32_t)p.row}, &settle);
+        w->spent[p.i] += s->refine_cost;
+        if (w->spent[p.i] <= (double)(p.row - at.start) + s->allowance) continue;
+        w->given_up[p.i] = 1;
+        w->sieved[p.i] = NAN;
+    }
+}
+
+/* Offer pairs whose sketches look near, by their accumulators. */
+static void offer_seeds(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed, const char *acc) {
+    const fc_stage_filter *f = &s->stages[0];
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        const fc_settle settle = settle_for(s, w, at.first, p.i);
+        const double differ = fc_stage_codes_differ_acc(f, ((const int32_t *)acc)[w->passed[n]], p.query, p.row);
+        const fc_candidate c = {fc_stage_length(f, differ, p.query, p.row), 0, (uint32_t)p.row};
+        fc_topk_offer(&w->top[p.i], c, &settle);
+    }
+}
+
+/* Offer pairs with what the accumulators of a search without stages prove. */
+static void offer_bounds(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed, const char *acc) {
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        const fc_settle settle = settle_for(s, w, at.first, p.i);
+        const fc_sums *x = &w->product.x_sums[p.row - at.row];
+        fc_topk_offer(&w->top[p.i], fc_filter_bounds(&s->filter, acc, w->passed[n], &w->q_sums[p.i], x, p.row),
                       &settle);
     }
 }
 
-static void search_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) {
-    sum_queries(s, w, at.first, at.count);
-    w->packed_from = w->packed_cols = 0;
-    memset(w->B, 0, sizeof w->B);
-    memset(w->T, 0, sizeof w->T);
-    memset(w->Iq, 0, sizeof w->Iq);
-    for (size_t i = 0; i < at.count; i++) w->sieved[i] = NAN; /* unequal to any limit */
-    for (size_t step = FC_FIRST_ROWS; at.row < end; at.row += at.rows, step = fc_smaller(2 * step, FC_ROW_BLOCK)) {
-        at.rows = fc_smaller(step, end - at.row);
-        if (!accumulate(s, w, at)) return;
-        for (size_t r = 0; r < at.rows; r++) fc_filter_row_terms(&s->filter, &w->x_sums[r], r, w->A, w->E, w->Ix);
-        for (size_t p = 0; p * s->filter.tile->lanes < at.count; p++) offer_passed(s, w, at, p);
+/* Drop what does not count: a panel's empty lanes, and the row that a query is to leave out. */
+static size_t drop_others(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
+    size_t kept = 0;
+    for (size_t n = 0; n < passed; n++) {
+        const place p = place_of(s, at, first, w->passed[n]);
+        w->passed[kept] = w->passed[n];
+        kept += p.i < at.count && !(s->own && s->own[p.query] == (int64_t)p.row);
     }
+    return kept;
+}
+
+/* Sieve one panel's accumulators and offer what passes. */
+static void offer_passed(const fc_block_plan *s, fc_block *w, span at, size_t panel) {
+    const fc_dtype dtype = s->product.dtype;
+    const fc_kernels *kernels = s->pairs.kernels;
+    const size_t lanes = s->product.tile->lanes, size = fc_value_size(dtype), first = panel * lanes;
+    renew_query_terms(s, w, at, first, fc_smaller(first + lanes, at.count));
+    const fc_sieve sieve = {w->A,        w->E,          (char *)w->B + first * size,   (char *)w->T + first * size,
+                            w->Ix,       w->Iq + first, (float)s->product.tile->scale, w->F,
+                            w->R + first};
+    const char *acc = fc_product_panel(&s->product, &w->product, panel);
+    size_t passed =
+        (s->n_stages ? kernels->keep_sketches : kernels->keep[dtype])(acc, at.rows, lanes, &sieve, w->passed);
+    passed = drop_others(s, w, at, first, passed);
+    lap(s, w, 0);
+    if (s->n_stages == 0) {
+        offer_bounds(s, w, at, first, passed, acc);
+    } else if (w->aim == FC_LOOKS_NEAR) {
+        offer_seeds(s, w, at, first, passed, acc);
+    } else {
+        if (s->n_stages > 1 && s->stages[1].stage->adds) take_differences(s, w, at, first, passed, acc);
+        for (size_t stage = 1; stage < s->n_stages; stage++) {
+            passed = look_closer(s, w, at, first, stage, passed);
+            lap(s, w, stage);
+        }
+        refine_survivors(s, w, at, first, passed);
+        lap(s, w, s->n_stages);
+    }
+}
+
+/* Rows [at.row, end), or of each `every` blocks of them one; false if stopped. */
+static int pass_rows(const fc_block_plan *s, fc_block *w, span at, size_t end, size_t every) {
+    for (size_t step = FC_FIRST_ROWS; at.row < end;
+         at.row += at.rows * every, step = fc_smaller(2 * step, FC_ROW_BLOCK)) {
+        at.rows = fc_smaller(step, end - at.row);
+        if (!fc_product_rows(&s->product, &w->product, at.row, at.rows)) return 0;
+        renew_row_terms(s, w, at);
+        for (size_t p = 0; p < fc_product_panels(&s->product, &w->product); p++) offer_passed(s, w, at, p);
+    }
+    return 1;
+}
+
+/* Begin with the limits that some rows set, those that look nearest in a part of all; false if stopped. */
+static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end) {
+    const size_t seeds = s->k + FC_MORE_SEEDS;
+    aim_sieve(w, at, FC_LOOKS_NEAR);
+    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity);
+    if (!pass_rows(s, w, at, end, FC_SEED_EVERY)) return 0;
+    for (size_t i = 0; i < at.count; i++) {
+        const fc_settle settle = settle_for(s, w, at.first, i);
+        if (fc_stopped(w->product.team, w->product.thread)) return 0;
+        fc_topk_finish(&w->top[i], &settle);
+        fc_topk_restart(&w->top[i], s->k, fc_smaller(s->k + 1 + s->k / FC_FRESH, s->capacity), &settle);
+    }
+    return 1;
+}
+
+static void search_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) {
+    start_sieve(s, w, at);
+    if (s->n_stages && !find_limits(s, w, at, end)) return;
+    aim_sieve(w, at, FC_MAY_BE_NEAR);
+    pass_rows(s, w, at, end, 1);
 }
 
 static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) {
     const size_t look = fc_stop_interval(s->pairs.X.cols);
     for (; at.row < end; at.row++) {
-        if (at.row % look == 0 && fc_stopped(w->team, w->thread)) return;
+        if (at.row % look == 0 && fc_stopped(w->product.team, w->product.thread)) return;
         for (size_t i = 0; i < at.count; i++) {
-            if (s->skip_self && at.row == at.first + i) continue;
+            if (s->own && s->own[at.first + i] == (int64_t)at.row) continue;
             const fc_settle settle = settle_for(s, w, at.first, i);
             const double distance = fc_refine(&s->pairs, settle.query, settle.query_squares, at.row);
             fc_topk_offer(&w->top[i], (fc_candidate){distance, 0, (uint32_t)at.row}, &settle);
@@ -201,14 +253,16 @@ static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) 
 }
 
 void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t count, size_t row, size_t end) {
-    const span at = {.first = first, .count = count, .row = row};
+    const span at = {.first = first, .count = count, .start = row, .row = row};
+    w->lap = s->times ? fc_now() : 0;
     for (size_t i = 0; i < count; i++) {
-        fc_topk_start(&w->top[i], w->top[i].items, s->k);
+        fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity);
         w->squares[i] = fc_query_squares(&s->pairs, first + i);
+        w->spent[i] = w->given_up[i] = 0;
     }
     (s->scans ? scan_rows : search_rows)(s, w, at, end);
-    for (size_t i = 0; i < count && !fc_stopped(w->team, w->thread); i++) {
+    for (size_t i = 0; i < count && !fc_stopped(w->product.team, w->product.thread); i++) {
         const fc_settle settle = settle_for(s, w, first, i);
-        fc_topk_finish(&w->top[i], &settle);
+        if (!w->given_up[i]) fc_topk_finish(&w->top[i], &settle);
     }
 }

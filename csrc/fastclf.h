@@ -39,21 +39,103 @@ typedef struct {
 const char *fc_metric_name(fc_metric metric);
 char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 
-/* The k rows of X nearest to each row of Q: the k smallest (distance, row) in that order.
+/* Rows of a matrix in a few bytes each, and what the bytes leave out.  A row's code 128 + c stands for the number
+ * step * c.  Of two rows sketched alike,
  *
- * distance, index  Q.rows x k.
+ *     length of their numbers' difference - error of the one - error of the other
+ *
+ * is at most (1 + skew) times the length of the rows' own difference.  Lengths are L1 for FC_l1, else L2, with the
+ * difference of `beyond` as one more number's; and of rows at unit length for FC_cosine.
+ */
+typedef struct {
+    float beyond, error, step;
+    int32_t sum, squares; /* of c */
+} fc_sketch_terms;
+
+typedef struct {
+    fc_matrix codes; /* of bytes */
+    const fc_sketch_terms *terms;
+} fc_sketch;
+
+enum { FC_MAX_STAGES = 8 };
+
+/* How rows are sketched, by numbers p_i - offset_i, rounded to steps; in several levels, which are sketches of the
+ * numbers that follow one another: cols[0] for the first, cols[1] for the second, ...
+ *
+ * p_i       with `directions`, as many x d of float32, nearly orthonormal: product of direction i and the row.  Without,
+ *           and in one level: the sum of weight[j] * feature[j] of the row, j from start[i] to start[i + 1]; every
+ *           feature occurs at most once; |weight| <= 1, and for metrics that are not FC_l1 the squares of a group's
+ *           weights sum to at most 1.
+ * skew      the largest absolute eigenvalue of (directions * transposed - identity), or more.
+ * step      of all rows, for FC_l1; else each row has its own, the least that holds its numbers.
+ * beyond    whether to keep, as `beyond`, the length of what lies outside the span of the directions so far.
+ */
+typedef struct {
+    size_t levels, cols[FC_MAX_STAGES];
+    const float *directions;
+    double skew;
+    const int64_t *feature, *start;
+    const float *weight;
+    const double *offset;
+    float step;
+    int beyond;
+} fc_sketcher;
+
+/* Sketch the rows of M, less `centre` (M.cols values, or NULL; unused by FC_cosine): codes and terms by level. */
+fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
+                         uint8_t *const *codes, fc_sketch_terms *const *terms);
+
+/* One sieve of a search: sketches of Q and of X, made alike.
+ *
+ * adds  its numbers follow those of the stage before, as a further level: the squares of both differences count.
+ * tilt  about a row's error over the distance of the nearest: any positive value is right.
+ * cost  of comparing two sketches, in plain comparisons of a query with a row.
+ */
+typedef struct {
+    fc_sketch Q, X;
+    int adds;
+    double skew, tilt, cost;
+} fc_stage;
+
+/* What a search did: pairs that came to each stage, and to refining; seconds of all threads. */
+typedef struct {
+    double pairs[FC_MAX_STAGES + 1], seconds[FC_MAX_STAGES + 1];
+} fc_tally;
+
+/* A search for the k rows of X nearest to each row of Q.
+ *
  * centre           X.cols finite values near the middle of X, or NULL: subtracted by the filter to keep its rounding
  *                  small; the answer is the same for any.
- * skip_self        leave out row i of X for query i (Q is then X).
+ * own              for each query a row of X to leave out, or NULL.
  * bytes            both matrices are known to hold only integers from 0 to 255 (fc_fits_u8), whatever their dtype:
  *                  search them as such.
+ * stages           n_stages <= FC_MAX_STAGES: rows that a stage proves too far go no further.  None: plain search.
+ * refine_cost      of one distance, in plain comparisons.
+ * given_up         with stages: Q.rows flags, set for the queries whose stages leave so many rows that a plain search is
+ *                  better; they have no answer.
+ * tally            or NULL.
+ */
+typedef struct {
+    fc_metric metric;
+    fc_matrix Q, X;
+    size_t k;
+    const float *centre;
+    const int64_t *own;
+    int bytes;
+    const fc_stage *stages;
+    size_t n_stages;
+    double refine_cost;
+    uint8_t *given_up;
+    fc_tally *tally;
+} fc_search;
+
+/* The k smallest (distance, row) of each query, in that order: `distance` and `index` are Q.rows x k.
  *
  * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows of X
  * fewer than 2^32.  Scratch memory stays below 4 MiB a thread, and 24 bytes for each of k beyond 50 000, and 1 MiB for
  * the call.
  */
-fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, int bytes,
-                 fc_run run, double *distance, int64_t *index);
+fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index);
 
 /* Set *fits to whether all values are integers from 0 to 255. */
 fc_status fc_fits_u8(fc_matrix matrix, int (*poll)(void), int *fits);

@@ -3,8 +3,6 @@
 #include <float.h>
 #include <math.h>
 
-#include "matrix.h"
-
 /* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors
  * pass the filter.  `underflow` is more than it can take from a sum of fewer than 2^30 products of vectors within the
  * bounds, and of no account beside a product of norms above `tiny`.
@@ -19,24 +17,17 @@ static const struct {
  * terms one after the other and then the parts; sums over a row run in at least four lanes, and only half of their error
  * counts beside twice that of P; the reported distance itself is good to (d / 16 + 16) float64 roundings.
  */
-static double relative_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
+double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
     if (dtype == FC_u8) return 0;
     const double part = (double)(FC_DEPTH_BYTES / tile->cell), terms = part + part / 8 + (double)d / part + 32;
     const double g = terms * ranges[dtype].rounding + ((double)d / 16 + 16) * 0x1p-53;
     return g < 0.5 ? g / (1 - g) : 0x1p60; /* so wide that nothing is proven: everything passes */
 }
 
-fc_filter fc_filter_for(const fc_pairs *pairs, const void *centre) {
+fc_filter fc_filter_for(const fc_pairs *pairs) {
     const fc_tile *tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype];
-    const double g = relative_error(pairs->dtype, tile, pairs->Q.cols), rounding = 8 * ranges[pairs->dtype].rounding;
-    return (fc_filter){pairs->metric, tile, pairs->dtype, centre, g, g + rounding, 1 + rounding};
-}
-
-void fc_filter_load(const fc_filter *f, const fc_matrix *M, size_t row, size_t from, size_t count, char *cells,
-                    fc_sums *sums) {
-    double room[FC_DEPTH_BYTES / sizeof(double)]; /* a part's features are no larger than its cells */
-    const char *centre = f->centre ? (const char *)f->centre + from * fc_dtype_size(f->dtype) : NULL;
-    f->tile->load(fc_row_part(M, row, from, count, f->dtype, room), centre, count, cells, sums);
+    const double g = fc_filter_error(pairs->dtype, tile, pairs->Q.cols), rounding = 8 * ranges[pairs->dtype].rounding;
+    return (fc_filter){pairs->metric, tile, pairs->dtype, g, g + rounding, 1 + rounding};
 }
 
 static int is_tame(const fc_filter *f, const fc_sums *v) {

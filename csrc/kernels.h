@@ -18,15 +18,23 @@ typedef struct {
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
 
+/* Bytes of an accumulator, and of a sieve's value. */
+static inline size_t fc_value_size(fc_dtype dtype) { return dtype == FC_f64 ? sizeof(double) : sizeof(float); }
+
 /* Stretches of memory to bring into the cache while a tile computes: each as long as a vector's part. */
 typedef struct {
     const char *at;
     size_t count, stride;
 } fc_ahead;
 
+enum { FC_PASSED_MORE = 16 };
+
 enum { FC_AHEADS = 2 }; /* of X, and of the panels */
 
 #define FC_LINE 64 /* bytes of a cache line */
+
+/* Cells are written in steps of at most so many bytes: a vector of bytes, of 16 bits each. */
+#define FC_CELLS_STEP 128
 
 enum {
     FC_MAX_LANES = 32,
@@ -63,13 +71,18 @@ typedef struct {
     const void *B, *T; /* by query lane */
     const int32_t *Ix, *Iq;
     float scale;
+    const float *F, *R; /* of sketches, by row and by lane */
 } fc_sieve;
 
 typedef struct {
     fc_tile tile[FC_TILE_COUNT][FC_DTYPE_COUNT];
 
-    /* Which of rows x lanes accumulators pass: each as row * lanes + lane, in order.  Returns how many. */
+    /* Which of rows x lanes accumulators pass: each as row * lanes + lane, a lane's in order.  Returns how many; `passed` has
+     * room for FC_PASSED_MORE more than may pass. */
     size_t (*keep[FC_DTYPE_COUNT])(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
+
+    /* The same for sketches: all but scale * (acc + Iq + Ix) + E * B + F * T < A * R. */
+    size_t (*keep_sketches)(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
 
     /* Add a pair's terms to its FC_LANES partial sums; d is a multiple of FC_LANES except in a vector's last part. */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);

@@ -1,8 +1,9 @@
-/* knn.c -- exact nearest neighbours: a fast filter with proven bounds (filter.c), then the reported arithmetic for what
- * passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each (block.c), and
- * put together.
+/* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then the reported arithmetic
+ * for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
+ * (block.c), and put together.
  */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,24 +15,38 @@ enum {
     MAX_SEGMENTS = 64,
     SCAN_QUERIES = 4,      /* no more than this are compared pair by pair */
     BLOCKS_PER_THREAD = 4, /* fewer than this do not share out evenly */
+    PLAIN_BLOCK =
+        256, /* queries in a block at most; with stages, so many that the rows left by one are others', too: */
+    STAGES_BLOCK = 1024,
+    STAGES_PER_THREAD = 2, /* blocks */
+    SPARE = 8,             /* candidates beyond k at least */
 };
 
 /* A thread's scratch: 2 MiB of packed queries, 1.25 MiB of candidates, and blocks of fixed size, together below 4 MiB;
  * and for the call, the results of X's segments.
  */
-static const size_t PANEL_BYTES = 2u << 20, CANDIDATE_BYTES = 5u << 18, PARTIAL_BYTES = 1u << 20;
+static const size_t CANDIDATE_BYTES = 5u << 18, PARTIAL_BYTES = 1u << 20;
+
+/* What a query may cost beyond the plain comparisons that it replaces before it is given up; and the share of queries
+ * given up from which on stages are not tried any more.
+ */
+static const double ALLOWED_SHARE = 1, ALLOWED_REFINES = 100, HOPELESS_SHARE = 0.25;
 
 typedef struct {
     fc_block_plan plan;
     size_t blocks, segments;
-    double *distance; /* Q.rows x segments x k */
+    uint8_t *given_up; /* of fc_search */
+    fc_tally *tally;
+    atomic_flag tally_taken;
+    atomic_size_t tried, failed; /* queries with stages, and those given up */
+    double *distance;            /* Q.rows x segments x k */
     int64_t *index;
     double *merged_distance; /* Q.rows x k: the caller's */
     int64_t *merged_index;
-} search;
+} job;
 
 /* Write a query's k best, nearest first; fewer rows than k leave +inf behind them. */
-static void report(const search *s, const fc_topk *top, size_t query, size_t segment) {
+static void report(const job *s, const fc_topk *top, size_t query, size_t segment) {
     const size_t k = s->plan.k, at = (query * s->segments + segment) * k;
     for (size_t j = 0; j < k; j++) {
         s->distance[at + j] = j < top->count ? top->items[j].low : INFINITY;
@@ -39,25 +54,56 @@ static void report(const search *s, const fc_topk *top, size_t query, size_t seg
     }
 }
 
-static void run_task(const search *s, fc_block *w, size_t task) {
-    const size_t n = s->plan.pairs.X.rows, segment = task % s->segments, share = n / s->segments;
-    const size_t first = task / s->segments * s->plan.block,
-                 count = fc_smaller(s->plan.block, s->plan.pairs.Q.rows - first);
-    const size_t end = segment + 1 == s->segments ? n : share * (segment + 1);
-    fc_block_search(&s->plan, w, first, count, share * segment, end);
-    if (fc_stopped(w->team, w->thread)) return;
-    for (size_t i = 0; i < count; i++) report(s, &w->top[i], first + i, segment);
+/* Give up a query; other threads may do so, too, for other segments. */
+static void give_up(const job *s, size_t query) { __atomic_store_n(&s->given_up[query], 1, __ATOMIC_RELAXED); }
+
+/* Whether stages have failed so often that it is better not to try. */
+static int is_hopeless(job *s) {
+    const double tried = (double)atomic_load(&s->tried), failed = (double)atomic_load(&s->failed);
+    return s->plan.n_stages && failed > HOPELESS_SHARE * tried;
 }
 
-static void run_thread(void *job, fc_team *team, int thread) {
-    const search *s = job;
+static void run_task(job *s, fc_block *w, size_t task) {
+    const size_t n = s->plan.pairs.X.rows, segment = task % s->segments, share = n / s->segments;
+    const size_t block = s->plan.product.block, first = task / s->segments * block,
+                 count = fc_smaller(block, s->plan.pairs.Q.rows - first);
+    const size_t start = share * segment, end = segment + 1 == s->segments ? n : start + share;
+    const int hopeless = is_hopeless(s);
+    if (!hopeless) fc_block_search(&s->plan, w, first, count, start, end);
+    if (fc_stopped(w->product.team, w->product.thread)) return;
+    w->tally.pairs[0] += s->plan.n_stages && !hopeless ? (double)count * (double)(end - start) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (hopeless || w->given_up[i]) {
+            give_up(s, first + i);
+            atomic_fetch_add(&s->failed, 1);
+        } else {
+            report(s, &w->top[i], first + i, segment);
+        }
+    }
+    atomic_fetch_add(&s->tried, count);
+}
+
+static void add_tally(job *s, const fc_tally *tally) {
+    while (atomic_flag_test_and_set(&s->tally_taken)) {
+    }
+    for (size_t i = 0; i <= FC_MAX_STAGES; i++) {
+        s->tally->pairs[i] += tally->pairs[i];
+        s->tally->seconds[i] += tally->seconds[i];
+    }
+    atomic_flag_clear(&s->tally_taken);
+}
+
+static void run_thread(void *of, fc_team *team, int thread) {
+    job *s = of;
     fc_block *w = malloc(sizeof *w);
     char *memory = w ? aligned_alloc(FC_LINE, fc_block_carve(&s->plan, w, NULL)) : NULL;
     if (memory) {
         fc_block_carve(&s->plan, w, memory);
-        w->team = team;
-        w->thread = thread;
+        w->product.team = team;
+        w->product.thread = thread;
+        w->tally = (fc_tally){0};
         for (size_t task; fc_next_task(team, &task);) run_task(s, w, task);
+        if (s->tally) add_tally(s, &w->tally);
     } else {
         fc_stop(team, FC_NO_MEMORY);
     }
@@ -66,7 +112,7 @@ static void run_thread(void *job, fc_team *team, int thread) {
 }
 
 /* Merge a query's sorted segments into the caller's arrays. */
-static void merge_query(const search *s, size_t q) {
+static void merge_query(const job *s, size_t q) {
     const size_t k = s->plan.k;
     const double *d = s->distance + q * s->segments * k;
     const int64_t *id = s->index + q * s->segments * k;
@@ -82,48 +128,63 @@ static void merge_query(const search *s, size_t q) {
     }
 }
 
-static void merge(void *job, fc_team *team, int thread) {
-    const search *s = job;
+static void merge(void *of, fc_team *team, int thread) {
+    const job *s = of;
     (void)thread;
     for (size_t q; fc_next_task(team, &q);) merge_query(s, q);
 }
 
-/* How many queries a block has, in how many segments X is cut, and how much of a query is packed at a time. */
-static void divide(search *s, size_t threads) {
+/* How many queries a block has, in how many segments X is cut, and how much of a query is packed at a time.
+ *
+ * Share X out among the threads; or the blocks, where there are many or the segments' results would be large.  Rows
+ * that stages drop cost more in each segment anew: there, segments are for few queries, and blocks are smaller.
+ */
+static void divide(job *s, size_t threads) {
     fc_block_plan *p = &s->plan;
-    const fc_tile *t = p->filter.tile;
-    const size_t nq = p->pairs.Q.rows, d = p->pairs.Q.cols;
-    const size_t by_candidates = CANDIDATE_BYTES / (fc_topk_capacity(p->k) * sizeof(fc_candidate));
-    const size_t by_panels = PANEL_BYTES / (t->lanes * fc_round_up(d, t->group) * t->cell) * t->lanes;
-    size_t most = fc_smaller(FC_MAX_BLOCK, by_panels > t->lanes ? by_panels : t->lanes);
+    const fc_tile *t = p->product.tile;
+    const size_t nq = p->pairs.Q.rows, d = p->product.Q.cols;
+    const size_t by_candidates = CANDIDATE_BYTES / (p->capacity * sizeof(fc_candidate));
+    size_t most = fc_product_most(t, d, p->n_stages ? STAGES_BLOCK : PLAIN_BLOCK);
     if (most > by_candidates) most = by_candidates ? by_candidates : 1;
 
-    /* Share X out among the threads; or the blocks, where there are many or the segments' results would be large. */
     s->blocks = (nq + most - 1) / most;
-    const size_t result_bytes = nq * p->k * (sizeof(double) + sizeof(int64_t));
-    const int cut = s->blocks < BLOCKS_PER_THREAD * threads && result_bytes <= PARTIAL_BYTES / threads;
+    const size_t wanted = p->n_stages ? fc_smaller(STAGES_PER_THREAD * threads, nq / t->lanes) : 0;
+    if (s->blocks < wanted) s->blocks = wanted;
+    const size_t result_bytes = nq * p->k * (sizeof(double) + sizeof(int64_t)),
+                 enough = p->n_stages ? 1 : BLOCKS_PER_THREAD;
+    const int cut = s->blocks < enough * threads && result_bytes <= PARTIAL_BYTES / threads;
     s->segments = cut ? fc_smaller(fc_smaller(threads, MAX_SEGMENTS), p->pairs.X.rows) : 1;
     if (!cut) s->blocks = fc_smaller(fc_round_up(s->blocks, threads), nq);
-    p->block = (nq + s->blocks - 1) / s->blocks;
-    if (p->block > t->lanes) p->block = fc_smaller(fc_round_up(p->block, t->lanes), most);
-    s->blocks = (nq + p->block - 1) / p->block;
-
-    const size_t part = FC_DEPTH_BYTES / t->cell,
-                 fits = PANEL_BYTES / (fc_round_up(p->block, t->lanes) * t->cell) / part * part;
-    p->pack_cols = fc_smaller(d, fits);
-    p->scans = nq <= SCAN_QUERIES;
+    size_t block = (nq + s->blocks - 1) / s->blocks;
+    if (block > t->lanes) block = fc_smaller(fc_round_up(block, t->lanes), most);
+    s->blocks = (nq + block - 1) / block;
+    p->product.block = block;
+    p->product.pack_cols = fc_product_pack_cols(t, d, block);
 }
 
-static int arguments_ok(fc_metric metric, const fc_matrix *Q, const fc_matrix *X, size_t k, int skip_self, fc_run run) {
+static int stages_ok(const fc_search *a) {
+    if (a->n_stages > FC_MAX_STAGES || (a->n_stages && !a->given_up)) return 0;
+    for (size_t i = 0; i < a->n_stages; i++) {
+        const fc_stage *s = &a->stages[i];
+        const fc_matrix *q = &s->Q.codes, *x = &s->X.codes;
+        if (q->dtype != FC_u8 || x->dtype != FC_u8 || q->rows != a->Q.rows || x->rows != a->X.rows) return 0;
+        if (q->cols != x->cols || q->cols == 0 || q->cols > FC_U8_MAX_COLS) return 0;
+        if (!(s->skew >= 0 && s->tilt > 0 && s->cost >= 0)) return 0;
+    }
+    return 1;
+}
+
+static int arguments_ok(const fc_search *a, fc_run run) {
+    const fc_matrix *Q = &a->Q, *X = &a->X;
     size_t out;
-    return (unsigned)metric < FC_METRIC_COUNT && (unsigned)Q->dtype < FC_DTYPE_COUNT &&
+    return (unsigned)a->metric < FC_METRIC_COUNT && (unsigned)Q->dtype < FC_DTYPE_COUNT &&
            (unsigned)X->dtype < FC_DTYPE_COUNT && run.n_threads >= 1 && Q->cols == X->cols && Q->cols > 0 &&
-           X->rows <= UINT32_MAX && k > 0 && k + (skip_self != 0) <= X->rows && (!skip_self || Q->rows == X->rows) &&
-           !__builtin_mul_overflow(Q->rows, k, &out) && out <= PTRDIFF_MAX / (sizeof(double) + sizeof(int64_t));
+           X->rows <= UINT32_MAX && a->k > 0 && a->k + (a->own != NULL) <= X->rows && stages_ok(a) &&
+           !__builtin_mul_overflow(Q->rows, a->k, &out) && out <= PTRDIFF_MAX / (sizeof(double) + sizeof(int64_t));
 }
 
 /* Run the tasks, with room for the results of X's segments where it is cut. */
-static fc_status run_search(search *s, fc_run run, double *distance, int64_t *index) {
+static fc_status run_search(job *s, fc_run run, double *distance, int64_t *index) {
     const size_t entries = s->plan.pairs.Q.rows * s->segments * s->plan.k;
     double *partial = NULL;
     s->distance = s->merged_distance = distance;
@@ -151,16 +212,49 @@ static int take_centre(const fc_pairs *pairs, const float *centre, const void **
     return *owned != NULL;
 }
 
-fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self, int bytes,
-                 fc_run run, double *distance, int64_t *index) {
-    if (!arguments_ok(metric, &Q, &X, k, skip_self, run)) return FC_BAD_ARGUMENT;
-    if (Q.rows == 0) return FC_OK;
-    const fc_pairs pairs = {&fc_metrics[metric], fc_kernels_active(), Q, X, fc_common_dtype(&Q, &X, bytes)};
-    const void *taken = NULL;
+static fc_product product_for(const fc_search *a, const fc_pairs *pairs, const void *centre) {
+    if (a->n_stages == 0)
+        return (fc_product){.tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype],
+                            .dtype = pairs->dtype,
+                            .Q = a->Q,
+                            .X = a->X,
+                            .q_centre = centre,
+                            .x_centre = centre};
+    return (fc_product){.tile = &pairs->kernels->tile[pairs->metric->tile][FC_u8],
+                        .dtype = FC_u8,
+                        .Q = a->stages[0].Q.codes,
+                        .X = a->stages[0].X.codes};
+}
+
+static fc_block_plan plan_for(const fc_search *a, const fc_pairs *pairs, const void *centre) {
+    fc_block_plan p = {.pairs = *pairs,
+                       .product = product_for(a, pairs, centre),
+                       .filter = fc_filter_for(pairs),
+                       .n_stages = a->n_stages,
+                       .k = a->k,
+                       .capacity = fc_topk_capacity(a->n_stages ? a->k + FC_MORE_SEEDS : a->k, SPARE),
+                       .own = a->own,
+                       .refine_cost = a->refine_cost,
+                       .allowance = ALLOWED_SHARE * (double)a->X.rows + ALLOWED_REFINES * a->refine_cost,
+                       .times = a->tally != NULL,
+                       .scans = a->n_stages == 0 && a->Q.rows <= SCAN_QUERIES};
+    for (size_t i = 0; i < a->n_stages; i++) p.stages[i] = fc_stage_filter_for(pairs, &a->stages[i]);
+    return p;
+}
+
+fc_status fc_knn(const fc_search *a, fc_run run, double *distance, int64_t *index) {
+    if (!arguments_ok(a, run)) return FC_BAD_ARGUMENT;
+    if (a->tally) *a->tally = (fc_tally){0};
+    if (a->Q.rows == 0) return FC_OK;
+    const fc_pairs pairs = {&fc_metrics[a->metric], fc_kernels_active(), a->Q, a->X,
+                            fc_common_dtype(&a->Q, &a->X, a->bytes)};
+    const void *centre = NULL;
     double *owned = NULL;
-    if (!take_centre(&pairs, centre, &taken, &owned)) return FC_NO_MEMORY;
-    search s = {.plan = {.pairs = pairs, .filter = fc_filter_for(&pairs, taken), .k = k, .skip_self = skip_self}};
-    run.n_threads = fc_threads_for(run.n_threads, (double)Q.rows * (double)X.rows * (double)Q.cols);
+    if (!take_centre(&pairs, a->centre, &centre, &owned)) return FC_NO_MEMORY;
+    job s = {.plan = plan_for(a, &pairs, centre), .given_up = a->given_up, .tally = a->tally};
+    if (a->n_stages) memset(a->given_up, 0, a->Q.rows);
+    run.n_threads =
+        fc_threads_for(run.n_threads, (double)a->Q.rows * (double)a->X.rows * (double)s.plan.product.Q.cols);
     divide(&s, (size_t)run.n_threads);
     const fc_status status = run_search(&s, run, distance, index);
     free(owned);

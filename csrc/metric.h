@@ -12,6 +12,8 @@ typedef struct {
     double (*rank)(double P2, const fc_sums *q, const fc_sums *x);
     double (*error)(const fc_sums *q, const fc_sums *x);
     double (*undo)(double r);
+    double (*length)(double r, double e);
+    double (*near)(double v, double e);
     double (*A)(const fc_sums *x, double g);
     double (*E)(const fc_sums *x);
     double (*B)(const fc_sums *q, double limit, double g);

@@ -22,6 +22,9 @@ int fc_stopped(fc_team *team, int thread);
 /* So many rows are summed over their features between two questions: about a million features. */
 static inline size_t fc_stop_interval(size_t cols) { return 1 + ((size_t)1 << 20) / (cols + 64); }
 
+/* Seconds of a clock that never goes back. */
+double fc_now(void);
+
 /* Stop everyone; fc_parallel returns `status`. */
 void fc_stop(fc_team *team, fc_status status);
 

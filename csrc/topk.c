@@ -9,6 +9,19 @@ static int by_distance_and_row(const void *a, const void *b) {
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
+/* Few candidates need no more than this. */
+enum { INSERTED = 48 };
+
+static void sort(fc_candidate *items, size_t n) {
+    if (n > INSERTED) qsort(items, n, sizeof *items, by_distance_and_row);
+    for (size_t i = 1; i < n && n <= INSERTED; i++) {
+        const fc_candidate c = items[i];
+        size_t at = i;
+        for (; at && by_distance_and_row(&items[at - 1], &c) > 0; at--) items[at] = items[at - 1];
+        items[at] = c;
+    }
+}
+
 /* Move the values below `pivot`, or with `equal` also those at it, to the front of [from, to); where they end.  Without
  * branches that the data decides.
  */
@@ -52,11 +65,37 @@ static double select_kth(double *v, size_t n, size_t k) {
 static void drop_beyond(fc_topk *top, double *room) {
     if (top->count < top->k) return;
     for (size_t i = 0; i < top->count; i++) room[i] = top->items[i].low + (double)top->items[i].slack;
-    top->limit = select_kth(room, top->count, top->k - 1);
+    top->limit = fmin(top->limit, select_kth(room, top->count, top->k - 1));
     size_t kept = 0;
     for (size_t i = 0; i < top->count; i++)
         if (top->items[i].low <= top->limit) top->items[kept++] = top->items[i];
     top->count = kept;
+}
+
+/* Bring heap[0], which may be too small, to its place in a heap of n whose first is the largest. */
+static void sink(double *heap, size_t n) {
+    const double v = heap[0];
+    size_t at = 0;
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && heap[child + 1] > heap[child]) child++;
+        if (heap[child] <= v) break;
+        heap[at] = heap[child];
+    }
+    heap[at] = v;
+}
+
+/* Add v to the heap of the k smallest, of which there are n so far. */
+static size_t push_smallest(double *heap, size_t n, size_t k, double v) {
+    if (n == k) {
+        if (v >= heap[0]) return n;
+        heap[0] = v;
+        sink(heap, n);
+        return n;
+    }
+    size_t at = n;
+    for (; at && heap[(at - 1) / 2] < v; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    heap[at] = v;
+    return n + 1;
 }
 
 /* Refine what is not settled yet, sort, and keep the k best.  When the team stops nothing is kept: nobody will ask. */
@@ -73,18 +112,30 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
         c->low = fc_refine(settle->pairs, settle->query, settle->query_squares, c->row);
         c->slack = 0;
     }
-    qsort(top->items, top->count, sizeof *top->items, by_distance_and_row);
+    *settle->refined += (double)refined;
+    sort(top->items, top->count);
     if (top->count < top->k) return;
     top->count = top->k;
-    top->limit = top->items[top->k - 1].low;
+    top->limit = fmin(top->limit, top->items[top->k - 1].low);
 }
 
-void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k) {
-    *top = (fc_topk){.items = items, .capacity = fc_topk_capacity(k), .k = k, .limit = INFINITY};
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity) {
+    *top = (fc_topk){.items = items, .capacity = capacity, .k = k, .limit = INFINITY};
+}
+
+void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle) {
+    size_t known = 0;
+    for (size_t i = 0; i < top->count; i++) {
+        const double distance = fc_refine(settle->pairs, settle->query, settle->query_squares, top->items[i].row);
+        known = push_smallest(settle->room, known, k, distance);
+    }
+    *settle->refined += (double)top->count;
+    fc_topk_start(top, top->items, k, capacity);
+    if (known == k) top->limit = settle->room[0];
 }
 
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle) {
-    if (candidate.low >= top->limit && top->count >= top->k) return;
+    if (candidate.low > top->limit || (candidate.low == top->limit && top->count >= top->k)) return;
     top->items[top->count++] = candidate;
     if (top->count < top->capacity) return;
     drop_beyond(top, settle->room);

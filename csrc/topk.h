@@ -18,24 +18,30 @@ typedef struct {
 typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
-    double limit; /* no row offered from now on at `limit` or beyond can be among the k; +inf at first */
+    double
+        limit; /* k rows are no further; a row offered from now on that is at it comes behind k `items`; +inf at first */
 } fc_topk;
 
-/* How to settle a distance, room for `capacity` doubles, and whom to ask whether to stop. */
+/* How to settle a distance, room for `capacity` doubles, where to count refined rows, and whom to ask whether to stop. */
 typedef struct {
     const fc_pairs *pairs;
     size_t query;
     double query_squares;
-    double *room;
+    double *room, *refined;
     fc_team *team;
     int thread;
 } fc_settle;
 
-/* Items are gathered until they fill this; then those beyond the k-th best are dropped, in time O(capacity). */
-static inline size_t fc_topk_capacity(size_t k) { return k + (k < 8 ? 8 : k > 1024 ? 1024 : k); }
+/* Items are gathered until they fill the capacity, k and at least `spare` more; then those beyond the k-th best are
+ * dropped, in time O(capacity).
+ */
+static inline size_t fc_topk_capacity(size_t k, size_t spare) { return k + (k < spare ? spare : k > 1024 ? 1024 : k); }
 
-/* Begin with no rows, in room for fc_topk_capacity(k) items. */
-void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k);
+/* Begin with no rows, in room for `capacity` items. */
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity);
+
+/* Begin anew with what is known of the k best from the rows so far: no more than a limit.  They are to be offered again. */
+void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle);
 
 /* To be called with count < capacity, and leaves it so. */
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);

@@ -15,5 +15,5 @@ def outputs(nq, k):
 def knn(metric, Q, X, k, *, centre=None, as_bytes=False, n_threads=1, out=None):
     """Distances and rows, written into `out` if given."""
     distance, index = out or outputs(len(Q), k)
-    _native.knn(metric, Q, X, k, centre, False, as_bytes, n_threads, distance, index)
+    _native.knn(metric, Q, X, k, centre, None, as_bytes, n_threads, distance, index)
     return distance, index

@@ -101,7 +101,12 @@ static uint64_t run_knn(uint64_t digest, fc_metric metric, fc_matrix Q, fc_matri
     int64_t *index = malloc(entries * sizeof *index);
     if (!distance || !index) out_of_memory();
     const int bytes = holds_bytes(Q) && holds_bytes(X);
-    expect_ok(fc_knn(metric, Q, X, k, centre, skip_self, bytes, (fc_run){.n_threads = 2}, distance, index), "fc_knn");
+    int64_t *own = skip_self ? malloc(Q.rows * sizeof *own) : NULL;
+    if (skip_self && !own) out_of_memory();
+    for (size_t i = 0; own && i < Q.rows; i++) own[i] = (int64_t)i;
+    const fc_search search = {.metric = metric, .Q = Q, .X = X, .k = k, .centre = centre, .own = own, .bytes = bytes};
+    expect_ok(fc_knn(&search, (fc_run){.n_threads = 2}, distance, index), "fc_knn");
+    free(own);
     digest = fnv(digest, distance, entries * sizeof *distance);
     digest = fnv(digest, index, entries * sizeof *index);
     free(distance);

@@ -61,8 +61,8 @@ def test_an_interrupted_partial_fit_leaves_the_model(monkeypatch):
     model = KNN(1).fit(X, Y).partial_fit(X, Y)
     extended = exact.Exact.extended
 
-    def interrupted(self, rows):
-        extended(self, rows)
+    def interrupted(self, rows, n_threads):
+        extended(self, rows, n_threads)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(exact.Exact, "extended", interrupted)

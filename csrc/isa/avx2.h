@@ -52,15 +52,22 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
 }
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
-static inline __m256i widen_u8(const uint8_t *p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p)); }
+
+/* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */
+static inline __m256i load_u8(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline v_i32 add_products(v_i32 acc, __m256i q, __m256i x) {
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i low = _mm256_madd_epi16(_mm256_unpacklo_epi8(q, zero), _mm256_unpacklo_epi8(x, zero));
+    const __m256i high = _mm256_madd_epi16(_mm256_unpackhi_epi8(q, zero), _mm256_unpackhi_epi8(x, zero));
+    return acc + (v_i32)low + (v_i32)high;
+}
 static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    const __m256i t = _mm256_sub_epi16(widen_u8(q), widen_u8(x));
-    return acc + (v_i32)_mm256_madd_epi16(t, t);
+    const __m256i a = load_u8(q), b = load_u8(x), t = _mm256_sub_epi8(_mm256_max_epu8(a, b), _mm256_min_epu8(a, b));
+    return add_products(acc, t, t);
 }
 static inline v_i32 pair_product_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    return acc + (v_i32)_mm256_madd_epi16(widen_u8(q), widen_u8(x));
+    return add_products(acc, load_u8(q), load_u8(x));
 }
 static inline v_i32 pair_absdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    const __m128i s = _mm_sad_epu8(_mm_loadu_si128((const __m128i *)q), _mm_loadu_si128((const __m128i *)x));
-    return acc + (v_i32)_mm256_zextsi128_si256(s);
+    return acc + (v_i32)_mm256_sad_epu8(load_u8(q), load_u8(x));
 }

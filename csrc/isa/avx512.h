@@ -55,18 +55,34 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
 }
 
+/* Without a branch, which could not be foreseen; `passed` has room for a vector more. */
+#define FC_LIST_PASSED
+static inline size_t list_passed(unsigned bits, size_t first, uint32_t *passed, size_t n) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32((int)first), lane);
+    _mm512_storeu_si512(passed + n, _mm512_maskz_compress_epi32((__mmask16)bits, numbers));
+    return n + (size_t)__builtin_popcount(bits);
+}
+
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
-static inline __m512i widen_u8(const uint8_t *p) {
-    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p));
+
+/* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */
+static inline v_i32 add_products(v_i32 acc, __m512i q, __m512i x) {
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i low = _mm512_madd_epi16(_mm512_unpacklo_epi8(q, zero), _mm512_unpacklo_epi8(x, zero));
+    const __m512i high = _mm512_madd_epi16(_mm512_unpackhi_epi8(q, zero), _mm512_unpackhi_epi8(x, zero));
+    return acc + (v_i32)low + (v_i32)high;
 }
 static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    const __m512i t = _mm512_sub_epi16(widen_u8(q), widen_u8(x));
-    return acc + (v_i32)_mm512_madd_epi16(t, t);
+    const __m512i a = _mm512_loadu_si512(q), b = _mm512_loadu_si512(x);
+    const __m512i t = _mm512_sub_epi8(_mm512_max_epu8(a, b), _mm512_min_epu8(a, b));
+    return add_products(acc, t, t);
 }
+#ifndef FC_VNNI
 static inline v_i32 pair_product_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    return acc + (v_i32)_mm512_madd_epi16(widen_u8(q), widen_u8(x));
+    return add_products(acc, _mm512_loadu_si512(q), _mm512_loadu_si512(x));
 }
+#endif
 static inline v_i32 pair_absdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    const __m256i s = _mm256_sad_epu8(_mm256_loadu_si256((const __m256i *)q), _mm256_loadu_si256((const __m256i *)x));
-    return acc + (v_i32)_mm512_zextsi256_si512(s);
+    return acc + (v_i32)_mm512_sad_epu8(_mm512_loadu_si512(q), _mm512_loadu_si512(x));
 }

@@ -24,5 +24,6 @@
 const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .tile = {FC_TILES(FC_TILE_ENTRY)},
     .keep = {FC_KEEP_ENTRIES},
+    .keep_sketches = keep_sketches,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
 };

@@ -1,8 +1,8 @@
 /* load.inc.h -- bring one vector's features into a tile's cells, and sum what the filter needs to know of them.
  *
  * A tile that multiplies needs sum v^2, and sum v of bytes; one that takes minima needs sum v and sum |v|.  The last,
- * partial vector is padded with zeros, which every tile ignores; `out` has room for FC_DEPTH_BYTES, a multiple of every
- * vector.
+ * partial vector is padded with zeros, which every tile ignores; `out` is written in whole vectors, and so has room for a
+ * multiple of FC_CELLS_STEP.
  */
 
 #define TYPE float
@@ -17,11 +17,13 @@
 #undef TYPE
 #undef NAME
 
-enum { U8_STEP = FC_VBYTES / 2 };
+enum { U8_STEP = FC_VBYTES };
 
 static inline int64_t total_i32(v_i32 v) {
+    int32_t lanes[F32_LANES];
     int64_t t = 0;
-    for (int l = 0; l < F32_LANES; l++) t += v[l];
+    memcpy(lanes, &v, sizeof v);
+    for (int l = 0; l < F32_LANES; l++) t += lanes[l];
     return t;
 }
 

@@ -51,13 +51,19 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
 }
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)vcvt_f64_f32(vld1_f32(p)); }
+
+/* Sums over FC_VBYTES bytes. */
+static inline v_i32 add_products(v_i32 acc, uint8x16_t q, uint8x16_t x) {
+    const uint32x4_t low = vpadalq_u16((uint32x4_t)acc, vmull_u8(vget_low_u8(q), vget_low_u8(x)));
+    return (v_i32)vpadalq_u16(low, vmull_high_u8(q, x));
+}
 static inline v_i32 pair_sqdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    const uint8x8_t t = vabd_u8(vld1_u8(q), vld1_u8(x));
-    return (v_i32)vpadalq_u16((uint32x4_t)acc, vmull_u8(t, t));
+    const uint8x16_t t = vabdq_u8(vld1q_u8(q), vld1q_u8(x));
+    return add_products(acc, t, t);
 }
 static inline v_i32 pair_product_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    return (v_i32)vpadalq_u16((uint32x4_t)acc, vmull_u8(vld1_u8(q), vld1_u8(x)));
+    return add_products(acc, vld1q_u8(q), vld1q_u8(x));
 }
 static inline v_i32 pair_absdiff_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
-    return (v_i32)vpadalq_u16((uint32x4_t)acc, vabdl_u8(vld1_u8(q), vld1_u8(x)));
+    return (v_i32)vpadalq_u16((uint32x4_t)acc, vpaddlq_u8(vabdq_u8(vld1q_u8(q), vld1q_u8(x))));
 }

@@ -31,12 +31,12 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
     return acc;
 }
 
-/* FC_VBYTES / 2 = 8 features a step, two a lane. */
+/* Sums over FC_VBYTES bytes, four a lane. */
 #define FC_DEFINE_PAIR_STEP(kind, term) \
     static inline v_i32 pair_##kind##_u8_step(v_i32 acc, const uint8_t *q, const uint8_t *x) { \
-        FC_EACH (8) { \
+        FC_EACH (16) { \
             const int a = q[l], b = x[l]; \
-            acc[l / 2] += term; \
+            acc[l / 4] += term; \
         } \
         return acc; \
     }

@@ -3,10 +3,13 @@
  * A row passes unless  scale * (acc + Iq + Ix) + E * B + T < A;  a NaN passes.
  */
 
+#ifndef FC_LIST_PASSED
+/* Append the numbers, from `first` on, of the bits that are set. */
 static inline size_t list_passed(unsigned bits, size_t first, uint32_t *passed, size_t n) {
     for (; bits; bits &= bits - 1) passed[n++] = (uint32_t)(first + (size_t)__builtin_ctz(bits));
     return n;
 }
+#endif
 
 static size_t keep_u8(const void *acc, size_t rows, size_t lanes, const fc_sieve *s, uint32_t *passed) {
     const float *A = s->A, *E = s->E, *B = s->B, *T = s->T;
@@ -18,6 +21,24 @@ static size_t keep_u8(const void *acc, size_t rows, size_t lanes, const fc_sieve
                 s->scale * __builtin_convertvector(p, v_f32) + E[r] * load_v_f32(B + l) + load_v_f32(T + l);
             n = list_passed(not_less_f32(left, spread_f32(A + r)), r * lanes + l, passed, n);
         }
+    return n;
+}
+
+static size_t keep_sketches(const void *acc, size_t rows, size_t lanes, const fc_sieve *s, uint32_t *passed) {
+    const float *A = s->A, *E = s->E, *F = s->F;
+    const int32_t *Ix = s->Ix;
+    const float scale = s->scale;
+    size_t n = 0;
+    for (size_t l = 0; l < lanes; l += F32_LANES) {
+        const v_f32 B = load_v_f32((const float *)s->B + l), T = load_v_f32((const float *)s->T + l);
+        const v_f32 R = load_v_f32(s->R + l);
+        const v_i32 Iq = load_v_i32(s->Iq + l);
+        for (size_t r = 0; r < rows; r++) {
+            const v_i32 p = load_v_i32((const int32_t *)acc + r * lanes + l) + Iq + Ix[r];
+            const v_f32 left = scale * __builtin_convertvector(p, v_f32) + E[r] * B + F[r] * T;
+            n = list_passed(not_less_f32(left, A[r] * R), r * lanes + l, passed, n);
+        }
+    }
     return n;
 }
 

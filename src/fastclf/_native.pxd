@@ -1,5 +1,5 @@
 # The C interface, csrc/fastclf.h.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 
 cdef extern from "fastclf.h" nogil:
@@ -23,8 +23,52 @@ cdef extern from "fastclf.h" nogil:
 
     const char *fc_metric_name(fc_metric metric)
     char fc_dtype_format(fc_dtype dtype)
-    fc_status fc_knn(fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int skip_self,
-                     int as_bytes, fc_run run, double *distance, int64_t *index)
+    ctypedef struct fc_sketch_terms:
+        float beyond
+        float error
+        float step
+    ctypedef struct fc_sketch:
+        fc_matrix codes
+        const fc_sketch_terms *terms
+    ctypedef struct fc_sketcher:
+        size_t levels
+        size_t cols[8]
+        const float *directions
+        double skew
+        const int64_t *feature
+        const int64_t *start
+        const float *weight
+        const double *offset
+        float step
+        int beyond
+    ctypedef struct fc_stage:
+        fc_sketch Q
+        fc_sketch X
+        int adds
+        double skew
+        double tilt
+        double cost
+    enum:
+        FC_MAX_STAGES
+    ctypedef struct fc_tally:
+        double pairs[1]  # FC_MAX_STAGES + 1
+        double seconds[1]
+    ctypedef struct fc_search:
+        fc_metric metric
+        fc_matrix Q
+        fc_matrix X
+        size_t k
+        const float *centre
+        const int64_t *own
+        int bytes
+        const fc_stage *stages
+        size_t n_stages
+        double refine_cost
+        uint8_t *given_up
+        fc_tally *tally
+    fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
+                             uint8_t **codes, fc_sketch_terms **terms)
+    fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index)
     fc_status fc_fits_u8(fc_matrix matrix, int (*poll)() noexcept nogil, int *fits)
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,

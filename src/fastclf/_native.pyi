@@ -1,9 +1,12 @@
 """The one extension module: check the buffers, call the C interface, check its status, return."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Sketch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def metrics() -> list[str]: ...
 def knn(
@@ -12,11 +15,28 @@ def knn(
     X: NDArray[Any],
     k: int,
     centre: NDArray[np.float32] | None,
-    skip_self: bool,
+    own: NDArray[np.int64] | None,
     as_bytes: bool,
     n_threads: int,
     distance: NDArray[np.float64],
     index: NDArray[np.int64],
+    stages: Sequence[tuple[Sketch, Sketch, bool, float, float, float]] = ...,
+    refine_cost: float = ...,
+    given_up: NDArray[np.uint8] | None = ...,
+    tell: bool = ...,
+) -> list[tuple[float, float]] | None: ...
+def sketch(
+    metric: str,
+    M: NDArray[Any],
+    centre: NDArray[np.float32] | None,
+    directions: NDArray[np.float32] | None,
+    skew: float,
+    groups: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None,
+    offset: NDArray[np.float64],
+    step: float,
+    beyond: bool,
+    n_threads: int,
+    levels: Sequence[Sketch],
 ) -> None: ...
 def fits_u8(X: NDArray[Any]) -> bool: ...
 def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, distance: NDArray[np.float64]) -> None: ...

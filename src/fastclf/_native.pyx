@@ -1,5 +1,7 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
 """The one extension module: check the buffers, call the C interface, check its status, return."""
+from libc.stdint cimport int64_t, uint8_t
+
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 
 
@@ -62,23 +64,122 @@ def metrics():
     return [(<bytes>fc_metric_name(<fc_metric>i)).decode() for i in range(<int>FC_METRIC_COUNT)]
 
 
-def knn(str metric, Q, X, size_t k, centre, bint skip_self, bint as_bytes, int n_threads, distance, index):
-    """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both."""
-    cdef View q = View(Q, MATRIX, 2), x = View(X, MATRIX, 2)
-    cdef View d = View(distance, "d", 2, True), i = View(index, INT64, 2, True)
-    cdef View c = None if centre is None else View(centre, "f", 1)
-    cdef fc_metric m = metric_id(metric)
-    cdef const float *middle = NULL
+cdef class Held:
+    """Buffers that a C structure points into, held for the length of a call."""
+
+    cdef list views
+
+    def __cinit__(self):
+        self.views = []
+
+    cdef View view(self, array, str formats, int ndim, bint writable=False):
+        """The buffer of `array`, or None for None."""
+        if array is None:
+            return None
+        cdef View v = View(array, formats, ndim, writable)
+        self.views.append(v)
+        return v
+
+    cdef const void *data(self, array, str formats, size_t length) except? NULL:
+        """The values of a vector of `length`, or NULL for None."""
+        cdef View v = self.view(array, formats, 1)
+        if v is None:
+            return NULL
+        v.shaped(length, 1)
+        return v.matrix.data
+
+    cdef fc_sketch sketch(self, sketch, size_t rows) except *:
+        """A pair (codes, terms)."""
+        cdef View codes = self.view(sketch[0], "B", 2), terms = self.view(sketch[1], "B", 2)
+        codes.shaped(rows, codes.matrix.cols)
+        terms.shaped(rows, sizeof(fc_sketch_terms))
+        return fc_sketch(codes.matrix, <const fc_sketch_terms *>terms.matrix.data)
+
+
+def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, distance, index,
+        stages=(), double refine_cost=1.0, given_up=None, bint tell=False):
+    """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both.
+
+    `stages` are tuples (sketch of Q, sketch of X, adds, skew, tilt, cost), a sketch being (codes, terms).  With `tell`,
+    return the pairs that came to each stage and to refining, and the seconds they took.
+    """
+    cdef Held held = Held()
+    cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True), g
+    cdef fc_stage stage[FC_MAX_STAGES]
+    cdef fc_tally tally
+    cdef fc_search search
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
-    d.shaped(q.matrix.rows, k)
-    i.shaped(q.matrix.rows, k)
-    if c is not None:
-        c.shaped(x.matrix.cols, 1)
-        middle = <const float *>c.matrix.data
+    if len(stages) > FC_MAX_STAGES:
+        raise ValueError(f"at most {FC_MAX_STAGES} stages, got {len(stages)}")
+    search.metric = metric_id(metric)
+    search.Q = held.view(Q, MATRIX, 2).matrix
+    search.X = held.view(X, MATRIX, 2).matrix
+    d.shaped(search.Q.rows, k)
+    i.shaped(search.Q.rows, k)
+    search.k = k
+    search.centre = <const float *>held.data(centre, "f", search.X.cols)
+    search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
+    search.bytes = as_bytes
+    for n, (of_q, of_x, adds, skew, tilt, cost) in enumerate(stages):
+        stage[n] = fc_stage(held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, tilt, cost)
+    search.stages = stage
+    search.n_stages = len(stages)
+    search.refine_cost = refine_cost
+    search.given_up = NULL
+    g = held.view(given_up, "B", 1, True)
+    if g is not None:
+        g.shaped(search.Q.rows, 1)
+        search.given_up = <uint8_t *>g.matrix.data
+    search.tally = &tally if tell else NULL
     with nogil:
-        status = fc_knn(m, q.matrix, x.matrix, k, middle, skip_self, as_bytes, run,
-                        <double *>d.matrix.data, <int64_t *>i.matrix.data)
+        status = fc_knn(&search, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
+    check(status)
+    if tell:
+        return [(tally.pairs[n], tally.seconds[n]) for n in range(len(stages) + 1)]
+
+
+def sketch(str metric, M, centre, directions, double skew, groups, offset, float step, bint beyond, int n_threads,
+           levels):
+    """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) if there are no directions."""
+    cdef Held held = Held()
+    cdef View m = held.view(M, MATRIX, 2), c, t, w = held.view(directions, "f", 2)
+    cdef fc_metric id = metric_id(metric)
+    cdef const float *middle = <const float *>held.data(centre, "f", m.matrix.cols)
+    cdef uint8_t *codes[FC_MAX_STAGES]
+    cdef fc_sketch_terms *terms[FC_MAX_STAGES]
+    cdef fc_sketcher how
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    cdef size_t total = 0
+    how.levels = len(levels)
+    if how.levels > FC_MAX_STAGES:
+        raise ValueError(f"at most {FC_MAX_STAGES} levels, got {how.levels}")
+    for n, (of_rows, their_terms) in enumerate(levels):
+        c, t = held.view(of_rows, "B", 2, True), held.view(their_terms, "B", 2, True)
+        c.shaped(m.matrix.rows, c.matrix.cols)
+        t.shaped(m.matrix.rows, sizeof(fc_sketch_terms))
+        codes[n], terms[n] = <uint8_t *>c.matrix.data, <fc_sketch_terms *>t.matrix.data
+        how.cols[n] = c.matrix.cols
+        total += how.cols[n]
+    how.directions = NULL
+    how.feature = how.start = NULL
+    how.weight = NULL
+    if w is not None:
+        w.shaped(total, m.matrix.cols)
+        how.directions = <const float *>w.matrix.data
+    else:
+        how.feature = <const int64_t *>held.data(groups[0], INT64, len(groups[0]))
+        how.weight = <const float *>held.data(groups[2], "f", len(groups[0]))
+        how.start = <const int64_t *>held.data(groups[1], INT64, total + 1)
+        if groups[1][total] > len(groups[0]):
+            raise ValueError("groups end beyond the features")
+    how.skew = skew
+    how.offset = <const double *>held.data(offset, "d", total)
+    how.step = step
+    how.beyond = beyond
+    with nogil:
+        status = fc_sketch_rows(id, &how, m.matrix, middle, run, codes, terms)
     check(status)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _native, _threads
 from fastclf import _validation as check
-from fastclf.backends import exact
+from fastclf.backends import plain
 
 
 def knn(
@@ -73,7 +73,7 @@ def knn(
     queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
     check.same_width(queries, rows)
     count = check.neighbor_count(k, len(rows), "n_samples")
-    return exact.search(name, queries, rows, count, _threads.resolve(n_threads), middle=exact.centre(rows))
+    return plain.search(name, queries, rows, count, _threads.resolve(n_threads), middle=plain.centre(rows))
 
 
 def pairwise_distances(

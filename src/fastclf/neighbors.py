@@ -17,6 +17,7 @@ from fastclf import _native, _threads
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
 from fastclf.backends import Backend, backend_class
+from fastclf.backends.report import Report
 
 WEIGHTS = ("uniform", "distance")
 
@@ -132,7 +133,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         try:
             rows, owned, labels = self._checked_data(X, y, reset=True)
             classes, codes = np.unique(labels, return_inverse=True)
-            memory = backend(check.metric_name(self.metric), rows, owned)
+            memory = backend(check.metric_name(self.metric), rows, owned, _threads.resolve(self.n_threads))
             self._memory = Memory(memory, GrowingArray(codes.astype(np.int64, copy=False)), classes)
         except BaseException:
             self.__dict__ = before  # without the number and names of the features that validate_data has set
@@ -169,7 +170,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return self
         self._checked_backend()
         rows, _, labels = self._checked_data(X, y, reset=False)
-        self._memory = self._memory.counting(labels, "y").counting(more_classes, "classes").extended(rows, labels)
+        counted = self._memory.counting(labels, "y").counting(more_classes, "classes")
+        self._memory = counted.extended(rows, labels, _threads.resolve(self.n_threads))
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -272,6 +274,38 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         starts = np.arange(0, indices.size + 1, indices.shape[1])
         return scipy.sparse.csr_matrix((weights, indices.ravel(), starts), shape=(len(indices), self.n_samples_fit_))
 
+    def explain(self, X: ArrayLike | None = None, k: int | None = None) -> Report:
+        """Tell what was built in `fit` and what a search does.
+
+        Exact search compares short sketches of the rows first, drops those that are proved too far to be among the
+        nearest, and compares the others in full.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), optional
+            Queries to search for. Without them the report says what a sample of the fitted rows showed.
+        k : int, optional
+            Number of neighbours; by default the model's.
+
+        Returns
+        -------
+        Report
+            The steps of the search, with the number of rows of a query that come to each and the share of the time;
+            printed, in words.
+
+        Examples
+        --------
+        >>> from fastclf import KNN
+        >>> print(KNN(k=1).fit([[0, 0], [0, 1], [9, 9]], ["left", "left", "right"]).explain())
+        exact search of 3 rows of 2 bytes by l2; what a sample showed
+        every row is compared in full: there are few, or nothing shorter would leave few
+        """
+        check_is_fitted(self, "_memory")
+        queries = None if X is None else self._checked_queries(X)
+        backend = self._memory.backend
+        count = check.neighbor_count(self.k if k is None else k, backend.n_rows)
+        return backend.explain(queries, count, _threads.resolve(self.n_threads))
+
     @property
     def classes_(self) -> NDArray[Any]:
         """The class labels, sorted."""
@@ -353,10 +387,10 @@ class Memory:
         codes = np.searchsorted(classes, self.classes)[self.codes.view]
         return Memory(self.backend, GrowingArray(codes), classes)
 
-    def extended(self, rows: NDArray[Any], labels: NDArray[Any]) -> Memory:
+    def extended(self, rows: NDArray[Any], labels: NDArray[Any], n_threads: int) -> Memory:
         """With more rows, of known classes."""
         codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype, copy=False))
-        return Memory(self.backend.extended(rows), self.codes.appended(codes), self.classes)
+        return Memory(self.backend.extended(rows, n_threads), self.codes.appended(codes), self.classes)
 
 
 def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:

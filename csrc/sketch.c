@@ -1,0 +1,269 @@
+/* sketch.c -- rows in few bytes each (fc_sketch_rows).  Products with dense directions go through the tiles of
+ * product.c, a block of rows at a time; sums over groups of features are taken row by row.  Then each row's numbers are
+ * cut to bytes, and what that leaves out is bounded: see docs/exactness.md.
+ */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "matrix.h"
+#include "product.h"
+#include "sizes.h"
+
+enum { CODE_ZERO = 128, LEAST = -128, MOST = 127, GROUPED_ROWS = 64, SKETCHED_ROWS = 256 };
+
+typedef struct {
+    const fc_sketcher *how;
+    const fc_metric_row *metric;
+    fc_matrix M;
+    fc_pairs lengths; /* L2 distances of rows from the centre, or for unit vectors from zero */
+    const float *centre;
+    fc_product product;                  /* of directions */
+    double product_error, product_floor; /* of one product, by the row's length; and what underflow may take */
+    size_t cols;                         /* of all levels */
+    uint8_t *const *codes;
+    fc_sketch_terms *const *terms;
+} job;
+
+static int of_unit_vectors(const job *s) { return s->metric->degree == 0; }
+
+/* Relative error of a length or sum of float64 that refining takes. */
+static double rounding(const job *s) { return ((double)s->M.cols / 16 + 32) * 0x1p-52; }
+
+static float above(double v) { return v < FLT_MAX / 2 ? (float)(v * (1 + 0x1p-20)) + FLT_MIN : INFINITY; }
+
+/* The step of one row's numbers v in a level: the least that holds them, so that no code is cut.  A row with a number
+ * that is not finite will have an infinite error.
+ */
+static float step_for(const job *s, const double *v, size_t count) {
+    double largest = 0;
+    if (s->metric->tile != FC_TILE_dot) return s->how->step;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(v[i]));
+    return largest >= FLT_MIN && largest < FLT_MAX / 2 ? (float)(largest / MOST) : 1;
+}
+
+/* Codes of one row in a level, with their step and sums; what they leave of the numbers v: a sum of squares, or for L1
+ * of absolute values.
+ */
+static double cut(const job *s, const double *v, size_t count, uint8_t *codes, fc_sketch_terms *t) {
+    const int squares = s->metric->tile == FC_TILE_dot;
+    const double step = (double)(t->step = step_for(s, v, count));
+    double left = 0;
+    t->sum = t->squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double in_steps = v[i] / step;
+        const int code = in_steps <= LEAST  ? LEAST
+                         : in_steps >= MOST ? MOST
+                                            : (int)rint(in_steps == in_steps ? in_steps : 0);
+        const double rest = v[i] - code * step;
+        codes[i] = (uint8_t)(code + CODE_ZERO);
+        t->sum += code;
+        t->squares += code * code;
+        left += squares ? rest * rest : fabs(rest);
+    }
+    return left;
+}
+
+/* The length beyond the directions, of a row of `length` (squared: within rounding) whose numbers have the length
+ * `within`, known to `error`; and how far off it may be.
+ */
+static double beyond(const job *s, double length, double within, double error, double *off) {
+    const double near = fmax(within - error, 0), far = within + error, skew = s->how->skew, r = 4 * rounding(s);
+    const double least = length * length * (1 - r) - far * far / fmax(1 - skew, 0x1p-20);
+    const double most = length * length * (1 + r) - near * near / (1 + skew);
+    const double low = sqrt(fmax(least, 0)), high = sqrt(fmax(most, 0)), middle = (double)(float)((low + high) / 2);
+    *off = fmax(high - middle, middle - low);
+    return middle;
+}
+
+/* Codes and terms of one row of `length` from its numbers p, which are off by at most `error` in all, as a length; the
+ * numbers are used up.  A number that is not cut is less than 2^7 steps, so that its roundings are below 2^-45 of one.
+ */
+static void finish(const job *s, size_t row, double *p, double length, double error) {
+    double squares = 0, left = 0, off = error;
+    for (size_t level = 0, from = 0; level < s->how->levels; from += s->how->cols[level++]) {
+        const size_t m = s->how->cols[level];
+        fc_sketch_terms *t = &s->terms[level][row];
+        double outside = 0, outside_off = 0;
+        for (size_t i = from; i < from + m; i++) {
+            squares += p[i] * p[i];
+            p[i] -= s->how->offset[i];
+        }
+        left += cut(s, p + from, m, s->codes[level] + row * m, t);
+        off += (double)m * (double)t->step * 0x1p-44;
+        if (s->how->beyond) outside = beyond(s, length, sqrt(squares), error * (1 + 0x1p-30), &outside_off);
+        const double inside_off = off + (s->metric->tile == FC_TILE_dot ? sqrt(left) : left);
+        t->beyond = (float)outside;
+        t->error = above(sqrt(inside_off * inside_off + outside_off * outside_off) * (1 + 0x1p-30));
+    }
+}
+
+/* --- groups of features --------------------------------------------------------------------------------------- */
+
+/* A row less the centre, or at unit length; *total is the sum of its absolute values. */
+static void take_row(const job *s, size_t row, double length, double *y, double *total) {
+    const double *x = fc_row_part(&s->M, row, 0, s->M.cols, FC_f64, y);
+    const double scale = of_unit_vectors(s) && length > 0 ? 1 / length : 1;
+    *total = 0;
+    for (size_t j = 0; j < s->M.cols; j++) {
+        y[j] = of_unit_vectors(s) ? x[j] * scale : x[j] - (s->centre ? (double)s->centre[j] : 0);
+        *total += fabs(y[j]);
+    }
+}
+
+/* One row; the sums of a group's features are off by so many roundings of all, and unit vectors by that of their length.
+ */
+static void sketch_groups(const job *s, size_t row, double *y, double *p) {
+    const fc_sketcher *how = s->how;
+    const double length = of_unit_vectors(s) ? fc_refine(&s->lengths, row, 0, 0) : 1;
+    double total;
+    take_row(s, row, length, y, &total);
+    for (size_t i = 0; i < how->cols[0]; i++) {
+        p[i] = 0;
+        for (int64_t j = how->start[i]; j < how->start[i + 1]; j++) p[i] += (double)how->weight[j] * y[how->feature[j]];
+    }
+    const double error = ((double)s->M.cols + 8) * 0x1p-52 * total + (of_unit_vectors(s) ? 4 * rounding(s) : 0);
+    finish(s, row, p, length, of_unit_vectors(s) && length == 0 ? INFINITY : error);
+}
+
+static void run_groups(void *of, fc_team *team, int thread) {
+    const job *s = of;
+    const size_t look = fc_stop_interval(s->M.cols);
+    double *y = malloc((s->M.cols + s->cols) * sizeof *y);
+    if (!y) fc_stop(team, FC_NO_MEMORY);
+    for (size_t task; y && fc_next_task(team, &task);)
+        for (size_t row = task * GROUPED_ROWS; row < fc_smaller((task + 1) * GROUPED_ROWS, s->M.rows); row++) {
+            if (row % look == 0 && fc_stopped(team, thread)) break;
+            sketch_groups(s, row, y, y + s->M.cols);
+        }
+    free(y);
+}
+
+/* --- dense directions ----------------------------------------------------------------------------------------- */
+
+static double value_at(fc_dtype dtype, const char *acc, size_t i) {
+    return dtype == FC_f64 ? ((const double *)acc)[i] : (double)((const float *)acc)[i];
+}
+
+/* Bring a block's products with directions [from, from + count) to its rows of numbers. */
+static void spread(const job *s, fc_product_room *w, size_t from, size_t count, double *numbers) {
+    const size_t lanes = s->product.tile->lanes;
+    for (size_t first = 0; first < w->count; first += lanes) {
+        const char *acc = fc_product_panel(&s->product, w, first / lanes);
+        for (size_t i = first; i < fc_smaller(first + lanes, w->count); i++)
+            for (size_t r = 0; r < count; r++)
+                numbers[i * s->cols + from + r] = value_at(s->product.dtype, acc, r * lanes + i - first);
+    }
+}
+
+/* One row from its products with the directions; those of unit vectors are taken of the row as it is. */
+static void finish_directions(const job *s, size_t row, double *p) {
+    const double length = fc_refine(&s->lengths, row, 0, 0), scale = of_unit_vectors(s) ? 1 / length : 1;
+    const double each = (s->product_error + 4 * rounding(s)) * length * (1 + s->how->skew) + s->product_floor;
+    if (of_unit_vectors(s))
+        for (size_t i = 0; i < s->cols; i++) p[i] *= scale;
+    finish(s, row, p, length * scale, sqrt((double)s->cols) * each * scale); /* NaN of a zero vector, and passes */
+}
+
+static void sketch_block(const job *s, fc_product_room *w, size_t task, double *numbers) {
+    const size_t first = task * s->product.block, m = s->cols;
+    fc_product_start(w, first, fc_smaller(s->product.block, s->M.rows - first));
+    for (size_t from = 0; from < m; from += FC_ROW_BLOCK) {
+        const size_t count = fc_smaller(FC_ROW_BLOCK, m - from);
+        if (!fc_product_rows(&s->product, w, from, count)) return;
+        spread(s, w, from, count, numbers);
+    }
+    for (size_t i = 0; i < w->count; i++) finish_directions(s, first + i, numbers + i * m);
+}
+
+static void run_directions(void *of, fc_team *team, int thread) {
+    const job *s = of;
+    fc_product_room w = {.team = team, .thread = thread};
+    char *memory = aligned_alloc(FC_LINE, fc_product_carve(&s->product, &w, NULL));
+    double *numbers = malloc(s->product.block * s->cols * sizeof *numbers);
+    if (memory && numbers) {
+        fc_product_carve(&s->product, &w, memory);
+        for (size_t task; fc_next_task(team, &task);) sketch_block(s, &w, task, numbers);
+    } else {
+        fc_stop(team, FC_NO_MEMORY);
+    }
+    free(numbers);
+    free(memory);
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- */
+
+/* Whether no group's numbers are further apart than the rows are. */
+static int groups_ok(const job *s) {
+    const fc_sketcher *how = s->how;
+    if (!how->feature || !how->start || !how->weight || how->beyond || how->levels != 1 || how->start[0] < 0) return 0;
+    uint8_t *seen = calloc(s->M.cols, 1);
+    int ok = seen != NULL;
+    for (size_t i = 0; ok && i < how->cols[0]; i++) {
+        double squares = 0;
+        ok = how->start[i] <= how->start[i + 1] && how->start[i + 1] <= (int64_t)s->M.cols;
+        for (int64_t j = how->start[i]; ok && j < how->start[i + 1]; j++) {
+            const int64_t f = how->feature[j];
+            const double w = (double)how->weight[j];
+            ok = f >= 0 && f < (int64_t)s->M.cols && !seen[f]++ && w >= -1 && w <= 1;
+            squares += w * w;
+        }
+        ok = ok && (s->metric->tile != FC_TILE_dot || squares <= 1);
+    }
+    free(seen);
+    return ok;
+}
+
+static int sketcher_ok(const job *s) {
+    const fc_sketcher *how = s->how;
+    if (how->levels == 0 || how->levels > FC_MAX_STAGES || !how->offset) return 0;
+    for (size_t i = 0; i < how->levels; i++)
+        if (how->cols[i] == 0 || how->cols[i] > FC_U8_MAX_COLS) return 0;
+    if (s->metric->tile == FC_TILE_min && !(how->step > 0 && how->step < INFINITY)) return 0;
+    if (!how->directions) return groups_ok(s);
+    return s->metric->tile == FC_TILE_dot && how->skew >= 0;
+}
+
+/* Multiply in float64 only what is float64. */
+static void prepare_product(job *s, const void *centre, size_t threads) {
+    const fc_matrix W = {s->how->directions, s->cols, s->M.cols, FC_f32};
+    const fc_dtype dtype = fc_common_dtype(&s->M, &W, 0);
+    const fc_tile *tile = &s->lengths.kernels->tile[FC_TILE_dot][dtype];
+    const size_t share = (s->M.rows + threads - 1) / threads, most = fc_product_most(tile, s->M.cols, SKETCHED_ROWS);
+    const size_t block = fc_smaller(most, share);
+    s->product = (fc_product){.tile = tile, .dtype = dtype, .Q = s->M, .X = W, .q_centre = centre, .block = block};
+    s->product.pack_cols = fc_product_pack_cols(tile, s->M.cols, block);
+    s->product_error = fc_filter_error(dtype, tile, s->M.cols);
+    s->product_floor = dtype == FC_f64 ? 0x1p-1000 : 0x1p-117;
+}
+
+fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
+                         uint8_t *const *codes, fc_sketch_terms *const *terms) {
+    if ((unsigned)metric >= FC_METRIC_COUNT || (unsigned)M.dtype >= FC_DTYPE_COUNT || M.cols == 0 || run.n_threads < 1)
+        return FC_BAD_ARGUMENT;
+    job s = {.how = how, .metric = &fc_metrics[metric], .M = M, .centre = centre, .codes = codes, .terms = terms};
+    if (!sketcher_ok(&s)) return FC_BAD_ARGUMENT;
+    if (M.rows == 0) return FC_OK;
+    for (size_t i = 0; i < how->levels; i++) s.cols += how->cols[i];
+    const int shifts = !of_unit_vectors(&s) && centre;
+    double *middle = calloc(M.cols, sizeof *middle);
+    float *narrow = calloc(M.cols, sizeof *narrow);
+    if (!middle || !narrow) return free(middle), free(narrow), FC_NO_MEMORY;
+    for (size_t j = 0; shifts && j < M.cols; j++) middle[j] = (double)(narrow[j] = centre[j]);
+    const fc_matrix C = {narrow, 1, M.cols, FC_f32};
+    s.lengths = (fc_pairs){&fc_metrics[FC_l2], fc_kernels_active(), M, C, fc_common_dtype(&M, &C, 0)};
+    run.n_threads =
+        fc_threads_for(run.n_threads, (double)M.rows * (double)M.cols * (double)(how->directions ? s.cols : 1));
+    fc_status status;
+    if (how->directions) {
+        prepare_product(&s, s.lengths.dtype == FC_f64 ? (const void *)middle : narrow, (size_t)run.n_threads);
+        status = fc_parallel(run, (M.rows + s.product.block - 1) / s.product.block, run_directions, &s);
+    } else {
+        status = fc_parallel(run, (M.rows + GROUPED_ROWS - 1) / GROUPED_ROWS, run_groups, &s);
+    }
+    free(middle);
+    free(narrow);
+    return status;
+}

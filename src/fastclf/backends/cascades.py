@@ -1,0 +1,130 @@
+"""Searches in stages: sketches drop the rows that are proved too far, and only the others are compared in full."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf import _native
+from fastclf._growing import GrowingArray
+from fastclf.backends import plain
+from fastclf.backends.sketches import Sketch, Sketcher
+
+Found = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One sieve of a cascade: sketches of all rows; see `fc_stage` in csrc/fastclf.h.
+
+    `left` is the share of the rows that it left of a sample.
+    """
+
+    words: str
+    adds: bool
+    skew: float
+    tilt: float
+    cost: float
+    left: float
+    codes: GrowingArray
+    terms: GrowingArray
+
+    @property
+    def rows(self) -> Sketch:
+        """The sketches."""
+        return Sketch(self.codes.view, self.terms.view)
+
+    def appended(self, more: Sketch) -> Stage:
+        """Return the stage with the sketches of more rows."""
+        return replace(self, codes=self.codes.appended(more.codes), terms=self.terms.appended(more.terms))
+
+
+@dataclass
+class Tally:
+    """What searches did: pairs that came to each stage and to refining, the time these took, and queries given up."""
+
+    pairs: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    sketching: float = 0.0
+    given_up: int = 0
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Stages, in order, and how their sketches are made; without stages a search is plain.
+
+    `refine_cost` is the cost of a distance, in plain comparisons of a query with a row.
+    """
+
+    metric: str
+    centre: NDArray[np.float32] | None
+    refine_cost: float
+    sketchers: tuple[Sketcher, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+    def appended(self, X: NDArray[Any], n_threads: int) -> Cascade:
+        """Return the cascade with more rows."""
+        more = self.sketches(X, n_threads)
+        return replace(self, stages=tuple(s.appended(sketch) for s, sketch in zip(self.stages, more, strict=True)))
+
+    def sketches(self, X: NDArray[Any], n_threads: int) -> Iterator[Sketch]:
+        """Sketch rows, for one stage after the other."""
+        for sketcher in self.sketchers:
+            yield from sketcher.sketch(X, self.centre, n_threads)
+
+    def tally(self) -> Tally:
+        """Return a tally of nothing yet."""
+        return Tally(np.zeros(len(self.stages) + 1), np.zeros(len(self.stages) + 1))
+
+    def search(
+        self,
+        Q: NDArray[Any],
+        X: NDArray[Any],
+        k: int,
+        n_threads: int,
+        *,
+        own: NDArray[np.int64] | None = None,
+        as_bytes: bool = False,
+        tally: Tally | None = None,
+    ) -> Found:
+        """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
+        distances = np.empty((len(Q), k))
+        indices = np.empty((len(Q), k), dtype=np.int64)
+        given_up = np.zeros(len(Q), dtype=np.uint8)
+        start = time.perf_counter()
+        stages = self._with_queries(Q, own, n_threads)
+        sketched = time.perf_counter()
+        told = _native.knn(
+            self.metric, Q, X, k, self.centre, own, as_bytes, n_threads, distances, indices,
+            stages, self.refine_cost, given_up, tally is not None,
+        )  # fmt: skip
+        hard = np.flatnonzero(given_up)
+        if len(hard):
+            own_hard = None if own is None else own[hard]
+            distances[hard], indices[hard] = plain.search(
+                self.metric, Q[hard], X, k, n_threads, middle=self.centre, own=own_hard, as_bytes=as_bytes
+            )
+        if tally is not None and told is not None:
+            pairs, seconds = np.transpose(told)
+            tally.pairs += pairs
+            tally.seconds += seconds
+            tally.sketching += sketched - start
+            tally.given_up += len(hard)
+        return distances, indices
+
+    def _with_queries(self, Q: NDArray[Any], own: NDArray[np.int64] | None, n_threads: int) -> list[tuple[Any, ...]]:
+        """Sketch the queries; the stages as the kernel wants them."""
+        rows = [stage.rows for stage in self.stages]
+        if own is None:
+            queries = list(self.sketches(Q, n_threads))
+        else:
+            queries = [Sketch(codes[own], terms[own]) for codes, terms in rows]
+        return [
+            (q, x, stage.adds, stage.skew, stage.tilt, stage.cost)
+            for q, x, stage in zip(queries, rows, self.stages, strict=True)
+        ]

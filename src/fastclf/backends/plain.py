@@ -1,0 +1,44 @@
+"""Exact search of arrays, with nothing learned from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf import _native
+
+# The sample whose median stands for the middle of the data: any values are right, near ones keep the filter's rounding
+# small.
+_SAMPLE_ROWS = 255
+_SAMPLE_VALUES = 1 << 17
+
+
+def centre(X: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Return values near the middle of X's rows, finite in float32; bytes need none."""
+    if X.dtype == np.uint8 or not len(X):
+        return None
+    rows = max(1, min(_SAMPLE_ROWS, _SAMPLE_VALUES // X.shape[1], len(X)))
+    largest = float(np.finfo(np.float32).max) / 2
+    with np.errstate(over="ignore"):
+        middle = np.clip(np.median(X[:: len(X) // rows][:rows], axis=0), -largest, largest)
+    return np.asarray(middle, dtype=np.float32)
+
+
+def search(
+    metric: str,
+    Q: NDArray[Any],
+    X: NDArray[Any],
+    k: int,
+    n_threads: int,
+    *,
+    middle: NDArray[np.float32] | None,
+    own: NDArray[np.int64] | None = None,
+    as_bytes: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances and indices of the k rows of X nearest to each row of Q, without row own[i] for query i."""
+    distances = np.empty((len(Q), k))
+    indices = np.empty((len(Q), k), dtype=np.int64)
+    _native.knn(metric, Q, X, k, middle, own, as_bytes, n_threads, distances, indices)
+    return distances, indices

@@ -1,0 +1,65 @@
+"""What a search does, in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a search: what rows are compared by, how many for a query, and its share of the time or NaN."""
+
+    words: str
+    rows: float
+    time_share: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was built for searching, and what the searches for some queries did; as a string, in words.
+
+    Attributes
+    ----------
+    metric : str
+        Name of the metric.
+    n_rows : int
+        Number of rows remembered.
+    row_bytes, sketch_bytes : int
+        Bytes of a row, and of what was built beside it.
+    n_queries : int or None
+        Number of queries searched for; None where nothing was, and `steps` tell what a sample showed at fit.
+    steps : tuple of Step
+        Each with `words`, what is compared; `rows`, how many rows of a query come to it; and `time_share`. The last
+        compares rows in full.
+    sketching_share : float
+        Share of the time that the queries' own sketches take, or NaN.
+    given_up : int
+        Number of queries of which so many rows were left that all rows were compared in full instead.
+    """
+
+    metric: str
+    n_rows: int
+    row_bytes: int
+    sketch_bytes: int
+    n_queries: int | None
+    steps: tuple[Step, ...]
+    sketching_share: float
+    given_up: int
+
+    def __str__(self) -> str:
+        searched = "what a sample showed" if self.n_queries is None else f"{self.n_queries} queries"
+        lines = [f"exact search of {self.n_rows} rows of {self.row_bytes} bytes by {self.metric}; {searched}"]
+        if len(self.steps) == 1:
+            return f"{lines[0]}\nevery row is compared in full: there are few, or nothing shorter would leave few"
+        width = max(len(step.words) for step in self.steps)
+        lines.append(f"{'compared':{width}}  rows a query  share of time")
+        for step in self.steps:
+            share = "" if math.isnan(step.time_share) else f"{step.time_share:13.0%}"
+            lines.append(f"{step.words:{width}}  {step.rows:12.0f}  {share}".rstrip())
+        lines.append(
+            f"sketches take {self.sketch_bytes} bytes a row, {self.sketch_bytes / self.row_bytes:.0%} of its own"
+        )
+        if self.given_up:
+            lines.append(f"{self.given_up} queries were compared with all rows in full instead")
+        return "\n".join(lines)

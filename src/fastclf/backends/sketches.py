@@ -1,0 +1,190 @@
+"""Rows in few bytes each, that bound distances from below: how to make them, learned from a sample.
+
+The bounds hold whatever is learned (docs/exactness.md); how tight they are depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
+
+from fastclf import _native
+
+# fc_sketch_terms of csrc/fastclf.h, which the kernels take as bytes.
+TERMS = np.dtype([("beyond", "f4"), ("error", "f4"), ("step", "f4"), ("sum", "i4"), ("squares", "i4")])
+
+_SEED = 0
+_FEWEST_GROUPS = 24
+_PAIRED_TOGETHER = 4096  # features among which partners are sought: time and memory go with the square
+_PARTNERS = 8  # nearest candidates of each feature
+_CUT = 1e-3  # share of the numbers of an L1 sketch that may be cut off, for finer steps of the others
+
+
+class Sketch(NamedTuple):
+    """Codes of rows, and what they leave out: `TERMS` as bytes."""
+
+    codes: NDArray[np.uint8]
+    terms: NDArray[np.uint8]
+
+    @property
+    def error(self) -> NDArray[np.float32]:
+        """By how much each row's numbers are off, as a length."""
+        return np.asarray(self.terms.view(TERMS)[:, 0]["error"])
+
+    @property
+    def numbers(self) -> NDArray[np.float32]:
+        """What the codes stand for."""
+        return np.asarray((self.codes.astype(np.float32) - 128) * self.terms.view(TERMS)["step"])
+
+
+@dataclass(frozen=True)
+class Sketcher:
+    """How rows become bytes, in levels of so many columns each; see `fc_sketcher` in csrc/fastclf.h."""
+
+    metric: str
+    cols: tuple[int, ...]
+    offset: NDArray[np.float64]
+    directions: NDArray[np.float32] | None = None
+    skew: float = 0.0
+    groups: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
+    step: float = 1.0
+    beyond: bool = False
+
+    def sketch(self, X: NDArray[Any], centre: NDArray[np.float32] | None, n_threads: int) -> list[Sketch]:
+        """Sketch the rows of X, by level."""
+        n = len(X)
+        levels = [Sketch(np.empty((n, m), np.uint8), np.empty((n, TERMS.itemsize), np.uint8)) for m in self.cols]
+        _native.sketch(
+            self.metric, X, centre, self.directions, self.skew, self.groups, self.offset, self.step, self.beyond,
+            n_threads, levels,
+        )  # fmt: skip
+        return levels
+
+
+def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale rows to length one; zero stays zero."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
+
+
+def principal_directions(sample: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Find the leading principal directions of the sample, as rows."""
+    centred = (sample - sample.mean(axis=0)).astype(np.float32)
+    count = min(most, *centred.shape)
+    if 2 * count > min(centred.shape):
+        return np.linalg.svd(centred, full_matrices=False)[2][:count].astype(np.float64)
+    return np.asarray(randomized_svd(centred, count, n_iter=2, random_state=_SEED)[2], dtype=np.float64)
+
+
+def by_directions(
+    metric: str, sample: NDArray[np.float64], directions: NDArray[np.float64], cuts: tuple[int, ...], middle: Any
+) -> Sketcher:
+    """Sketch by directions, those up to each cut for a level.
+
+    Those of a level are turned at random, so that its numbers are about equally large.
+    """
+    rng = np.random.default_rng(_SEED)
+    starts = (0, *cuts[:-1])
+    turns = [np.linalg.qr(rng.normal(size=(end - start,) * 2))[0] for start, end in zip(starts, cuts, strict=True)]
+    levels = [turn @ directions[start:end] for turn, start, end in zip(turns, starts, cuts, strict=True)]
+    turned = np.concatenate(levels).astype(np.float32)
+    exact = turned.astype(np.float64)
+    skew = float(np.linalg.norm(exact @ exact.T - np.eye(len(exact)))) * (1 + 1e-6) + 1e-9
+    return Sketcher(
+        metric,
+        cols=tuple(end - start for start, end in zip(starts, cuts, strict=True)),
+        offset=exact @ (sample.mean(axis=0) - middle),
+        directions=turned,
+        skew=skew,
+        beyond=cuts[-1] < sample.shape[1],
+    )
+
+
+class Grouping(NamedTuple):
+    """Groups of features, the sign of each feature in its group's sum, and the sample's sums less those of its mean."""
+
+    members: list[NDArray[np.int64]]
+    signs: NDArray[np.float64]
+    sums: NDArray[np.float32]
+
+
+def each_feature(sample: NDArray[np.float64]) -> Grouping:
+    """Make a group of every feature."""
+    d = sample.shape[1]
+    sums = (sample - sample.mean(axis=0)).astype(np.float32)
+    return Grouping([np.array([i]) for i in range(d)], np.ones(d), sums)
+
+
+def groupings(sample: NDArray[np.float64]) -> Iterator[Grouping]:
+    """Find groups of 2, 4, 8, ... features that go together or, with a sign, against each other."""
+    grouping = each_feature(sample)
+    while len(grouping.members) >= 2 * _FEWEST_GROUPS:
+        parts = range(0, len(grouping.members), _PAIRED_TOGETHER)
+        paired = [_paired(grouping, slice(start, start + _PAIRED_TOGETHER)) for start in parts]
+        members = [group for part in paired for group in part.members]
+        signs = np.prod([part.signs for part in paired], axis=0) * grouping.signs
+        grouping = Grouping(members, signs, np.concatenate([part.sums for part in paired], axis=1))
+        yield grouping
+
+
+def _paired(grouping: Grouping, chunk: slice) -> Grouping:
+    """Join the groups of a chunk in pairs; `signs` are the changes."""
+    members, sums = grouping.members[chunk], grouping.sums[:, chunk]
+    covariance = sums.T @ sums / len(sums)
+    pairs = _partners(covariance)
+    odd = np.setdiff1d(np.arange(len(members)), pairs)
+    changes = np.where(covariance[pairs[:, 0], pairs[:, 1]] < 0, -1.0, 1.0)
+    signs = np.ones(len(grouping.signs))
+    for (_, b), change in zip(pairs, changes, strict=True):
+        signs[members[b]] = change
+    joined = [np.concatenate([members[a], members[b]]) for a, b in pairs] + [members[i] for i in odd]
+    columns = sums[:, pairs[:, 0]] + changes.astype(np.float32) * sums[:, pairs[:, 1]]
+    return Grouping(joined, signs, np.concatenate([columns, sums[:, odd]], axis=1))
+
+
+def _partners(covariance: NDArray[Any]) -> NDArray[np.int64]:
+    """Pair variables, so that the sums lose little of their absolute values: greedily, the least loss first.
+
+    The mean absolute value of a normal variable is proportional to its deviation.
+    """
+    variance = np.maximum(np.diag(covariance), 0)
+    deviation = np.sqrt(variance)
+    joint = np.sqrt(np.maximum(variance[:, None] + variance + 2 * np.abs(covariance), 0))
+    loss = deviation[:, None] + deviation - joint
+    np.fill_diagonal(loss, np.inf)
+    pairs: list[tuple[int, int]] = []
+    left = np.arange(len(loss))
+    while len(left) > 1:
+        part = loss[np.ix_(left, left)]
+        near = min(_PARTNERS, len(left) - 1)
+        a = np.repeat(np.arange(len(left)), near)
+        b = np.argpartition(part, near - 1, axis=1)[:, :near].ravel()
+        free = np.ones(len(left), dtype=bool)
+        for i in np.argsort(part[a, b], kind="stable"):
+            if free[a[i]] and free[b[i]]:
+                free[a[i]] = free[b[i]] = False
+                pairs.append((left[a[i]], left[b[i]]))
+        left = left[free]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def by_groups(metric: str, sample: NDArray[np.float64], grouping: Grouping, middle: Any) -> Sketcher:
+    """Sketch by the signed sums of groups of features."""
+    feature = np.concatenate(grouping.members)
+    start = np.concatenate([[0], np.cumsum([len(group) for group in grouping.members])]).astype(np.int64)
+    weight = grouping.signs[feature]
+    moved = (sample.mean(axis=0) - np.broadcast_to(middle, sample.shape[1]))[feature] * weight
+    median = np.median(grouping.sums, axis=0)
+    largest = float(np.quantile(np.abs(grouping.sums - median), 1 - _CUT))
+    return Sketcher(
+        metric,
+        cols=(len(grouping.members),),
+        offset=np.add.reduceat(moved, start[:-1]) + median,
+        groups=(feature, start, weight.astype(np.float32)),
+        step=min(max(largest / 127, 1e-37), 1e37),
+    )
