@@ -88,13 +88,14 @@ fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, 
 /* One sieve of a search: sketches of Q and of X, made alike.
  *
  * adds  its numbers follow those of the stage before, as a further level: the squares of both differences count.
+ * unit  about a row's step: rows and queries with steps that are beyond 2^50 of it, or less than 2^-50, always pass.
  * tilt  about a row's error over the distance of the nearest: any positive value is right.
  * cost  of comparing two sketches, in plain comparisons of a query with a row.
  */
 typedef struct {
     fc_sketch Q, X;
     int adds;
-    double skew, tilt, cost;
+    double skew, unit, tilt, cost;
 } fc_stage;
 
 /* What a search did: pairs that came to each stage, and to refining; seconds of all threads. */

@@ -169,7 +169,7 @@ static int stages_ok(const fc_search *a) {
         const fc_matrix *q = &s->Q.codes, *x = &s->X.codes;
         if (q->dtype != FC_u8 || x->dtype != FC_u8 || q->rows != a->Q.rows || x->rows != a->X.rows) return 0;
         if (q->cols != x->cols || q->cols == 0 || q->cols > FC_U8_MAX_COLS) return 0;
-        if (!(s->skew >= 0 && s->tilt > 0 && s->cost >= 0)) return 0;
+        if (!(s->skew >= 0 && s->unit > 0 && s->tilt > 0 && s->cost >= 0)) return 0;
     }
     return 1;
 }

@@ -23,11 +23,6 @@ static int32_t sum_of_codes(const fc_stage_filter *f, const fc_sketch_terms *t) 
     return t->sum + CODE_ZERO * (int32_t)f->stage->X.codes.cols;
 }
 
-/* The part of one sketch in the difference of two: its sum of squares; for L1 the sum of its codes, in steps. */
-static double own_part(const fc_stage_filter *f, const fc_sketch_terms *t) {
-    return f->squares ? (double)t->step * (double)t->step * t->squares : (double)sum_of_codes(f, t);
-}
-
 /* What brings an accumulator to the product of the numbers of steps, or for L1 to the sum of codes' minima: this of the
  * row, and of the query.
  */
@@ -39,6 +34,26 @@ static int32_t query_shift(const fc_stage_filter *f, const fc_sketch_terms *q) {
     return (f->tile->from_q - zero) * sum_of_codes(f, q) + (int32_t)f->stage->Q.codes.cols * zero * zero;
 }
 
+/* A row or a query in the stage's unit: its part in the difference (of L1: in steps), its error, what lies beyond its
+ * codes, and the inverse of its step.
+ */
+typedef struct {
+    double own, error, beyond, by_step;
+} side;
+
+static side side_of(const fc_stage_filter *f, fc_stage_aim aim, const fc_sketch_terms *t) {
+    const double unit = f->squares ? f->stage->unit : (double)t->step, step = (double)t->step / unit;
+    const double own = f->squares ? step * step * t->squares : (double)sum_of_codes(f, t);
+    const double error = aim == FC_MAY_BE_NEAR ? (double)t->error / unit : 0;
+    return (side){own, error, (double)t->beyond / unit, 1 / step};
+}
+
+/* Whether no product of the sieve's terms overflows, and what underflow takes is less than FLOOR times an R. */
+static int is_tame(const side *v) {
+    return v->by_step >= 0x1p-50 && v->by_step <= 0x1p50 && v->beyond <= 0x1p50 && v->error <= 0x1p50;
+}
+static const double FLOOR = 0x1p-60;
+
 /* Squares: a row passes where
  *
  *     |q|^2 + |x|^2 - 2 step(q) step(x) P + (beyond differ)^2 <= (1 + tilt) u^2 + (1 + 1 / tilt) e^2
@@ -49,37 +64,38 @@ static int32_t query_shift(const fc_stage_filter *f, const fc_sketch_terms *q) {
  */
 void fc_stage_row_terms(const fc_stage_filter *f, fc_stage_aim aim, size_t row, size_t i, float *A, float *E, float *F,
                         int32_t *Ix) {
-    const fc_sketch_terms *x = &f->stage->X.terms[row];
-    const double own = own_part(f, x), e = aim == FC_MAY_BE_NEAR ? (double)x->error : 0, beyond = (double)x->beyond;
-    const double by_step = 1 / (double)x->step, tilt = f->stage->tilt;
-    const double most = own + beyond * beyond;
-    const double a = f->squares ? most - (1 + 1 / tilt) * e * e : own - e * by_step;
+    const fc_sketch_terms *t = &f->stage->X.terms[row];
+    const side x = side_of(f, aim, t);
+    const double most = x.own + x.beyond * x.beyond;
+    const double a = f->squares ? most - (1 + 1 / f->stage->tilt) * x.error * x.error : x.own - x.error;
     const double low = a - 16 * FLOAT_ROUNDING * (most + fabs(a));
-    A[i] = (float)(f->squares ? low * by_step : low);
-    E[i] = (float)(beyond * by_step);
-    F[i] = f->squares ? (float)by_step : 1;
-    Ix[i] = row_shift(f, x);
+    A[i] = is_tame(&x) ? (float)(low * x.by_step - FLOOR) : -INFINITY;
+    E[i] = (float)(x.beyond * x.by_step);
+    F[i] = (float)x.by_step;
+    Ix[i] = row_shift(f, t);
 }
 
 void fc_stage_query_terms(const fc_stage_filter *f, fc_stage_aim aim, size_t query, double limit, size_t i, float *B,
                           float *T, float *R, int32_t *Iq) {
-    const fc_sketch_terms *q = &f->stage->Q.terms[query];
-    const double own = own_part(f, q), beyond = (double)q->beyond, by_step = 1 / (double)q->step;
-    const double u = aim == FC_MAY_BE_NEAR ? fc_stage_stretched(f, limit) + (double)q->error : limit;
-    const double tilt = aim == FC_MAY_BE_NEAR ? f->stage->tilt : 0, most = own + beyond * beyond;
-    const double t = f->squares ? (1 + tilt) * u * u - most : u * by_step - own;
-    const double high = t + 16 * FLOAT_ROUNDING * (most + fabs(t));
-    B[i] = (float)(2 * beyond * by_step);
-    T[i] = (float)(f->squares ? high * by_step : high);
-    R[i] = f->squares ? (float)by_step : 1;
-    Iq[i] = query_shift(f, q);
+    const fc_sketch_terms *t = &f->stage->Q.terms[query];
+    const side q = side_of(f, aim, t);
+    const double unit = f->squares ? f->stage->unit : (double)t->step,
+                 tilt = aim == FC_MAY_BE_NEAR ? f->stage->tilt : 0;
+    const double u = (aim == FC_MAY_BE_NEAR ? fc_stage_stretched(f, limit) : limit) / unit + q.error;
+    const double most = q.own + q.beyond * q.beyond, rest = f->squares ? (1 + tilt) * u * u - most : u - q.own;
+    const double high = rest + 16 * FLOAT_ROUNDING * (most + fabs(rest));
+    B[i] = (float)(2 * q.beyond * q.by_step);
+    T[i] = is_tame(&q) ? (float)(high * q.by_step) : INFINITY;
+    R[i] = (float)q.by_step;
+    Iq[i] = query_shift(f, t);
 }
 
 /* From twice the product of the codes' numbers, or the sum of minima of codes. */
 static double differ(const fc_stage_filter *f, double P2, const fc_sketch_terms *q, const fc_sketch_terms *x) {
-    const double own = own_part(f, q) + own_part(f, x);
-    if (!f->squares) return (double)x->step * (own - P2);
-    return own - (double)q->step * (double)x->step * P2 - 0x1p-45 * own;
+    if (!f->squares) return (double)x->step * ((double)sum_of_codes(f, q) + (double)sum_of_codes(f, x) - P2);
+    const double q_step = (double)q->step, x_step = (double)x->step;
+    const double own = q_step * q_step * q->squares + x_step * x_step * x->squares;
+    return own - q_step * x_step * P2 - 0x1p-45 * own;
 }
 
 double fc_stage_codes_differ_acc(const fc_stage_filter *f, int32_t acc, size_t query, size_t row) {

@@ -46,6 +46,7 @@ cdef extern from "fastclf.h" nogil:
         fc_sketch X
         int adds
         double skew
+        double unit
         double tilt
         double cost
     enum:

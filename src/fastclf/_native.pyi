@@ -20,7 +20,7 @@ def knn(
     n_threads: int,
     distance: NDArray[np.float64],
     index: NDArray[np.int64],
-    stages: Sequence[tuple[Sketch, Sketch, bool, float, float, float]] = ...,
+    stages: Sequence[tuple[Sketch, Sketch, bool, float, float, float, float]] = ...,
     refine_cost: float = ...,
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,

@@ -100,7 +100,7 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
         stages=(), double refine_cost=1.0, given_up=None, bint tell=False):
     """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both.
 
-    `stages` are tuples (sketch of Q, sketch of X, adds, skew, tilt, cost), a sketch being (codes, terms).  With `tell`,
+    `stages` are tuples (sketch of Q, sketch of X, adds, skew, unit, tilt, cost), a sketch being (codes, terms).  With `tell`,
     return the pairs that came to each stage and to refining, and the seconds they took.
     """
     cdef Held held = Held()
@@ -121,8 +121,8 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
     search.centre = <const float *>held.data(centre, "f", search.X.cols)
     search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
     search.bytes = as_bytes
-    for n, (of_q, of_x, adds, skew, tilt, cost) in enumerate(stages):
-        stage[n] = fc_stage(held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, tilt, cost)
+    for n, (of_q, of_x, adds, skew, unit, tilt, cost) in enumerate(stages):
+        stage[n] = fc_stage(held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, unit, tilt, cost)
     search.stages = stage
     search.n_stages = len(stages)
     search.refine_cost = refine_cost

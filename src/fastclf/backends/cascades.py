@@ -28,6 +28,7 @@ class Stage:
     words: str
     adds: bool
     skew: float
+    unit: float
     tilt: float
     cost: float
     left: float
@@ -125,6 +126,6 @@ class Cascade:
         else:
             queries = [Sketch(codes[own], terms[own]) for codes, terms in rows]
         return [
-            (q, x, stage.adds, stage.skew, stage.tilt, stage.cost)
+            (q, x, stage.adds, stage.skew, stage.unit, stage.tilt, stage.cost)
             for q, x, stage in zip(queries, rows, self.stages, strict=True)
         ]

@@ -181,7 +181,7 @@ def _group_candidate(sample: _Sample, grouping: Grouping) -> Candidate:
     return candidate
 
 
-def _squares(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+def _squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Squared distances, roughly."""
     return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0))
 
@@ -226,13 +226,14 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
             words=candidate.words,
             adds=candidate.is_level and i > 0,
             skew=skew,
+            unit=sketch.typical_step,
             tilt=candidate.tilt,
             cost=costs.stage(cols, first=False) / costs.pair,
             left=share,
-            codes=GrowingArray(codes),
-            terms=GrowingArray(terms),
+            codes=GrowingArray(sketch.codes),
+            terms=GrowingArray(sketch.terms),
         )
-        for i, (candidate, share, cols, skew, (codes, terms)) in enumerate(
+        for i, (candidate, share, cols, skew, sketch) in enumerate(
             zip(chain, left, added_cols(chain), skews, rows, strict=True)
         )
     ]

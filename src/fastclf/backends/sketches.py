@@ -22,6 +22,7 @@ _SEED = 0
 _FEWEST_GROUPS = 24
 _PAIRED_TOGETHER = 4096  # features among which partners are sought: time and memory go with the square
 _PARTNERS = 8  # nearest candidates of each feature
+_STEPS = (1e-37, 1e37)  # in the range of float32
 _CUT = 1e-3  # share of the numbers of an L1 sketch that may be cut off, for finer steps of the others
 
 
@@ -37,9 +38,14 @@ class Sketch(NamedTuple):
         return np.asarray(self.terms.view(TERMS)[:, 0]["error"])
 
     @property
-    def numbers(self) -> NDArray[np.float32]:
+    def typical_step(self) -> float:
+        """The median of the rows' steps."""
+        return float(np.median(self.terms.view(TERMS)["step"]))
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
         """What the codes stand for."""
-        return np.asarray((self.codes.astype(np.float32) - 128) * self.terms.view(TERMS)["step"])
+        return np.asarray((self.codes.astype(np.float64) - 128) * self.terms.view(TERMS)["step"])
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,16 @@ def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0))
 
 
+def _centred(sample: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
+    """The sample less its mean, in units of the largest value; and that unit."""
+    centred = sample - sample.mean(axis=0)
+    unit = float(np.abs(centred).max()) or 1.0
+    return np.nan_to_num(centred / unit).astype(np.float32), unit
+
+
 def principal_directions(sample: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """Find the leading principal directions of the sample, as rows."""
-    centred = (sample - sample.mean(axis=0)).astype(np.float32)
+    centred, _ = _centred(sample)
     count = min(most, *centred.shape)
     if 2 * count > min(centred.shape):
         return np.linalg.svd(centred, full_matrices=False)[2][:count].astype(np.float64)
@@ -106,18 +119,18 @@ def by_directions(
 
 
 class Grouping(NamedTuple):
-    """Groups of features, the sign of each feature in its group's sum, and the sample's sums less those of its mean."""
+    """Groups of features, the sign of each in its group's sum, and the sample's sums, less those of its mean, in units."""
 
     members: list[NDArray[np.int64]]
     signs: NDArray[np.float64]
     sums: NDArray[np.float32]
+    unit: float
 
 
 def each_feature(sample: NDArray[np.float64]) -> Grouping:
     """Make a group of every feature."""
     d = sample.shape[1]
-    sums = (sample - sample.mean(axis=0)).astype(np.float32)
-    return Grouping([np.array([i]) for i in range(d)], np.ones(d), sums)
+    return Grouping([np.array([i]) for i in range(d)], np.ones(d), *_centred(sample))
 
 
 def groupings(sample: NDArray[np.float64]) -> Iterator[Grouping]:
@@ -128,7 +141,8 @@ def groupings(sample: NDArray[np.float64]) -> Iterator[Grouping]:
         paired = [_paired(grouping, slice(start, start + _PAIRED_TOGETHER)) for start in parts]
         members = [group for part in paired for group in part.members]
         signs = np.prod([part.signs for part in paired], axis=0) * grouping.signs
-        grouping = Grouping(members, signs, np.concatenate([part.sums for part in paired], axis=1))
+        sums = np.concatenate([part.sums for part in paired], axis=1)
+        grouping = Grouping(members, signs, sums, grouping.unit)
         yield grouping
 
 
@@ -144,7 +158,7 @@ def _paired(grouping: Grouping, chunk: slice) -> Grouping:
         signs[members[b]] = change
     joined = [np.concatenate([members[a], members[b]]) for a, b in pairs] + [members[i] for i in odd]
     columns = sums[:, pairs[:, 0]] + changes.astype(np.float32) * sums[:, pairs[:, 1]]
-    return Grouping(joined, signs, np.concatenate([columns, sums[:, odd]], axis=1))
+    return Grouping(joined, signs, np.concatenate([columns, sums[:, odd]], axis=1), grouping.unit)
 
 
 def _partners(covariance: NDArray[Any]) -> NDArray[np.int64]:
@@ -180,11 +194,11 @@ def by_groups(metric: str, sample: NDArray[np.float64], grouping: Grouping, midd
     weight = grouping.signs[feature]
     moved = (sample.mean(axis=0) - np.broadcast_to(middle, sample.shape[1]))[feature] * weight
     median = np.median(grouping.sums, axis=0)
-    largest = float(np.quantile(np.abs(grouping.sums - median), 1 - _CUT))
+    largest = float(np.quantile(np.abs(grouping.sums - median), 1 - _CUT)) * grouping.unit
     return Sketcher(
         metric,
         cols=(len(grouping.members),),
-        offset=np.add.reduceat(moved, start[:-1]) + median,
+        offset=np.add.reduceat(moved, start[:-1]) + median * grouping.unit,
         groups=(feature, start, weight.astype(np.float32)),
-        step=min(max(largest / 127, 1e-37), 1e37),
+        step=float(np.clip(largest / 127, *_STEPS)) if np.isfinite(largest) else 1.0,
     )
