@@ -129,9 +129,11 @@ static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t f
  * when all this costs more than to compare it with the rows that have passed by.
  */
 static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
+    const size_t look = fc_stop_interval(s->pairs.X.cols);
     w->tally.pairs[s->n_stages] += (double)passed;
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
+        if (n % look == look - 1 && fc_stopped(w->product.team, w->product.thread)) return;
         const fc_settle settle = settle_for(s, w, at.first, p.i);
         const double distance = fc_refine(&s->pairs, p.query, settle.query_squares, p.row);
         fc_topk_offer(&w->top[p.i], (fc_candidate){distance, 0, (uint32_t)p.row}, &settle);
@@ -165,13 +167,13 @@ static void offer_bounds(const fc_block_plan *s, fc_block *w, span at, size_t fi
     }
 }
 
-/* Drop what does not count: a panel's empty lanes, and the row that a query is to leave out. */
+/* Drop what does not count: a panel's empty lanes, queries given up, and the row that a query is to leave out. */
 static size_t drop_others(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
     size_t kept = 0;
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
         w->passed[kept] = w->passed[n];
-        kept += p.i < at.count && !(s->own && s->own[p.query] == (int64_t)p.row);
+        kept += p.i < at.count && !w->given_up[p.i] && !(s->own && s->own[p.query] == (int64_t)p.row);
     }
     return kept;
 }
@@ -227,6 +229,7 @@ static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end)
         const fc_settle settle = settle_for(s, w, at.first, i);
         if (fc_stopped(w->product.team, w->product.thread)) return 0;
         fc_topk_finish(&w->top[i], &settle);
+        w->spent[i] = (double)w->top[i].count * s->refine_cost;
         fc_topk_restart(&w->top[i], s->k, fc_smaller(s->k + 1 + s->k / FC_FRESH, s->capacity), &settle);
     }
     return 1;

@@ -24,8 +24,8 @@
  *   rank      what grows with the distance, from 2P and the sums of both vectors (struct fc_sums: sum, abs, sq)
  *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
  *   undo      distance from rank r
- *   length    of the difference of two vectors as sketches see it (sketch.h), from distance r reported to within e; and
- *   near      the distance from that length v.  Degree 0: of vectors at unit length
+ *   length    of the difference of two vectors as sketches see it (stage.h), at distance r reported to within e; where
+ *             degree is 0, of the vectors at unit length
  *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
  *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
  *
@@ -38,7 +38,7 @@
       /* rank  */ q->sum + x->sum - P2, \
       /* error */ 2 * (q->abs + x->abs), \
       /* undo  */ r, \
-      /* length, near */ r, v, \
+      /* length */ r, \
       /* A E B */ x->sum - g * 2 * x->abs, 0, 0, \
       /* T     */ limit - q->sum + g * 2 * q->abs, \
       /* distance */ s) \
@@ -46,7 +46,7 @@
       /* rank  */ q->sq + x->sq - P2, \
       /* error */ 2 * (q->sq + x->sq), \
       /* undo  */ sqrt(r), \
-      /* length, near */ r, v, \
+      /* length */ r, \
       /* A E B */ x->sq - g * 2 * x->sq, 0, 0, \
       /* T     */ limit * limit - q->sq + g * 2 * q->sq, \
       /* distance */ sqrt(s)) \
@@ -54,7 +54,7 @@
       /* rank  */ 1 - P2 / (2 * sqrt(q->sq) * sqrt(x->sq)), \
       /* error */ 4, \
       /* undo  */ r, \
-      /* length, near */ sqrt(2 * (r + e)), v * v / 2 - e, \
+      /* length */ sqrt(2 * (r + e)), \
       /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
       /* T     */ 0, \
       /* distance */ qq > 0 && xx > 0 ? fmin(fmax(1 - s / sqrt(qq * xx), 0), 2) : 1)

@@ -13,7 +13,6 @@ typedef struct {
     double (*error)(const fc_sums *q, const fc_sums *x);
     double (*undo)(double r);
     double (*length)(double r, double e);
-    double (*near)(double v, double e);
     double (*A)(const fc_sums *x, double g);
     double (*E)(const fc_sums *x);
     double (*B)(const fc_sums *q, double limit, double g);

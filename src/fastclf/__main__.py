@@ -132,6 +132,7 @@ def _compare(ours: KNN, data: Dataset) -> None:
     print(f"{'fastclf exact':18}  {1:13.1f}  {len(queries)} of {len(queries)}")
     print(f"{'scikit-learn brute':18}  {1 / ratio:13.3f}  {agree} of {len(queries)}")
     print("(scikit-learn takes any of several rows at equal distance, fastclf the first)\n")
+    print(f"{ours.explain(queries)}\n")
 
 
 def _times_as_fast(ours: Callable[[], Any], theirs: Callable[[], Any]) -> float:

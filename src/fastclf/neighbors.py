@@ -30,8 +30,8 @@ Weights = str | Callable[[NDArray[np.float64]], ArrayLike]
 class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifier by a vote of the k nearest neighbours, exact and fast.
 
-    Fitting remembers the rows; predicting finds for each query the `k` nearest of them and takes the class that most of
-    them have.
+    Fitting remembers the rows and, of large data, learns what makes searching fast; predicting finds for each query the
+    `k` nearest rows and takes the class that most of them have.
 
     Parameters
     ----------
@@ -72,12 +72,14 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call, or on the
     processor.
 
-    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. `k`, `weights`
-    and `n_threads` may be changed on a fitted model; the other parameters take effect in `fit`. A fitted model may be
-    used from several threads at once.
+    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
+    millions of values on, `fit` also learns short sketches of the rows, at most half as large as these, from which a
+    search proves that most rows are too far to be compared; `explain` tells about them. The answer is the same to the
+    bit with and without. `k`, `weights` and `n_threads` may be changed on a fitted model; the other parameters take
+    effect in `fit`. A fitted model may be used from several threads at once.
 
-    Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, 1 MiB, and
-    4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
+    Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, 16 MiB for a
+    block of queries and their sketches, 1 MiB, and 4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
 
     Examples
     --------

@@ -15,6 +15,11 @@ from fastclf._growing import GrowingArray
 from fastclf.backends import plain
 from fastclf.backends.sketches import Sketch, Sketcher
 
+# Each neighbour is compared in full at least twice: to set a limit, and when its row passes by. More than this share of
+# the time of a plain search for that is too much.
+_REFINED_TWICE = 2
+_MOST_REFINED = 0.25
+
 Found = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
@@ -94,6 +99,10 @@ class Cascade:
         tally: Tally | None = None,
     ) -> Found:
         """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
+        if not self.stages or _REFINED_TWICE * k * self.refine_cost > _MOST_REFINED * len(X):
+            if tally is not None:
+                tally.given_up += len(Q)
+            return plain.search(self.metric, Q, X, k, n_threads, middle=self.centre, own=own, as_bytes=as_bytes)
         distances = np.empty((len(Q), k))
         indices = np.empty((len(Q), k), dtype=np.int64)
         given_up = np.zeros(len(Q), dtype=np.uint8)

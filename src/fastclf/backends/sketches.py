@@ -79,7 +79,7 @@ def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _centred(sample: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
-    """The sample less its mean, in units of the largest value; and that unit."""
+    """Take the mean from a sample, and bring it to units of the largest value; that unit, too."""
     centred = sample - sample.mean(axis=0)
     unit = float(np.abs(centred).max()) or 1.0
     return np.nan_to_num(centred / unit).astype(np.float32), unit
@@ -119,7 +119,7 @@ def by_directions(
 
 
 class Grouping(NamedTuple):
-    """Groups of features, the sign of each in its group's sum, and the sample's sums, less those of its mean, in units."""
+    """Groups of features, the sign of each in its group's sum, and the sample's sums less their means, in units."""
 
     members: list[NDArray[np.int64]]
     signs: NDArray[np.float64]
