@@ -44,26 +44,36 @@ static float step_for(const job *s, const double *v, size_t count) {
     return largest >= FLT_MIN && largest < FLT_MAX / 2 ? (float)(largest / MOST) : 1;
 }
 
+/* Sums are taken in so many parts, each of which waits only for itself. */
+enum { PARTS = 4 };
+
+static double total(const double parts[PARTS]) { return (parts[0] + parts[1]) + (parts[2] + parts[3]); }
+
+/* The integer nearest to t, cut to a code's range; 0 for NaN.  Added to 1.5 * 2^52, a double has no fraction left. */
+static int code_for(double t) {
+    const double shift = 0x1.8p52;
+    t = t > LEAST ? t : t <= LEAST ? LEAST : 0;
+    t = t < MOST ? t : MOST;
+    return (int)((t + shift) - shift);
+}
+
 /* Codes of one row in a level, with their step and sums; what they leave of the numbers v: a sum of squares, or for L1
  * of absolute values.
  */
 static double cut(const job *s, const double *v, size_t count, uint8_t *codes, fc_sketch_terms *t) {
     const int squares = s->metric->tile == FC_TILE_dot;
-    const double step = (double)(t->step = step_for(s, v, count));
-    double left = 0;
+    const double step = (double)(t->step = step_for(s, v, count)), by_step = 1 / step;
+    double left[PARTS] = {0};
     t->sum = t->squares = 0;
     for (size_t i = 0; i < count; i++) {
-        const double in_steps = v[i] / step;
-        const int code = in_steps <= LEAST  ? LEAST
-                         : in_steps >= MOST ? MOST
-                                            : (int)rint(in_steps == in_steps ? in_steps : 0);
+        const int code = code_for(v[i] * by_step);
         const double rest = v[i] - code * step;
         codes[i] = (uint8_t)(code + CODE_ZERO);
         t->sum += code;
         t->squares += code * code;
-        left += squares ? rest * rest : fabs(rest);
+        left[i % PARTS] += squares ? rest * rest : fabs(rest);
     }
-    return left;
+    return total(left);
 }
 
 /* The length beyond the directions, of a row of `length` (squared: within rounding) whose numbers have the length
@@ -102,15 +112,17 @@ static void finish(const job *s, size_t row, double *p, double length, double er
 
 /* --- groups of features --------------------------------------------------------------------------------------- */
 
-/* A row less the centre, or at unit length; *total is the sum of its absolute values. */
-static void take_row(const job *s, size_t row, double length, double *y, double *total) {
+/* A row less the centre, or at unit length; the sum of its absolute values. */
+static double take_row(const job *s, size_t row, double length, double *y) {
     const double *x = fc_row_part(&s->M, row, 0, s->M.cols, FC_f64, y);
-    const double scale = of_unit_vectors(s) && length > 0 ? 1 / length : 1;
-    *total = 0;
+    const double scale = of_unit_vectors(s) ? 1 / length : 1;
+    double parts[PARTS] = {0};
     for (size_t j = 0; j < s->M.cols; j++) {
-        y[j] = of_unit_vectors(s) ? x[j] * scale : x[j] - (s->centre ? (double)s->centre[j] : 0);
-        *total += fabs(y[j]);
+        const double centre = s->centre && !of_unit_vectors(s) ? (double)s->centre[j] : 0;
+        y[j] = (x[j] - centre) * scale;
+        parts[j % PARTS] += fabs(y[j]);
     }
+    return total(parts);
 }
 
 /* One row; the sums of a group's features are off by so many roundings of all, and unit vectors by that of their length.
@@ -118,13 +130,12 @@ static void take_row(const job *s, size_t row, double length, double *y, double 
 static void sketch_groups(const job *s, size_t row, double *y, double *p) {
     const fc_sketcher *how = s->how;
     const double length = of_unit_vectors(s) ? fc_refine(&s->lengths, row, 0, 0) : 1;
-    double total;
-    take_row(s, row, length, y, &total);
+    const double sum = take_row(s, row, length, y);
     for (size_t i = 0; i < how->cols[0]; i++) {
         p[i] = 0;
         for (int64_t j = how->start[i]; j < how->start[i + 1]; j++) p[i] += (double)how->weight[j] * y[how->feature[j]];
     }
-    const double error = ((double)s->M.cols + 8) * 0x1p-52 * total + (of_unit_vectors(s) ? 4 * rounding(s) : 0);
+    const double error = ((double)s->M.cols + 8) * 0x1p-52 * sum + (of_unit_vectors(s) ? 4 * rounding(s) : 0);
     finish(s, row, p, length, of_unit_vectors(s) && length == 0 ? INFINITY : error);
 }
 

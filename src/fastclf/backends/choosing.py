@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastclf import _native
 from fastclf._growing import GrowingArray
 from fastclf.backends import plain, sketches
 from fastclf.backends.cascades import Cascade, Stage
@@ -172,7 +173,9 @@ def _group_candidate(sample: _Sample, grouping: Grouping) -> Candidate:
     sketcher = sketches.by_groups(sample.metric, sample.learned, grouping, sample.middle)
     [(q, x)] = sample.pairs_of(sketcher)
     if sample.metric == "l1":
-        lengths = np.array([np.abs(x.numbers - row).sum(axis=1) for row in q.numbers])
+        lengths = np.empty((len(q.codes), len(x.codes)))
+        _native.pairwise("l1", q.codes, x.codes, sample.n_threads, lengths)
+        lengths *= sketcher.step
     else:
         lengths = np.sqrt(_squares(q.numbers, x.numbers))
     cols, d = len(grouping.members), sample.learned.shape[1]

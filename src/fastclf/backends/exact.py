@@ -100,7 +100,7 @@ class Exact:
     def _learn(self, n_threads: int) -> None:
         rows = self._rows.view
         self._learned_rows = len(rows)
-        with threadpool_limits(limits=n_threads, user_api="blas"):
+        with threadpool_limits(limits=1, user_api="blas"):  # for small matrices, for which threads wait more than work
             self._cascade = choosing.learn(self.metric, rows, n_threads)
 
 
