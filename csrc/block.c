@@ -125,9 +125,18 @@ static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t f
     return kept;
 }
 
-/* Refine what has passed all stages at once, while its row is in the cache for other queries, too.  A query is given up
- * when all this costs more than to compare it with the rows that have passed by.
+/* Whether it is better to compare a query with all rows, as what the stages leave of them costs more than the rows that
+ * have passed by would.  A plain search of few queries costs as much as one of a tile's lanes: few may cost more.
  */
+static int is_too_costly(const fc_block_plan *s, fc_block *w, span at, place p) {
+    const double over = w->spent[p.i] - (double)(p.row - at.start), lanes = (double)s->product.tile->lanes;
+    if (over <= s->allowance) return 0;
+    w->costly += !w->is_costly[p.i];
+    w->is_costly[p.i] = 1;
+    return over > s->allowance * fmax(lanes / w->costly, 1);
+}
+
+/* Refine what has passed all stages at once, while its row is in the cache for other queries, too. */
 static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
     const size_t look = fc_stop_interval(s->pairs.X.cols);
     w->tally.pairs[s->n_stages] += (double)passed;
@@ -138,7 +147,7 @@ static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_
         const double distance = fc_refine(&s->pairs, p.query, settle.query_squares, p.row);
         fc_topk_offer(&w->top[p.i], (fc_candidate){distance, 0, (uint32_t)p.row}, &settle);
         w->spent[p.i] += s->refine_cost;
-        if (w->spent[p.i] <= (double)(p.row - at.start) + s->allowance) continue;
+        if (!is_too_costly(s, w, at, p)) continue;
         w->given_up[p.i] = 1;
         w->sieved[p.i] = NAN;
     }
@@ -261,8 +270,9 @@ void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t c
     for (size_t i = 0; i < count; i++) {
         fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity);
         w->squares[i] = fc_query_squares(&s->pairs, first + i);
-        w->spent[i] = w->given_up[i] = 0;
+        w->spent[i] = w->is_costly[i] = w->given_up[i] = 0;
     }
+    w->costly = 0;
     (s->scans ? scan_rows : search_rows)(s, w, at, end);
     for (size_t i = 0; i < count && !fc_stopped(w->product.team, w->product.thread); i++) {
         const fc_settle settle = settle_for(s, w, first, i);

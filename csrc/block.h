@@ -42,7 +42,8 @@ typedef struct {
     float F[FC_ROW_BLOCK], R[FC_MAX_BLOCK];
     int32_t Iq[FC_MAX_BLOCK], Ix[FC_ROW_BLOCK];
     double spent[FC_MAX_BLOCK]; /* on survivors of the first stage, in plain comparisons */
-    unsigned char given_up[FC_MAX_BLOCK];
+    unsigned char is_costly[FC_MAX_BLOCK], given_up[FC_MAX_BLOCK];
+    int costly; /* queries that cost more than is allowed */
     fc_stage_aim aim;
     fc_tally tally;
     double lap; /* fc_now, up to which time is counted */

@@ -30,7 +30,7 @@ static const size_t CANDIDATE_BYTES = 5u << 18, PARTIAL_BYTES = 1u << 20;
 /* What a query may cost beyond the plain comparisons that it replaces before it is given up; and the share of queries
  * given up from which on stages are not tried any more.
  */
-static const double ALLOWED_SHARE = 1, ALLOWED_REFINES = 100, HOPELESS_SHARE = 0.25;
+static const double ALLOWED_SHARE = 0.5, ALLOWED_REFINES = 100, HOPELESS_SHARE = 0.25;
 
 typedef struct {
     fc_block_plan plan;

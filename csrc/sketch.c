@@ -40,7 +40,7 @@ static float above(double v) { return v < FLT_MAX / 2 ? (float)(v * (1 + 0x1p-20
 static float step_for(const job *s, const double *v, size_t count) {
     double largest = 0;
     if (s->metric->tile != FC_TILE_dot) return s->how->step;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(v[i]));
+    for (size_t i = 0; i < count; i++) largest = fabs(v[i]) > largest ? fabs(v[i]) : largest;
     return largest >= FLT_MIN && largest < FLT_MAX / 2 ? (float)(largest / MOST) : 1;
 }
 
@@ -50,29 +50,34 @@ enum { PARTS = 4 };
 static double total(const double parts[PARTS]) { return (parts[0] + parts[1]) + (parts[2] + parts[3]); }
 
 /* The integer nearest to t, cut to a code's range; 0 for NaN.  Added to 1.5 * 2^52, a double has no fraction left. */
-static int code_for(double t) {
+static double code_for(double t) {
     const double shift = 0x1.8p52;
     t = t > LEAST ? t : t <= LEAST ? LEAST : 0;
     t = t < MOST ? t : MOST;
-    return (int)((t + shift) - shift);
+    return (t + shift) - shift;
 }
 
-/* Codes of one row in a level, with their step and sums; what they leave of the numbers v: a sum of squares, or for L1
- * of absolute values.
+/* Codes of one row in a level, with their step and sums, which are integers that a double holds; what they leave of the
+ * numbers v: a sum of squares, or for L1 of absolute values.
  */
 static double cut(const job *s, const double *v, size_t count, uint8_t *codes, fc_sketch_terms *t) {
-    const int squares = s->metric->tile == FC_TILE_dot;
+    const int of_squares = s->metric->tile == FC_TILE_dot;
     const double step = (double)(t->step = step_for(s, v, count)), by_step = 1 / step;
-    double left[PARTS] = {0};
-    t->sum = t->squares = 0;
-    for (size_t i = 0; i < count; i++) {
-        const int code = code_for(v[i] * by_step);
-        const double rest = v[i] - code * step;
-        codes[i] = (uint8_t)(code + CODE_ZERO);
-        t->sum += code;
-        t->squares += code * code;
-        left[i % PARTS] += squares ? rest * rest : fabs(rest);
+    double left[PARTS] = {0}, sum[PARTS] = {0}, squares[PARTS] = {0};
+    for (size_t from = 0; from < count; from += PARTS) {
+        double code[PARTS] = {0};
+        const size_t n = fc_smaller(PARTS, count - from);
+        for (size_t l = 0; l < n; l++) code[l] = code_for(v[from + l] * by_step);
+        for (size_t l = 0; l < n; l++) {
+            const double rest = v[from + l] - code[l] * step;
+            left[l] += of_squares ? rest * rest : fabs(rest);
+            sum[l] += code[l];
+            squares[l] += code[l] * code[l];
+            codes[from + l] = (uint8_t)(int)(code[l] + CODE_ZERO);
+        }
     }
+    t->sum = (int32_t)total(sum);
+    t->squares = (int32_t)total(squares);
     return total(left);
 }
 

@@ -18,7 +18,7 @@ from fastclf.backends.sketches import Sketch, Sketcher
 # Each neighbour is compared in full at least twice: to set a limit, and when its row passes by. More than this share of
 # the time of a plain search for that is too much.
 _REFINED_TWICE = 2
-_MOST_REFINED = 0.25
+_MOST_REFINED = 0.15
 
 Found = tuple[NDArray[np.float64], NDArray[np.int64]]
 
