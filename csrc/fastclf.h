@@ -88,7 +88,7 @@ fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, 
 /* One sieve of a search: sketches of Q and of X, made alike.
  *
  * adds  its numbers follow those of the stage before, as a further level: the squares of both differences count.
- * unit  about a row's step: rows and queries with steps that are beyond 2^50 of it, or less than 2^-50, always pass.
+ * unit  about a row's step: rows and queries with steps that are beyond 2^30 of it, or less than 2^-30, always pass.
  * tilt  about a row's error over the distance of the nearest: any positive value is right.
  * cost  of comparing two sketches, in plain comparisons of a query with a row.
  */

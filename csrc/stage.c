@@ -48,11 +48,13 @@ static side side_of(const fc_stage_filter *f, fc_stage_aim aim, const fc_sketch_
     return (side){own, error, (double)t->beyond / unit, 1 / step};
 }
 
-/* Whether no product of the sieve's terms overflows, and what underflow takes is less than FLOOR times an R. */
+/* Whether no product of the sieve's terms can overflow: E and F of a row, B and R of a query; A and T below MOST in
+ * absolute value.  What underflow takes is then less than FLOOR times an R.
+ */
 static int is_tame(const side *v) {
-    return v->by_step >= 0x1p-50 && v->by_step <= 0x1p50 && v->beyond <= 0x1p50 && v->error <= 0x1p50;
+    return v->by_step >= 0x1p-30 && v->by_step <= 0x1p30 && v->beyond * v->by_step <= 0x1p60;
 }
-static const double FLOOR = 0x1p-60;
+static const double MOST = 0x1p90, FLOOR = 0x1p-60;
 
 /* Squares: a row passes where
  *
@@ -69,7 +71,7 @@ void fc_stage_row_terms(const fc_stage_filter *f, fc_stage_aim aim, size_t row, 
     const double most = x.own + x.beyond * x.beyond;
     const double a = f->squares ? most - (1 + 1 / f->stage->tilt) * x.error * x.error : x.own - x.error;
     const double low = a - 16 * FLOAT_ROUNDING * (most + fabs(a));
-    A[i] = is_tame(&x) ? (float)(low * x.by_step - FLOOR) : -INFINITY;
+    A[i] = is_tame(&x) && fabs(low * x.by_step) < MOST ? (float)(low * x.by_step - FLOOR) : -INFINITY;
     E[i] = (float)(x.beyond * x.by_step);
     F[i] = (float)x.by_step;
     Ix[i] = row_shift(f, t);
@@ -85,7 +87,7 @@ void fc_stage_query_terms(const fc_stage_filter *f, fc_stage_aim aim, size_t que
     const double most = q.own + q.beyond * q.beyond, rest = f->squares ? (1 + tilt) * u * u - most : u - q.own;
     const double high = rest + 16 * FLOAT_ROUNDING * (most + fabs(rest));
     B[i] = (float)(2 * q.beyond * q.by_step);
-    T[i] = is_tame(&q) ? (float)(high * q.by_step) : INFINITY;
+    T[i] = is_tame(&q) && fabs(high * q.by_step) < MOST ? (float)(high * q.by_step) : INFINITY;
     R[i] = (float)q.by_step;
     Iq[i] = query_shift(f, t);
 }

@@ -73,18 +73,16 @@ cdef class Held:
         self.views = []
 
     cdef View view(self, array, str formats, int ndim, bint writable=False):
-        """The buffer of `array`, or None for None."""
-        if array is None:
-            return None
+        """The buffer of `array`."""
         cdef View v = View(array, formats, ndim, writable)
         self.views.append(v)
         return v
 
     cdef const void *data(self, array, str formats, size_t length) except? NULL:
         """The values of a vector of `length`, or NULL for None."""
-        cdef View v = self.view(array, formats, 1)
-        if v is None:
+        if array is None:
             return NULL
+        cdef View v = self.view(array, formats, 1)
         v.shaped(length, 1)
         return v.matrix.data
 
@@ -127,8 +125,8 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
     search.n_stages = len(stages)
     search.refine_cost = refine_cost
     search.given_up = NULL
-    g = held.view(given_up, "B", 1, True)
-    if g is not None:
+    if given_up is not None:
+        g = held.view(given_up, "B", 1, True)
         g.shaped(search.Q.rows, 1)
         search.given_up = <uint8_t *>g.matrix.data
     search.tally = &tally if tell else NULL
@@ -143,7 +141,7 @@ def sketch(str metric, M, centre, directions, double skew, groups, offset, float
            levels):
     """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) if there are no directions."""
     cdef Held held = Held()
-    cdef View m = held.view(M, MATRIX, 2), c, t, w = held.view(directions, "f", 2)
+    cdef View m = held.view(M, MATRIX, 2), c, t, w
     cdef fc_metric id = metric_id(metric)
     cdef const float *middle = <const float *>held.data(centre, "f", m.matrix.cols)
     cdef uint8_t *codes[FC_MAX_STAGES]
@@ -165,7 +163,8 @@ def sketch(str metric, M, centre, directions, double skew, groups, offset, float
     how.directions = NULL
     how.feature = how.start = NULL
     how.weight = NULL
-    if w is not None:
+    if directions is not None:
+        w = held.view(directions, "f", 2)
         w.shaped(total, m.matrix.cols)
         how.directions = <const float *>w.matrix.data
     else:

@@ -101,7 +101,8 @@ class Cascade:
         """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
         if not self.stages or _REFINED_TWICE * k * self.refine_cost > _MOST_REFINED * len(X):
             if tally is not None:
-                tally.given_up += len(Q)
+                tally.pairs[-1] += len(Q) * len(X)
+                tally.given_up += len(Q) if self.stages else 0
             return plain.search(self.metric, Q, X, k, n_threads, middle=self.centre, own=own, as_bytes=as_bytes)
         distances = np.empty((len(Q), k))
         indices = np.empty((len(Q), k), dtype=np.int64)
