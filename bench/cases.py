@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,11 @@ class Data:
     def as_values(self, values: str) -> tuple[np.ndarray, np.ndarray]:
         return VALUES[values](self.X), VALUES[values](self.Q)
 
+    def part(self, n: int, d: int) -> Data:
+        """Return n rows at random, the fewer among the more, and the first d features; all of what is not enough."""
+        rows = np.random.default_rng(0).permutation(len(self.X))[:n]
+        return replace(self, X=self.X[rows, :d], y=self.y[rows], Q=np.ascontiguousarray(self.Q[:, :d]))
+
 
 def from_directory(directory: Path) -> Data:
     """Pictures in CIFAR-10's binary layout or IDX files."""
@@ -64,3 +69,11 @@ def made(n: int, d: int, seed: int = 0) -> Data:
     rows = np.clip(values, 0, 255).astype(np.uint8)
     labels = rng.integers(0, 10, total)
     return Data(f"made, {n} x {d}", rows[:n], labels[:n], rows[n:])
+
+
+def unstructured(n: int, d: int, seed: int = 0) -> Data:
+    """Bytes as independent and normal as bytes can be: nothing shorter than a row tells what it is like."""
+    rng = np.random.default_rng(seed)
+    total = n + max(1000, n // 10)
+    rows = np.clip(128 + 40 * rng.normal(size=(total, d)), 0, 255).astype(np.uint8)
+    return Data(f"unstructured, {n} x {d}", rows[:n], rng.integers(0, 10, n), rows[n:])

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cases
 import numpy as np
 import peers
-
-import fastclf
-
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by any colour vision
+from script import COLOURS, parser, save, say
+from timing import in_turns, rows_differ
 
 
 @dataclass(frozen=True)
@@ -50,14 +46,9 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, metavar="DIR", help="CIFAR-10's binary files, or IDX files")
+    arguments, source = parser(__doc__)
     source.add_argument("--made", type=int, nargs=2, default=(20000, 1024), metavar=("N", "D"), help="made rows")
-    parser.add_argument("--rounds", type=int, default=5, help="paired timings of which the median is told")
-    parser.add_argument("--threads", type=int, default=fastclf.show_config("dicts")["n_threads"])
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
-    return parser.parse_args()
+    return arguments.parse_args()
 
 
 def compare(case: cases.Case, data: cases.Data, found: list[peers.Peer], options: argparse.Namespace) -> list[Result]:
@@ -70,17 +61,11 @@ def compare(case: cases.Case, data: cases.Data, found: list[peers.Peer], options
         say(f"{case.name}: {peer.name}")
         part = Q[: peer.queries[case.metric]]
         theirs = peer.build(X, case.metric, options.threads)
-        differ = int((np.sort(theirs.neighbors(part, case.k)) != np.sort(answer[: len(part)])).any(axis=1).sum())
-        pairs = [(per_query(ours, Q, case.k), per_query(theirs, part, case.k)) for _ in range(options.rounds)]
-        ratio = float(np.median([b / a for a, b in pairs]))
+        differ = rows_differ(theirs.neighbors(part, case.k), answer)
+        a, b = in_turns([(ours, Q), (theirs, part)], case.k, options.rounds).T
+        ratio = float(np.median(b / a))
         results.append(Result(case.name, peer.name, ratio, differ, len(part)))
     return results
-
-
-def per_query(search: Any, Q: np.ndarray, k: int) -> float:
-    start = time.perf_counter()
-    search.neighbors(Q, k)
-    return (time.perf_counter() - start) / len(Q)
 
 
 def table(results: list[Result], data: cases.Data) -> str:
@@ -119,13 +104,7 @@ def draw(results: list[Result], data: cases.Data, out: Path) -> None:
     axes.set_title(f"Exact search, {data.name}", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.0), ncols=len(names))
-    out.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out / "bench-backends.png")
-    say(f"wrote {out / 'bench-backends.png'}")
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    save(figure, out / "bench-backends.png")
 
 
 if __name__ == "__main__":

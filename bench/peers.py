@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 import fastclf
+from fastclf import _native
+from fastclf.backends import plain
 
 TORCH_DISTANCES = 1 << 25  # at a time: 128 MiB
 
@@ -26,6 +28,26 @@ class FastClf:
 
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
         return self.model.kneighbors(Q, k, return_distance=False)
+
+    @property
+    def n_stages(self) -> int:
+        """How many sketches rows are compared by before they are compared in full."""
+        return len(self.model.explain().steps) - 1
+
+
+class Plain:
+    """fastclf's kernels without stages: every row is compared in full; as bytes where it holds no more."""
+
+    def __init__(self, X: np.ndarray, metric: str, n_threads: int) -> None:
+        self.metric = metric
+        self.n_threads = n_threads
+        self.X = X.astype(np.uint8, copy=False) if _native.fits_u8(X) else X
+        self.middle = plain.centre(self.X)
+
+    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
+        as_bytes = self.X.dtype == np.uint8 and _native.fits_u8(Q)
+        Q = Q.astype(np.uint8, copy=False) if as_bytes else Q
+        return plain.search(self.metric, Q, self.X, k, self.n_threads, middle=self.middle, as_bytes=as_bytes)[1]
 
 
 class ScikitLearn:
@@ -45,17 +67,25 @@ class ScikitLearn:
 
 
 class Faiss:
-    """Flat index."""
+    """Flat index; as it has none for cosine, one of inner products of rows made 1 long."""
 
     def __init__(self, X: np.ndarray, metric: str, n_threads: int) -> None:
         import faiss
 
         faiss.omp_set_num_threads(n_threads)
-        self.index = faiss.IndexFlat(X.shape[1], {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2}[metric])
-        self.index.add(X.astype(np.float32))
+        kinds = {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2, "cosine": faiss.METRIC_INNER_PRODUCT}
+        self.normalize = faiss.normalize_L2 if metric == "cosine" else None
+        self.index = faiss.IndexFlat(X.shape[1], kinds[metric])
+        self.index.add(self._rows(X))
 
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
-        return self.index.search(Q.astype(np.float32), k)[1]
+        return self.index.search(self._rows(Q), k)[1]
+
+    def _rows(self, rows: np.ndarray) -> np.ndarray:
+        rows = rows.astype(np.float32, order="C")
+        if self.normalize:
+            self.normalize(rows)
+        return rows
 
 
 class Torch:
@@ -90,8 +120,11 @@ class Peer:
         return importlib.util.find_spec(self.package) is not None
 
 
+PLAIN = Peer("fastclf plain", "fastclf", Plain, {"l1": 500, "l2": 500, "cosine": 500})
+FAISS = Peer("faiss", "faiss", Faiss, {"l1": 50, "l2": 500, "cosine": 500})
+
 PEERS = [
-    Peer("faiss", "faiss", Faiss, {"l1": 50, "l2": 500}),
+    FAISS,
     Peer("scikit-learn", "sklearn", ScikitLearn, {"l1": 16, "l2": 500}),
     Peer("torch", "torch", Torch, {"l1": 50, "l2": 500}),
 ]

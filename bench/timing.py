@@ -1,0 +1,36 @@
+"""How searches are compared: by what they answer, then by time, in turns."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def rows_differ(one: np.ndarray, other: np.ndarray) -> int:
+    """Count the queries, as far as both have answers, whose neighbours are not the same rows."""
+    count = min(len(one), len(other))
+    return int((np.sort(one[:count]) != np.sort(other[:count])).any(axis=1).sum())
+
+
+def in_turns(searches: Sequence[tuple[Any, np.ndarray]], k: int, rounds: int, least_seconds: float = 0.0) -> np.ndarray:
+    """Seconds a query, of shape (rounds, searches): A B C A B C.
+
+    Each search comes with its queries, and is asked as often in one turn as makes it last `least_seconds`.
+    """
+    calls = [1] * len(searches)
+    if least_seconds:
+        calls = [max(1, math.ceil(least_seconds / (len(Q) * per_query(search, Q, k)))) for search, Q in searches]
+    return np.array(
+        [[per_query(search, Q, k, n) for (search, Q), n in zip(searches, calls, strict=True)] for _ in range(rounds)]
+    )
+
+
+def per_query(search: Any, Q: np.ndarray, k: int, calls: int = 1) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        search.neighbors(Q, k)
+    return (time.perf_counter() - start) / (calls * len(Q))
