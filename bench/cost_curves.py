@@ -72,7 +72,7 @@ def main() -> int:
     results = dict(measured(set().union(*curves.values()), data_of, found, options))
     title = f"{options.metric}, {options.values}, {name}"
     print("\n\n".join(table(axis, curve, results, title) for axis, curve in curves.items()))
-    print("\n" + notes(results, options))
+    print("\n" + notes(results))
     draw(curves, results, title, options.out)
     return 0
 
@@ -149,12 +149,12 @@ def fixed_words(axis: str, curve: list[Setting]) -> str:
     return curve[0].words(*(name for name in LABELS if name != axis))
 
 
-def notes(results: dict[Setting, Result], options: argparse.Namespace) -> str:
+def notes(results: dict[Setting, Result]) -> str:
     differ = [
         f"{name} on {count} ({at})" for at, result in results.items() for name, count in result.differ.items() if count
     ]
     return (
-        "Times as long as fastclf takes a query, same threads, medians of paired turns; then fastclf's own cost by that "
+        "Times as long as fastclf takes a query, same threads, medians of paired turns; then fastclf's own cost by that\n"
         "in the first line, and how many stages it uses.\n"
         f"Other neighbours than fastclf's, by ties or rounding: {'; '.join(differ) or 'none'}."
     )
