@@ -72,32 +72,6 @@ static void drop_beyond(fc_topk *top, double *room) {
     top->count = kept;
 }
 
-/* Bring heap[0], which may be too small, to its place in a heap of n whose first is the largest. */
-static void sink(double *heap, size_t n) {
-    const double v = heap[0];
-    size_t at = 0;
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && heap[child + 1] > heap[child]) child++;
-        if (heap[child] <= v) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = v;
-}
-
-/* Add v to the heap of the k smallest, of which there are n so far. */
-static size_t push_smallest(double *heap, size_t n, size_t k, double v) {
-    if (n == k) {
-        if (v >= heap[0]) return n;
-        heap[0] = v;
-        sink(heap, n);
-        return n;
-    }
-    size_t at = n;
-    for (; at && heap[(at - 1) / 2] < v; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
-    heap[at] = v;
-    return n + 1;
-}
-
 /* Refine what is not settled yet, sort, and keep the k best.  When the team stops nothing is kept: nobody will ask. */
 static void settle_all(fc_topk *top, const fc_settle *settle) {
     const size_t look = fc_stop_interval(settle->pairs->X.cols);
@@ -124,14 +98,17 @@ void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity)
 }
 
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle) {
-    size_t known = 0;
     for (size_t i = 0; i < top->count; i++) {
         const double distance = fc_refine(settle->pairs, settle->query, settle->query_squares, top->items[i].row);
-        known = push_smallest(settle->room, known, k, distance);
+        top->items[i] = (fc_candidate){distance, 0, top->items[i].row};
     }
     *settle->refined += (double)top->count;
+    top->k = k;
+    top->limit = INFINITY;
+    drop_beyond(top, settle->room);
+    const double limit = top->limit;
     fc_topk_start(top, top->items, k, capacity);
-    if (known == k) top->limit = settle->room[0];
+    top->limit = limit;
 }
 
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle) {
