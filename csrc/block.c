@@ -23,7 +23,7 @@ size_t fc_block_carve(const fc_block_plan *s, fc_block *w, char *memory) {
 #define FC_CARVE(field, bytes) \
     w->field = memory ? (void *)(memory + used) : NULL; \
     used += fc_round_up((bytes), FC_LINE)
-    FC_CARVE(differ, s->n_stages > 1 ? (FC_ROW_BLOCK * FC_MAX_LANES + 1) * sizeof(double) : 0);
+    FC_CARVE(differ, s->n_stages > 1 ? (size_t)FC_ROW_BLOCK * FC_MAX_LANES * sizeof(double) : 0);
     FC_CARVE(room, s->capacity * sizeof(double));
     for (size_t i = 0; i < s->product.block; i++) {
         FC_CARVE(top[i].items, s->capacity * sizeof(fc_candidate));
@@ -108,6 +108,21 @@ static void take_differences(const fc_block_plan *s, fc_block *w, span at, size_
     }
 }
 
+/* Count what a query costs beyond the first stage, and give it up when that is more than a plain comparison with the rows
+ * so far would have cost, and an allowance.  A plain search of few queries costs as much as one of a whole panel: few
+ * queries may cost more.
+ */
+static void count_cost(const fc_block_plan *s, fc_block *w, span at, place p, double cost) {
+    w->spent[p.i] += cost;
+    const double over = w->spent[p.i] - (double)(p.row - at.start), lanes = (double)s->product.tile->lanes;
+    if (over <= s->allowance) return;
+    w->costly += !w->is_costly[p.i];
+    w->is_costly[p.i] = 1;
+    if (over <= s->allowance * fmax(lanes / w->costly, 1)) return;
+    w->given_up[p.i] = 1;
+    w->sieved[p.i] = NAN; /* so that the sieve's terms are renewed, and nothing passes any more */
+}
+
 /* Of pairs that have passed the stages before keep those that pass this one; how many. */
 static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t stage, size_t passed) {
     const fc_stage_filter *f = &s->stages[stage];
@@ -117,23 +132,12 @@ static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t f
         const place p = place_of(s, at, first, w->passed[n]);
         const double limit = fc_stage_stretched(f, w->top[p.i].limit);
         const double before = f->stage->adds ? w->differ[n] : 0;
-        w->spent[p.i] += f->stage->cost;
+        count_cost(s, w, at, p, f->stage->cost);
         w->passed[kept] = w->passed[n];
         w->differ[kept] = before + fc_stage_codes_differ(f, p.query, p.row);
         kept += !fc_stage_is_far(f, w->differ[kept], p.query, p.row, limit);
     }
     return kept;
-}
-
-/* Whether it is better to compare a query with all rows, as what the stages leave of them costs more than the rows that
- * have passed by would.  A plain search of few queries costs as much as one of a tile's lanes: few may cost more.
- */
-static int is_too_costly(const fc_block_plan *s, fc_block *w, span at, place p) {
-    const double over = w->spent[p.i] - (double)(p.row - at.start), lanes = (double)s->product.tile->lanes;
-    if (over <= s->allowance) return 0;
-    w->costly += !w->is_costly[p.i];
-    w->is_costly[p.i] = 1;
-    return over > s->allowance * fmax(lanes / w->costly, 1);
 }
 
 /* Refine what has passed all stages at once, while its row is in the cache for other queries, too. */
@@ -146,10 +150,7 @@ static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_
         const fc_settle settle = settle_for(s, w, at.first, p.i);
         const double distance = fc_refine(&s->pairs, p.query, settle.query_squares, p.row);
         fc_topk_offer(&w->top[p.i], (fc_candidate){distance, 0, (uint32_t)p.row}, &settle);
-        w->spent[p.i] += s->refine_cost;
-        if (!is_too_costly(s, w, at, p)) continue;
-        w->given_up[p.i] = 1;
-        w->sieved[p.i] = NAN;
+        count_cost(s, w, at, p, s->refine_cost);
     }
 }
 
@@ -234,6 +235,7 @@ static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end)
     aim_sieve(w, at, FC_LOOKS_NEAR);
     for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity);
     if (!pass_rows(s, w, at, end, FC_SEED_EVERY)) return 0;
+    lap(s, w, 0);
     for (size_t i = 0; i < at.count; i++) {
         const fc_settle settle = settle_for(s, w, at.first, i);
         if (fc_stopped(w->product.team, w->product.thread)) return 0;
@@ -241,6 +243,7 @@ static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end)
         w->spent[i] = (double)w->top[i].count * s->refine_cost;
         fc_topk_restart(&w->top[i], s->k, fc_smaller(s->k + 1 + s->k / FC_FRESH, s->capacity), &settle);
     }
+    lap(s, w, s->n_stages);
     return 1;
 }
 

@@ -66,9 +66,9 @@ enum { FC_MAX_STAGES = 8 };
  *           and in one level: the sum of weight[j] * feature[j] of the row, j from start[i] to start[i + 1]; every
  *           feature occurs at most once; |weight| <= 1, and for metrics that are not FC_l1 the squares of a group's
  *           weights sum to at most 1.
- * skew      the largest absolute eigenvalue of (directions * transposed - identity), or more.
+ * skew      at least the largest eigenvalue of directions * transposed, less 1: believed, not checked.
  * step      of all rows, for FC_l1; else each row has its own, the least that holds its numbers.
- * beyond    whether to keep, as `beyond`, the length of what lies outside the span of the directions so far.
+ * beyond    whether to keep, as `beyond`, the length that the directions so far leave out.
  */
 typedef struct {
     size_t levels, cols[FC_MAX_STAGES];
@@ -85,11 +85,12 @@ typedef struct {
 fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
                          uint8_t *const *codes, fc_sketch_terms *const *terms);
 
-/* One sieve of a search: sketches of Q and of X, made alike.
+/* One sieve of a search: sketches of Q and of X, made alike by fc_sketch_rows; what their terms say is believed.
  *
  * adds  its numbers follow those of the stage before, as a further level: the squares of both differences count.
  * unit  about a row's step: rows and queries with steps that are beyond 2^30 of it, or less than 2^-30, always pass.
- * tilt  about a row's error over the distance of the nearest: any positive value is right.
+ * skew  of the sketcher.
+ * tilt  about a typical error over a typical limit: any positive value is right.
  * cost  of comparing two sketches, in plain comparisons of a query with a row.
  */
 typedef struct {

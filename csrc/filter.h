@@ -20,7 +20,7 @@ typedef struct {
 
 fc_filter fc_filter_for(const fc_pairs *pairs);
 
-/* How far off a product of d features is at most, of the product of the vectors' lengths. */
+/* The largest error of an inner product over d features, as a share of the product of the vectors' lengths. */
 double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d);
 
 /* The sieve's terms of one row or query at place i of their arrays; see fc_sieve. */

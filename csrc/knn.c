@@ -22,10 +22,10 @@ enum {
     SPARE = 8,             /* candidates beyond k at least */
 };
 
-/* A thread's scratch: 2 MiB of packed queries, 1.25 MiB of candidates, and blocks of fixed size, together below 4 MiB;
+/* A thread's scratch: 2 MiB of packed queries, 1 MiB of candidates, and blocks of fixed size, together below 4 MiB;
  * and for the call, the results of X's segments.
  */
-static const size_t CANDIDATE_BYTES = 5u << 18, PARTIAL_BYTES = 1u << 20;
+static const size_t CANDIDATE_BYTES = 1u << 20, PARTIAL_BYTES = 1u << 20;
 
 /* What a query may cost beyond the plain comparisons that it replaces before it is given up; and the share of queries
  * given up from which on stages are not tried any more.
@@ -54,12 +54,12 @@ static void report(const job *s, const fc_topk *top, size_t query, size_t segmen
     }
 }
 
-/* Give up a query; other threads may do so, too, for other segments. */
+/* Give up a query; other threads may do so, too, for other segments, in the caller's plain bytes. */
 static void give_up(const job *s, size_t query) { __atomic_store_n(&s->given_up[query], 1, __ATOMIC_RELAXED); }
 
 /* Whether stages have failed so often that it is better not to try. */
 static int is_hopeless(job *s) {
-    const double tried = (double)atomic_load(&s->tried), failed = (double)atomic_load(&s->failed);
+    const double failed = (double)atomic_load(&s->failed), tried = (double)atomic_load(&s->tried);
     return s->plan.n_stages && failed > HOPELESS_SHARE * tried;
 }
 
@@ -72,15 +72,17 @@ static void run_task(job *s, fc_block *w, size_t task) {
     if (!hopeless) fc_block_search(&s->plan, w, first, count, start, end);
     if (fc_stopped(w->product.team, w->product.thread)) return;
     w->tally.pairs[0] += s->plan.n_stages && !hopeless ? (double)count * (double)(end - start) : 0;
+    size_t failed = 0;
     for (size_t i = 0; i < count; i++) {
         if (hopeless || w->given_up[i]) {
             give_up(s, first + i);
-            atomic_fetch_add(&s->failed, 1);
+            failed++;
         } else {
             report(s, &w->top[i], first + i, segment);
         }
     }
-    atomic_fetch_add(&s->tried, count);
+    atomic_fetch_add(&s->tried, count); /* before those that failed of them */
+    atomic_fetch_add(&s->failed, failed);
 }
 
 static void add_tally(job *s, const fc_tally *tally) {
@@ -117,6 +119,7 @@ static void merge_query(const job *s, size_t q) {
     const double *d = s->distance + q * s->segments * k;
     const int64_t *id = s->index + q * s->segments * k;
     size_t heads[MAX_SEGMENTS] = {0};
+    if (s->plan.n_stages && s->given_up[q]) return;
     for (size_t j = 0; j < k; j++) {
         size_t best = 0;
         for (size_t g = 1; g < s->segments; g++) {
@@ -163,11 +166,13 @@ static void divide(job *s, size_t threads) {
 }
 
 static int stages_ok(const fc_search *a) {
-    if (a->n_stages > FC_MAX_STAGES || (a->n_stages && !a->given_up)) return 0;
+    if (a->n_stages > FC_MAX_STAGES || (a->n_stages && !(a->stages && a->given_up && a->refine_cost >= 0))) return 0;
     for (size_t i = 0; i < a->n_stages; i++) {
         const fc_stage *s = &a->stages[i];
         const fc_matrix *q = &s->Q.codes, *x = &s->X.codes;
-        if (q->dtype != FC_u8 || x->dtype != FC_u8 || q->rows != a->Q.rows || x->rows != a->X.rows) return 0;
+        if (!s->Q.terms || !s->X.terms || q->dtype != FC_u8 || x->dtype != FC_u8 || q->rows != a->Q.rows ||
+            x->rows != a->X.rows)
+            return 0;
         if (q->cols != x->cols || q->cols == 0 || q->cols > FC_U8_MAX_COLS) return 0;
         if (!(s->skew >= 0 && s->unit > 0 && s->tilt > 0 && s->cost >= 0)) return 0;
     }

@@ -5,7 +5,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "filter.h"
 #include "matrix.h"
@@ -34,7 +33,7 @@ static double rounding(const job *s) { return ((double)s->M.cols / 16 + 32) * 0x
 
 static float above(double v) { return v < FLT_MAX / 2 ? (float)(v * (1 + 0x1p-20)) + FLT_MIN : INFINITY; }
 
-/* The step of one row's numbers v in a level: the least that holds them, so that no code is cut.  A row with a number
+/* The step of one row's numbers v in a level: the least that holds them, or 1 where float32 has none.  A row with a number
  * that is not finite will have an infinite error.
  */
 static float step_for(const job *s, const double *v, size_t count) {
@@ -81,20 +80,21 @@ static double cut(const job *s, const double *v, size_t count, uint8_t *codes, f
     return total(left);
 }
 
-/* The length beyond the directions, of a row of `length` (squared: within rounding) whose numbers have the length
- * `within`, known to `error`; and how far off it may be.
+/* The length beyond the directions of a row of `length`, whose numbers have the length `within`, known to `error`; and
+ * how far off it may be.
  */
 static double beyond(const job *s, double length, double within, double error, double *off) {
-    const double near = fmax(within - error, 0), far = within + error, skew = s->how->skew, r = 4 * rounding(s);
-    const double least = length * length * (1 - r) - far * far / fmax(1 - skew, 0x1p-20);
-    const double most = length * length * (1 + r) - near * near / (1 + skew);
+    const double near = fmax(within - error, 0), far = within + error, stretch = 1 + s->how->skew;
+    const double r = 4 * rounding(s) + (double)s->cols * 0x1p-52;
+    const double least = length * length * (1 - r) - far * far / stretch;
+    const double most = length * length * (1 + r) - near * near / stretch;
     const double low = sqrt(fmax(least, 0)), high = sqrt(fmax(most, 0)), middle = (double)(float)((low + high) / 2);
     *off = fmax(high - middle, middle - low);
     return middle;
 }
 
 /* Codes and terms of one row of `length` from its numbers p, which are off by at most `error` in all, as a length; the
- * numbers are used up.  A number that is not cut is less than 2^7 steps, so that its roundings are below 2^-45 of one.
+ * numbers are used up.  A number that is not cut is less than 2^8 steps, so that its roundings are below 2^-44 of one.
  */
 static void finish(const job *s, size_t row, double *p, double length, double error) {
     double squares = 0, left = 0, off = error;

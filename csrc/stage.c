@@ -52,7 +52,7 @@ static side side_of(const fc_stage_filter *f, fc_stage_aim aim, const fc_sketch_
  * absolute value.  What underflow takes is then less than FLOOR times an R.
  */
 static int is_tame(const side *v) {
-    return v->by_step >= 0x1p-30 && v->by_step <= 0x1p30 && v->beyond * v->by_step <= 0x1p60;
+    return v->by_step >= 0x1p-30 && v->by_step <= 0x1p30 && v->beyond * v->by_step <= 0x1p50;
 }
 static const double MOST = 0x1p90, FLOOR = 0x1p-60;
 
@@ -124,8 +124,8 @@ static double whole(const fc_stage_filter *f, double codes_differ, size_t query,
 }
 
 double fc_stage_length(const fc_stage_filter *f, double codes_differ, size_t query, size_t row) {
-    const double d = whole(f, codes_differ, query, row);
-    return f->squares ? sqrt(fmax(d, 0)) : d;
+    const double d = fmax(whole(f, codes_differ, query, row), 0); /* 0 where it is NaN */
+    return f->squares ? sqrt(d) : d;
 }
 
 /* The factor is more than the roundings here; false also where the error is infinite or NaN. */

@@ -5,7 +5,6 @@
 #define FASTCLF_STAGE_H
 
 #include "refine.h"
-#include "topk.h"
 
 typedef struct {
     const fc_stage *stage;
@@ -39,7 +38,7 @@ double fc_stage_codes_differ(const fc_stage_filter *f, size_t query, size_t row)
 /* The length of that, with what lies beyond the codes. */
 double fc_stage_length(const fc_stage_filter *f, double codes_differ, size_t query, size_t row);
 
-/* How long a limit is for rows. */
+/* A limit as a length, stretched so that it bounds the lengths of sketches. */
 static inline double fc_stage_stretched(const fc_stage_filter *f, double limit) {
     return f->metric->length(limit, f->off) * f->stretch;
 }

@@ -98,7 +98,9 @@ void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity)
 }
 
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle) {
+    const size_t look = fc_stop_interval(settle->pairs->X.cols);
     for (size_t i = 0; i < top->count; i++) {
+        if (i % look == look - 1 && fc_stopped(settle->team, settle->thread)) return;
         const double distance = fc_refine(settle->pairs, settle->query, settle->query_squares, top->items[i].row);
         top->items[i] = (fc_candidate){distance, 0, top->items[i].row};
     }

@@ -40,7 +40,7 @@ static inline size_t fc_topk_capacity(size_t k, size_t spare) { return k + (k < 
 /* Begin with no rows, in room for `capacity` items. */
 void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity);
 
-/* Begin anew with what is known of the k best from the rows so far: no more than a limit.  They are to be offered again. */
+/* Forget the rows but for the limit that they set; all rows are to be offered again. */
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle);
 
 /* To be called with count < capacity, and leaves it so. */

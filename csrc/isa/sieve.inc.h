@@ -1,6 +1,6 @@
 /* sieve.inc.h -- which accumulators of a block stand for rows that may be among the nearest.
  *
- * A row passes unless  scale * (acc + Iq + Ix) + E * B + T < A;  a NaN passes.
+ * A row passes unless  scale * (acc + Iq + Ix) + E * B + T < A,  or of sketches  ... + F * T < A * R;  a NaN passes.
  */
 
 #ifndef FC_LIST_PASSED

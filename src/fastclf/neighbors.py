@@ -75,11 +75,13 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
     millions of values on, `fit` also learns short sketches of the rows, at most half as large as these, from which a
     search proves that most rows are too far to be compared; `explain` tells about them. The answer is the same to the
-    bit with and without. `k`, `weights` and `n_threads` may be changed on a fitted model; the other parameters take
-    effect in `fit`. A fitted model may be used from several threads at once.
+    bit with and without. Learning takes up to some 300 MiB for a while. `k`, `weights` and `n_threads` may be changed
+    on a fitted model; the other parameters take effect in `fit`. A fitted model may be used from several threads at
+    once.
 
-    Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, 16 MiB for a
-    block of queries and their sketches, 1 MiB, and 4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
+    Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, a block of
+    queries and their sketches (2**23 values or 1024 queries, whichever is more, 2 bytes a value of bytes and 14 of
+    float64), 1 MiB, and 4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
 
     Examples
     --------
@@ -285,15 +287,25 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), optional
-            Queries to search for. Without them the report says what a sample of the fitted rows showed.
+            Queries to search for. Without them the report says what a sample of the fitted rows showed, with up to ten
+            neighbours.
         k : int, optional
             Number of neighbours; by default the model's.
 
         Returns
         -------
-        Report
+        fastclf.backends.report.Report
             The steps of the search, with the number of rows of a query that come to each and the share of the time;
             printed, in words.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `kneighbors` does.
+
+        See Also
+        --------
+        kneighbors : The search itself.
 
         Examples
         --------

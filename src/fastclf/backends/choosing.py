@@ -24,6 +24,7 @@ _LEARNED_SHARE = 8
 _MEASURED_ROWS = 1024
 _SAMPLE_VALUES = 1 << 23
 _QUERIES = 32
+_WELL_INSIDE = (1e-65, 1e65)  # of float64: a plain search of values whose squares leave its range takes long
 _NEIGHBORS = 10
 
 # Smaller problems are left alone: learning would take longer than it could save.
@@ -32,7 +33,7 @@ LEAST_VALUES = 1 << 23
 LEAST_FEATURES = 24
 _MOST_FEATURES = 1 << 15
 
-_DIRECTIONS = (16, 32, 64, 96, 128, 192, 256)
+_DIRECTIONS = (16, 32, 64, 96, 128, 192, 256)  # more, or wider rows, want another look at by_directions' skew
 _MOST_STAGES = 3
 _MOST_BYTES = 0.5  # of all sketches, by those of X
 WORTHWHILE = 0.8  # of the time of a plain search
@@ -192,7 +193,7 @@ def _squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
 def _cheapest(candidates: list[Candidate], costs: Costs, most_bytes: float) -> tuple[list[Candidate], list[float]]:
     """Find the stages that should take the least time, and what they leave; none if they are not worth it."""
     best: tuple[float, list[Candidate], list[float]] = (WORTHWHILE * costs.rows * costs.pair, [], [])
-    ordered = sorted(candidates, key=lambda candidate: candidate.cols)
+    ordered = sorted(candidates, key=lambda candidate: (not candidate.is_level, candidate.cols))  # levels first
     for count in range(1, _MOST_STAGES + 1):
         for chain in itertools.combinations(ordered, count):
             if sum(added_cols(chain)) + count * TERMS.itemsize > most_bytes:
@@ -210,7 +211,12 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
     n, d = X.shape
     costs = Costs(metric, X.dtype.str[1:], n, d)
     cascade = Cascade(metric, plain.centre(X), costs.refine / costs.pair)
+    if metric not in sketches.METRICS:
+        return cascade
     if n < LEAST_ROWS or n * d < LEAST_VALUES or not LEAST_FEATURES <= d <= _MOST_FEATURES:
+        return cascade
+    largest = float(np.abs(X[:: max(1, n // _MEASURED_ROWS)]).max())
+    if X.dtype == np.float64 and not _WELL_INSIDE[0] < largest < _WELL_INSIDE[1]:
         return cascade
     with np.errstate(over="ignore", invalid="ignore"):  # rows that are out of range pass all stages
         sample = _Sample(metric, X, cascade.centre, n_threads)
@@ -227,7 +233,7 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
     stages = [
         Stage(
             words=candidate.words,
-            adds=candidate.is_level and i > 0,
+            adds=i > 0 and candidate.is_level and chain[i - 1].is_level,
             skew=skew,
             unit=sketch.typical_step,
             tilt=candidate.tilt,

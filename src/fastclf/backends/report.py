@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a search: what rows are compared by, how many for a query, and its share of the time or NaN."""
+    """One step of a search.
+
+    Attributes
+    ----------
+    words : str
+        What rows are compared by.
+    rows : float
+        How many rows of a query come to this step.
+    time_share : float
+        Share of the time; NaN where nothing was searched for.
+    """
 
     words: str
     rows: float
@@ -35,7 +45,8 @@ class Report:
     sketching_share : float
         Share of the time that the queries' own sketches take, or NaN.
     given_up : int
-        Number of queries of which so many rows were left that all rows were compared in full instead.
+        Number of queries of which so many rows were left that all rows were compared in full instead; the time of
+        that is in no share.
     """
 
     metric: str

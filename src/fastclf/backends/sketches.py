@@ -18,10 +18,16 @@ from fastclf import _native
 # fc_sketch_terms of csrc/fastclf.h, which the kernels take as bytes.
 TERMS = np.dtype([("beyond", "f4"), ("error", "f4"), ("step", "f4"), ("sum", "i4"), ("squares", "i4")])
 
+# Those that have sketches: by L1 lengths; by L2 lengths; by L2 lengths of rows at unit length.
+METRICS = ("l1", "l2", "cosine")
+
 _SEED = 0
 _FEWEST_GROUPS = 24
-_PAIRED_TOGETHER = 4096  # features among which partners are sought: time and memory go with the square
+_PAIRED_TOGETHER = 2048  # features among which partners are sought: time and memory go with the square
+_PAIRING_ROWS = 1024  # of the sample, to see which go together
 _PARTNERS = 8  # nearest candidates of each feature
+_ROUNDS = 12
+_LOST = 1e-10  # of the largest eigenvalue
 _STEPS = (1e-37, 1e37)  # in the range of float32
 _CUT = 1e-3  # share of the numbers of an L1 sketch that may be cut off, for finer steps of the others
 
@@ -90,8 +96,20 @@ def principal_directions(sample: NDArray[np.float64], most: int) -> NDArray[np.f
     centred, _ = _centred(sample)
     count = min(most, *centred.shape)
     if 2 * count > min(centred.shape):
-        return np.linalg.svd(centred, full_matrices=False)[2][:count].astype(np.float64)
+        return _all_directions(centred.astype(np.float64))[:count]
     return np.asarray(randomized_svd(centred, count, n_iter=2, random_state=_SEED)[2], dtype=np.float64)
+
+
+def _all_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Principal directions where there are few rows or features, those that are not lost in rounding."""
+    wide = centred.shape[0] < centred.shape[1]
+    values, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    kept = np.flatnonzero(values > _LOST * values[-1])[::-1] if values[-1] > 0 else np.array([len(values) - 1])
+    directions = vectors[:, kept].T
+    if wide:
+        directions = directions @ centred
+        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-300)
+    return np.asarray(directions)
 
 
 def by_directions(
@@ -149,7 +167,7 @@ def groupings(sample: NDArray[np.float64]) -> Iterator[Grouping]:
 def _paired(grouping: Grouping, chunk: slice) -> Grouping:
     """Join the groups of a chunk in pairs; `signs` are the changes."""
     members, sums = grouping.members[chunk], grouping.sums[:, chunk]
-    covariance = sums.T @ sums / len(sums)
+    covariance = sums[:_PAIRING_ROWS].T @ sums[:_PAIRING_ROWS] / len(sums[:_PAIRING_ROWS])
     pairs = _partners(covariance)
     odd = np.setdiff1d(np.arange(len(members)), pairs)
     changes = np.where(covariance[pairs[:, 0], pairs[:, 1]] < 0, -1.0, 1.0)
@@ -164,7 +182,8 @@ def _paired(grouping: Grouping, chunk: slice) -> Grouping:
 def _partners(covariance: NDArray[Any]) -> NDArray[np.int64]:
     """Pair variables, so that the sums lose little of their absolute values: greedily, the least loss first.
 
-    The mean absolute value of a normal variable is proportional to its deviation.
+    The mean absolute value of a normal variable is proportional to its deviation. What is left after some rounds, as
+    where many losses are equal, is paired as it comes.
     """
     variance = np.maximum(np.diag(covariance), 0)
     deviation = np.sqrt(variance)
@@ -172,8 +191,10 @@ def _partners(covariance: NDArray[Any]) -> NDArray[np.int64]:
     loss = deviation[:, None] + deviation - joint
     np.fill_diagonal(loss, np.inf)
     pairs: list[tuple[int, int]] = []
-    left = np.arange(len(loss))
-    while len(left) > 1:
+    left = np.flatnonzero(deviation > 0)
+    for _ in range(_ROUNDS):
+        if len(left) < 2:
+            break
         part = loss[np.ix_(left, left)]
         near = min(_PARTNERS, len(left) - 1)
         a = np.repeat(np.arange(len(left)), near)
@@ -184,6 +205,8 @@ def _partners(covariance: NDArray[Any]) -> NDArray[np.int64]:
                 free[a[i]] = free[b[i]] = False
                 pairs.append((left[a[i]], left[b[i]]))
         left = left[free]
+    rest = np.concatenate([left, np.flatnonzero(deviation == 0)])
+    pairs.extend(zip(rest[:-1:2], rest[1::2], strict=True))
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
