@@ -154,8 +154,8 @@ def notes(results: dict[Setting, Result]) -> str:
         f"{name} on {count} ({at})" for at, result in results.items() for name, count in result.differ.items() if count
     ]
     return (
-        "Times as long as fastclf takes a query, same threads, medians of paired turns; then fastclf's own cost by that\n"
-        "in the first line, and how many stages it uses.\n"
+        "Times as long as fastclf takes a query, same threads, medians of paired turns; then fastclf's own cost by\n"
+        "that in the first line, and how many stages it uses.\n"
         f"Other neighbours than fastclf's, by ties or rounding: {'; '.join(differ) or 'none'}."
     )
 
