@@ -19,6 +19,8 @@ WIDE = (255, 256, 257, 511, 512, 513, 767, 1023, 1024, 1025, 2049)
 OFFSETS = {"uint8": range(64), "float32": range(16), "float64": range(8)}  # every alignment within 64 bytes
 ROW_COUNTS = (1, 13, 123)
 QUERY_COUNTS = (1, 5, 33)  # up to 4 are compared pair by pair, more in tiles
+SKETCHED_WIDTHS = (1, 2, 3, 15, 17, 32, 33, 64, 65, 129, 257, 1025)
+TERM_BYTES = 20  # of fc_sketch_terms
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
@@ -134,12 +136,112 @@ def run_at_ends(isa, progress_path):
     return calls
 
 
+class Sketches:
+    """Guarded room for the sketches of queries and rows, in up to two levels, and for what a sketcher points to."""
+
+    def __init__(self):
+        most = max(ROW_COUNTS) * max(SKETCHED_WIDTHS)
+        self.codes, self.terms = ([Guarded(size) for _ in range(4)] for size in (most, max(ROW_COUNTS) * TERM_BYTES))
+        wide = max(SKETCHED_WIDTHS) * 8
+        self.feature, self.start, self.weight, self.offset = (Guarded(wide + 8) for _ in range(4))
+        self.directions, self.given_up = Guarded(wide * 6), Guarded(max(ROW_COUNTS))
+
+    def levels(self, which, rows, cols, place):
+        """Sketches to be written for so many rows: of the queries (0) or of the rows (1)."""
+        rooms = range(2 * which, 2 * which + len(cols))
+        return [
+            (place(self.codes[i], (rows, m), "uint8"), place(self.terms[i], (rows, TERM_BYTES), "uint8"))
+            for i, m in zip(rooms, cols, strict=True)
+        ]
+
+    def groups(self, d, size, place):
+        """Groups of `size` features."""
+        bounds = np.unique([*range(0, d, size), d])
+        feature, start = place(self.feature, (d,), "int64"), place(self.start, (len(bounds),), "int64")
+        weight = place(self.weight, (d,), "float32")
+        feature[:], start[:], weight[:] = np.arange(d), bounds, 0.5
+        return feature, start, weight
+
+    def sketch(self, metric, Q, X, centre, cols, place, **how):
+        """Sketch both; stages of a search."""
+        offset = place(self.offset, (sum(cols),), "float64")
+        offset[:] = 0.25
+        of_both = [self.levels(which, len(M), cols, place) for which, M in enumerate((Q, X))]
+        for M, levels in zip((Q, X), of_both, strict=True):
+            _native.sketch(metric, M, centre, offset=offset, step=1.0, n_threads=1, levels=levels, **how)
+        return [(q, x, i > 0, how["skew"], 1.0, 1.0, 0.0) for i, (q, x) in enumerate(zip(*of_both, strict=True))]
+
+
+def at_end(guarded, shape, dtype):
+    return guarded.at_end(shape, dtype)
+
+
+def at_start(guarded, shape, dtype):
+    return guarded.at(0, shape, dtype)
+
+
+def stage_cases():
+    """Yield where arrays lie, dtypes, width, number of queries and of rows."""
+    for place, (a, b), d in itertools.product(
+        (at_start, at_end), (*zip(DTYPES, DTYPES, strict=True), ("float64", "uint8")), SKETCHED_WIDTHS
+    ):
+        for nq, n in ((33, 13), (1, 123)):
+            yield place, a, b, d, nq, n
+
+
+def run_stages(isa, progress_path):
+    """Sketch and search in stages, with arrays that begin or end at a guard page; the number of searches."""
+    _native.use_isa(isa)
+    progress, arrays, sketches, calls = Progress(progress_path), Arrays(), Sketches(), 0
+    for place, a, b, d, nq, n in stage_cases():
+        Q, X = arrays.filled(place(arrays.q, (nq, d), a)), arrays.filled(place(arrays.x, (n, d), b))
+        centre, k = arrays.filled(place(arrays.centre, (d,), "float32")), min(n, 3)
+        distance, index = place(arrays.distance, (nq, k), "float64"), place(arrays.index, (nq, k), "int64")
+        given_up = place(sketches.given_up, (nq,), "uint8")
+        rows = min(d, 5)
+        directions = place(sketches.directions, (rows, d), "float32")
+        directions[...] = np.eye(rows, d)
+        for metric in _native.metrics():
+            progress.now(isa, place.__name__, a, b, metric, "d", d, "nq", nq, "n", n)
+            for size in (1, 3, None):  # features of a group; None for directions
+                if size:
+                    cols, groups = [-(-d // size)], sketches.groups(d, size, place)
+                    how = {"groups": groups, "directions": None, "beyond": False}
+                elif metric == "l1":
+                    continue
+                else:
+                    cols = [rows - 2, 2] if rows > 2 else [rows]
+                    how = {"groups": None, "directions": directions, "beyond": True}
+                stages = sketches.sketch(metric, Q, X, centre, cols, place, skew=0.0, **how)
+                _native.knn(metric, Q, X, k, centre, None, False, 1, distance, index, stages, 0.0, given_up, True)
+                found = distance.tobytes(), index.tobytes()
+                knn(metric, Q, X, k, centre=centre, out=(distance, index))
+                assert found == (distance.tobytes(), index.tobytes()), (metric, cols)
+                calls += 1
+    return calls
+
+
 def plant(isa, what, nq):
     """Make a call that has to touch a guard page, unless `what` is "nothing"."""
     _native.use_isa(isa)
     arrays, d = Arrays(), 24
     Q, X = arrays.filled(arrays.q.at_end((nq, d), "float32")), arrays.filled(arrays.x.at_end((7, d), "float32"))
     distance, index = arrays.distance.at_end((nq, 1), "float64"), arrays.index.at_end((nq, 1), "int64")
+    if what.startswith("codes"):
+        sketches = Sketches()
+        groups = sketches.groups(d, 1, at_end)
+        how = {"groups": groups, "directions": None, "beyond": False, "skew": 0.0}
+        [stage] = sketches.sketch("l2", Q, X, None, [d], at_end, **how)
+        codes = sketches.codes[2]
+        short = {
+            "codes past the end": lambda: codes.at_end((7, d), "uint8", beyond=1),
+            "codes before the start": lambda: codes.at(-1, (7, d), "uint8"),
+        }[what]()
+        given_up = sketches.given_up.at_end((nq,), "uint8")
+        _native.knn(
+            "l2", Q, X, 1, None, None, False, 1, distance, index,
+            [(stage[0], (short, stage[1][1]), *stage[2:])], 0.0, given_up,
+        )  # fmt: skip
     if what == "a read past the end":
         X = arrays.x.at_end((7, d), "float32", beyond=4)
     elif what == "a read before the start":

@@ -94,23 +94,193 @@ static int holds_bytes(fc_matrix m) {
     return fits;
 }
 
+typedef struct {
+    double *distance;
+    int64_t *index;
+    size_t entries;
+} answer;
+
+static answer make_answer(size_t rows, size_t k) {
+    const answer a = {malloc(rows * k * sizeof(double)), malloc(rows * k * sizeof(int64_t)), rows * k};
+    if (!a.distance || !a.index) out_of_memory();
+    return a;
+}
+
+static uint64_t fold_answer(uint64_t digest, answer a) {
+    digest = fnv(digest, a.distance, a.entries * sizeof *a.distance);
+    return fnv(digest, a.index, a.entries * sizeof *a.index);
+}
+
+static void destroy_answer(answer a) {
+    free(a.distance);
+    free(a.index);
+}
+
+/* --- sketches -------------------------------------------------------------------------------------------------- */
+
+enum { DIRECTIONS = 8, DIRECTED_LEVELS = 2, MOST_SKETCHED = 32768 };
+
+/* What a sketcher points into, for rows of `cols` features. */
+typedef struct {
+    fc_sketcher how;
+    float *directions, *weight;
+    int64_t *feature, *start;
+    double *offset;
+} sketching;
+
+static void *room(size_t count, size_t size) {
+    void *memory = calloc(count, size);
+    if (!memory) out_of_memory();
+    return memory;
+}
+
+static sketching make_sketching(size_t cols) {
+    sketching s = {.directions = room(DIRECTIONS * cols, sizeof(float)),
+                   .weight = room(cols, sizeof(float)),
+                   .feature = room(cols, sizeof(int64_t)),
+                   .start = room(cols + 1, sizeof(int64_t)),
+                   .offset = room(cols, sizeof(double))};
+    return s;
+}
+
+static void destroy_sketching(sketching s) {
+    free(s.directions);
+    free(s.weight);
+    free(s.feature);
+    free(s.start);
+    free(s.offset);
+}
+
+/* A group of each feature. */
+static void sketch_features(sketching *s, size_t cols) {
+    for (size_t i = 0; i < cols; i++) {
+        s->weight[i] = i % 3 ? 1 : -1;
+        s->feature[i] = (int64_t)(cols - 1 - i);
+        s->start[i] = (int64_t)i;
+        s->offset[i] = 0.5;
+    }
+    s->start[cols] = (int64_t)cols;
+    s->how = (fc_sketcher){.levels = 1, .cols = {cols}, .step = 1.0f / 64, .offset = s->offset};
+    s->how.feature = s->feature;
+    s->how.start = s->start;
+    s->how.weight = s->weight;
+}
+
+/* Rows of Hadamard's matrix of 4 in two blocks of the features, divided by 2: orthonormal, and exact. */
+static void sketch_directions(sketching *s, size_t cols) {
+    memset(s->directions, 0, DIRECTIONS * cols * sizeof *s->directions);
+    memset(s->offset, 0, cols * sizeof *s->offset);
+    for (size_t r = 0; r < DIRECTIONS; r++)
+        for (size_t j = 0; j < 4; j++)
+            s->directions[r * cols + (r / 4 ? cols - 4 : 0) + j] = r % 4 & j && (r % 4 & j) != 3 ? -0.5f : 0.5f;
+    s->how = (fc_sketcher){.levels = DIRECTED_LEVELS, .cols = {4, 4}, .step = 1, .offset = s->offset, .beyond = 1};
+    s->how.directions = s->directions;
+}
+
+typedef struct {
+    uint8_t *codes[FC_MAX_STAGES];
+    fc_sketch_terms *terms[FC_MAX_STAGES];
+} sketch_room;
+
+static sketch_room make_sketch(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre) {
+    sketch_room r = {0};
+    for (size_t i = 0; i < how->levels; i++) {
+        r.codes[i] = room(M.rows * how->cols[i], 1);
+        r.terms[i] = room(M.rows, sizeof(fc_sketch_terms));
+    }
+    expect_ok(fc_sketch_rows(metric, how, M, centre, (fc_run){.n_threads = 2}, r.codes, r.terms), "fc_sketch_rows");
+    return r;
+}
+
+static void destroy_sketch(sketch_room r) {
+    for (size_t i = 0; i < FC_MAX_STAGES; i++) {
+        free(r.codes[i]);
+        free(r.terms[i]);
+    }
+}
+
+static fc_sketch level_of(sketch_room r, const fc_sketcher *how, size_t level, size_t rows) {
+    return (fc_sketch){{r.codes[level], rows, how->cols[level], FC_u8}, r.terms[level]};
+}
+
+static void expect_same_answers(answer found, answer expected, size_t k, const uint8_t *given_up) {
+    for (size_t i = 0; i < expected.entries; i++) {
+        if (given_up[i / k]) continue;
+        if (memcmp(&found.distance[i], &expected.distance[i], sizeof *found.distance) == 0 &&
+            found.index[i] == expected.index[i])
+            continue;
+        fprintf(stderr, "harness: with stages, neighbour %zu of query %zu is row %" PRId64 ", not %" PRId64 "\n", i % k,
+                i / k, found.index[i], expected.index[i]);
+        exit(1);
+    }
+}
+
+/* The same search by sketches of one kind as stages.  Which queries are given up varies with the threads that there are:
+ * only searches in which none is count for the digest.
+ */
+static uint64_t run_stages(uint64_t digest, fc_search search, const fc_sketcher *how, double refine_cost,
+                           answer expected) {
+    const sketch_room q = make_sketch(search.metric, how, search.Q, search.centre);
+    const sketch_room x = make_sketch(search.metric, how, search.X, search.centre);
+    answer found = make_answer(search.Q.rows, search.k);
+    uint8_t *given_up = room(search.Q.rows, 1);
+    fc_tally tally;
+    fc_stage stages[FC_MAX_STAGES];
+    for (size_t i = 0; i < how->levels; i++)
+        stages[i] = (fc_stage){.Q = level_of(q, how, i, search.Q.rows),
+                               .X = level_of(x, how, i, search.X.rows),
+                               .adds = i > 0,
+                               .skew = how->skew,
+                               .unit = (double)x.terms[i][0].step,
+                               .tilt = 1,
+                               .cost = refine_cost / 100};
+    search.stages = stages;
+    search.n_stages = how->levels;
+    search.refine_cost = refine_cost;
+    search.given_up = given_up;
+    search.tally = &tally;
+    expect_ok(fc_knn(&search, (fc_run){.n_threads = 2}, found.distance, found.index), "fc_knn with stages");
+    expect_same_answers(found, expected, search.k, given_up);
+    for (size_t i = 0; refine_cost <= 0 && i < search.Q.rows; i++)
+        if (given_up[i]) {
+            fprintf(stderr, "harness: query %zu was given up at no cost\n", i);
+            exit(1);
+        }
+    if (refine_cost <= 0) digest = fold_answer(digest, found);
+    free(given_up);
+    destroy_answer(found);
+    destroy_sketch(q);
+    destroy_sketch(x);
+    return digest;
+}
+
+static uint64_t run_sketches(uint64_t digest, fc_search search, answer expected) {
+    const size_t d = search.X.cols;
+    if (d > MOST_SKETCHED) return digest;
+    sketching s = make_sketching(d);
+    sketch_features(&s, d);
+    digest = run_stages(digest, search, &s.how, 0, expected);
+    if (search.metric != FC_l1 && d >= DIRECTIONS) {
+        sketch_directions(&s, d);
+        digest = run_stages(digest, search, &s.how, 0, expected);
+        digest = run_stages(digest, search, &s.how, 30, expected);
+    }
+    destroy_sketching(s);
+    return digest;
+}
+
 static uint64_t run_knn(uint64_t digest, fc_metric metric, fc_matrix Q, fc_matrix X, size_t k, const float *centre,
                         int skip_self) {
-    const size_t entries = Q.rows * k;
-    double *distance = malloc(entries * sizeof *distance);
-    int64_t *index = malloc(entries * sizeof *index);
-    if (!distance || !index) out_of_memory();
+    answer found = make_answer(Q.rows, k);
     const int bytes = holds_bytes(Q) && holds_bytes(X);
-    int64_t *own = skip_self ? malloc(Q.rows * sizeof *own) : NULL;
-    if (skip_self && !own) out_of_memory();
+    int64_t *own = skip_self ? room(Q.rows, sizeof *own) : NULL;
     for (size_t i = 0; own && i < Q.rows; i++) own[i] = (int64_t)i;
     const fc_search search = {.metric = metric, .Q = Q, .X = X, .k = k, .centre = centre, .own = own, .bytes = bytes};
-    expect_ok(fc_knn(&search, (fc_run){.n_threads = 2}, distance, index), "fc_knn");
+    expect_ok(fc_knn(&search, (fc_run){.n_threads = 2}, found.distance, found.index), "fc_knn");
+    digest = fold_answer(digest, found);
+    digest = run_sketches(digest, search, found);
     free(own);
-    digest = fnv(digest, distance, entries * sizeof *distance);
-    digest = fnv(digest, index, entries * sizeof *index);
-    free(distance);
-    free(index);
+    destroy_answer(found);
     return digest;
 }
 

@@ -31,7 +31,23 @@ def test_arrays_up_to_a_guard_page(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", _native.isas())
-@pytest.mark.parametrize("what", ["a read past the end", "a read before the start", "a write past the end"])
+def test_sketches_and_stages_beside_guard_pages(name, tmp_path):
+    # Two kinds of groups for each metric, and directions for all but one.
+    kinds = 3 * len(_native.metrics()) - 1
+    assert check_run(guarded.run_stages, name, tmp_path) == kinds * len(list(guarded.stage_cases()))
+
+
+@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a read past the end",
+        "a read before the start",
+        "a write past the end",
+        "codes past the end",
+        "codes before the start",
+    ],
+)
 def test_the_detector_sees(what, name):
     assert children.result(guarded.statuses_of_plants, name, what) == [-signal.SIGSEGV, -signal.SIGSEGV]
 
