@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Sketch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+_Sketch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def metrics() -> list[str]: ...
 def knn(
@@ -20,7 +20,7 @@ def knn(
     n_threads: int,
     distance: NDArray[np.float64],
     index: NDArray[np.int64],
-    stages: Sequence[tuple[Sketch, Sketch, bool, float, float, float, float]] = ...,
+    stages: Sequence[tuple[_Sketch, _Sketch, bool, float, float, float, float]] = ...,
     refine_cost: float = ...,
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,
@@ -36,7 +36,7 @@ def sketch(
     step: float,
     beyond: bool,
     n_threads: int,
-    levels: Sequence[Sketch],
+    levels: Sequence[_Sketch],
 ) -> None: ...
 def fits_u8(X: NDArray[Any]) -> bool: ...
 def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, distance: NDArray[np.float64]) -> None: ...

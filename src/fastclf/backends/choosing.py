@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from fastclf import _native
 from fastclf._growing import GrowingArray
@@ -218,7 +219,9 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
     largest = float(np.abs(X[:: max(1, n // _MEASURED_ROWS)]).max())
     if X.dtype == np.float64 and not _WELL_INSIDE[0] < largest < _WELL_INSIDE[1]:
         return cascade
-    with np.errstate(over="ignore", invalid="ignore"):  # rows that are out of range pass all stages
+    # Rows that are out of range pass all stages. Matrices are small: more threads would wait more than work, and round
+    # in another order.
+    with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(limits=1, user_api="blas"):
         sample = _Sample(metric, X, cascade.centre, n_threads)
         directions = None if metric == "l1" else sketches.principal_directions(sample.learned, max(_DIRECTIONS))
         chain, left = _cheapest(list(_candidates(sample, directions)), costs, _MOST_BYTES * d * X.itemsize)

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from fastclf import _native
 from fastclf._growing import GrowingArray
@@ -100,8 +99,7 @@ class Exact:
     def _learn(self, n_threads: int) -> None:
         rows = self._rows.view
         self._learned_rows = len(rows)
-        with threadpool_limits(limits=1, user_api="blas"):  # for small matrices, for which threads wait more than work
-            self._cascade = choosing.learn(self.metric, rows, n_threads)
+        self._cascade = choosing.learn(self.metric, rows, n_threads)
 
 
 def _parts(count: int, cols: int) -> Iterator[slice]:
