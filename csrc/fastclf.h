@@ -1,4 +1,4 @@
-/* fastclf.h -- the C interface: exact nearest neighbours, distances and votes.
+/* fastclf.h -- the C interface: exact nearest neighbours, distances, votes and losses.
  *
  * Matrices are row-major and contiguous; elements are aligned to their own size.  Every function checks the sizes it is
  * given, writes nothing outside its outputs, keeps no pointer, and may be called from several threads at once.
@@ -14,13 +14,15 @@
 #define FC_ENUM(name, ...) FC_##name,
 typedef enum { FC_METRICS(FC_ENUM) FC_METRIC_COUNT } fc_metric;
 typedef enum { FC_DTYPES(FC_ENUM) FC_DTYPE_COUNT } fc_dtype;
+typedef enum { FC_SCORE_LOSSES(FC_ENUM) FC_ROW_LOSSES(FC_ENUM) FC_LOSS_COUNT } fc_loss;
 #undef FC_ENUM
 
 typedef enum {
     FC_OK = 0,
     FC_NO_MEMORY,    /* a scratch buffer could not be had; outputs are unspecified */
     FC_INTERRUPTED,  /* `poll` asked to stop; outputs are unspecified */
-    FC_BAD_ARGUMENT, /* sizes, metric or dtypes that do not go together; nothing was written */
+    FC_BAD_ARGUMENT, /* sizes, names or dtypes that do not go together; nothing was written */
+    FC_BAD_ROW,      /* a row that has no answer, told by number; outputs are unspecified */
 } fc_status;
 
 typedef struct {
@@ -37,6 +39,7 @@ typedef struct {
 } fc_run;
 
 const char *fc_metric_name(fc_metric metric);
+const char *fc_loss_name(fc_loss loss);
 char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 
 /* Rows of a matrix in a few bytes each, and what the bytes leave out.  A row's code 128 + c stands for the number
@@ -154,6 +157,46 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
  */
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner);
+
+/* Scores of classes, and what they should have been.
+ *
+ * scores   float or double.
+ * label    class of each row, or -1: the row is left out, its scores are not looked at; or NULL.
+ * target   where label is NULL: a matrix as large as scores, of any dtype (of softmax and log_softmax: none).
+ * weight   of each row, or NULL: 1.
+ * scale    of the gradient, beyond the row's weight.
+ * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
+ *          binary_cross_entropy, of positive targets.
+ * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
+ * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each true
+ *          class and each other.
+ * squared  the hinges' terms are squared.
+ * own_term hinge counts the label's term too, which is its margin.
+ */
+typedef struct {
+    fc_loss loss;
+    fc_matrix scores, target;
+    const int64_t *label;
+    const double *weight, *column, *margins;
+    double scale, smoothing, margin;
+    int squared, own_term;
+} fc_batch;
+
+/* Losses, and gradients with respect to the scores.
+ *
+ * loss      of each row, times its weight; or NULL.
+ * each      of each score, times its row's weight, where the loss is a sum over scores (FC_SCORE_LOSSES, softmax_mse);
+ *           or NULL.
+ * gradient  rows x cols of the scores' dtype, times weight and scale: may be the scores themselves, but not overlap them
+ *           otherwise; or NULL.
+ *
+ * A row with NaN or infinity has no answer: *bad_row is the first.  Of those that take a softmax, -inf is a class that is
+ * not there; one of a row has to be.  Scratch memory: 40 bytes a thread for each column, and 100 KiB.
+ */
+fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row);
+
+/* The sum of `n` values, as if of twice float64's precision and rounded once. */
+double fc_total(const double *values, size_t n);
 
 /* Which instruction sets this build and machine have, worst first; which is in use; use another (0 if it is not there).
  */

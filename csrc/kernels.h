@@ -74,8 +74,25 @@ typedef struct {
     const float *F, *R; /* of sketches, by row and by lane */
 } fc_sieve;
 
+/* A thread's part of a batch: so many scores, but at least a row; its scratch: so many arrays, each of room for the part
+ * in float64 and whole groups of FC_LANES.
+ */
+enum { FC_LOSS_STEP = 2048, FC_LOSS_ROOMS = 5 };
+
+/* Rows of a batch from `first`, and where their results go: see fc_losses. */
+typedef struct {
+    const fc_batch *batch;
+    size_t first, rows;
+    double *loss, *each;
+    void *gradient;
+    double *room[FC_LOSS_ROOMS];
+} fc_batch_part;
+
 typedef struct {
     fc_tile tile[FC_TILE_COUNT][FC_DTYPE_COUNT];
+
+    /* How many rows have an answer before the first that has none; NULL for dtypes that are not scores'. */
+    size_t (*losses[FC_LOSS_COUNT][FC_DTYPE_COUNT])(const fc_batch_part *part);
 
     /* Which of rows x lanes accumulators pass: each as row * lanes + lane, a lane's in order.  Returns how many; `passed` has
      * room for FC_PASSED_MORE more than may pass. */

@@ -1,4 +1,4 @@
-/* lists.h -- the one page that names every metric, dtype and instruction set.  A row here feeds the enums, the tables,
+/* lists.h -- the one page that names every metric, dtype, loss and instruction set.  A row here feeds the enums, the tables,
  * the Python names and the tests.
  */
 #ifndef FASTCLF_LISTS_H
@@ -59,6 +59,41 @@
       /* T     */ 0, \
       /* distance */ qq > 0 && xx > 0 ? fmin(fmax(1 - s / sqrt(qq * xx), 0), 2) : 1)
 // clang-format on
+
+/* Losses that are sums over the scores of a row, each in terms of one score: vectors of float64.
+ *
+ *   name    what Python calls it
+ *   let     what both formulas need
+ *   loss    of score s and target t; w is the weight of its column, m the margin
+ *   slope   its derivative by s
+ */
+// clang-format off
+#define FC_SCORE_LOSSES(X) \
+    X(mse, \
+      /* let   */ const v_f64 d = s - t, \
+      /* loss  */ d * d, \
+      /* slope */ d + d) \
+    X(binary_cross_entropy, \
+      /* let   */ const v_f64 e = exp_f64(-abs_f64(s)); const v_f64 l = log1p_f64(e), \
+      /* loss  */ (1 - t) * (positive_f64(s) + l) + w * t * (positive_f64(-s) + l), \
+      /* slope */ (1 - t) * sigmoid(s, e) - w * t * sigmoid(-s, e)) \
+    X(max_margin, \
+      /* let   */ const v_f64 d = m - s + t, \
+      /* loss  */ positive_f64(d), \
+      /* slope */ -only_f64(d > 0, all_f64(1)))
+// clang-format on
+
+/* Losses that look at the scores of a row together: a function each in isa/softmax.inc.h or isa/hinge.inc.h.  The first
+ * two are no losses: they write what they are named after where others write the gradient.
+ */
+#define FC_ROW_LOSSES(X) \
+    X(softmax) \
+    X(log_softmax) \
+    X(cross_entropy) \
+    X(kl_div) \
+    X(softmax_mse) \
+    X(hinge) \
+    X(crammer_singer)
 
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
  *      name        needs (bits of fc_cpu_features)

@@ -39,6 +39,11 @@ static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
     return acc + (v_i32)_mm256_madd_epi16((__m256i)q, (__m256i)x);
 }
 
+static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)_mm256_max_ps((__m256)a, (__m256)b); }
+static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)_mm256_max_pd((__m256d)a, (__m256d)b); }
+
+static inline void narrow_f32(float *to, v_f64 v) { _mm_storeu_ps(to, _mm256_cvtpd_ps((__m256d)v)); }
 static inline half_i32 narrow_i64(v_i64 v) {
     const __m256i low = _mm256_permutevar8x32_epi32((__m256i)v, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
     return (half_i32)_mm256_castsi256_si128(low);

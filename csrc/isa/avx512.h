@@ -48,7 +48,12 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     return acc + (v_f64)_mm512_min_pd((__m512d)q, (__m512d)x);
 }
 
+static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)_mm512_max_ps((__m512)a, (__m512)b); }
+static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)_mm512_max_pd((__m512d)a, (__m512d)b); }
+
 static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)_mm512_cvtepi64_epi32((__m512i)v); }
+static inline void narrow_f32(float *to, v_f64 v) { _mm256_storeu_ps(to, _mm512_cvtpd_ps((__m512d)v)); }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NLT_UQ); }
 static inline unsigned not_less_f64(v_f64 a, v_f64 b) {

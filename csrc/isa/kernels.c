@@ -20,9 +20,12 @@
 #include "pair.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
+#include "math.inc.h"
+#include "losses.inc.h"
 
 const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .tile = {FC_TILES(FC_TILE_ENTRY)},
+    .losses = {FC_SCORE_LOSSES(FC_LOSS_ENTRY) FC_ROW_LOSSES(FC_LOSS_ENTRY)},
     .keep = {FC_KEEP_ENTRIES},
     .keep_sketches = keep_sketches,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},

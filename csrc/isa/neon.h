@@ -39,6 +39,11 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
     return (v_i64)vpadalq_u32((uint64x2_t)acc, vpaddlq_u16(vpaddlq_u8(vabdq_u8((uint8x16_t)q, (uint8x16_t)x))));
 }
 
+static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
+static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)vmaxq_f64((float64x2_t)a, (float64x2_t)b); }
+
+static inline void narrow_f32(float *to, v_f64 v) { vst1_f32(to, vcvt_f32_f64((float64x2_t)v)); }
 static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)vmovn_s64((int64x2_t)v); }
 
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) {

@@ -23,6 +23,34 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     FC_EACH (F64_LANES) acc[l] += q[l] < x[l] ? q[l] : x[l];
     return acc;
 }
+
+/* a b + c, rounded once: the product is exact in float64; of the sum's rounding error, the last bit keeps that there was
+ * one ("round to odd"), so that rounding again to float is right.
+ */
+static inline float fma_one(float a, float b, float c) {
+    const double product = (double)a * b, addend = (double)c, sum = product + addend, part = sum - product;
+    const double error = (product - (sum - part)) + (addend - part);
+    int64_t bits = load_i64(&sum);
+    if ((error > 0 || error < 0) && bits % 2 == 0) bits += (error > 0) == (sum > 0) ? 1 : -1;
+    double odd;
+    memcpy(&odd, &bits, sizeof odd);
+    return (float)odd;
+}
+static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) {
+    v_f32 v;
+    FC_EACH (F32_LANES) v[l] = fma_one(a[l], b[l], c[l]);
+    return v;
+}
+static inline v_f32 max_f32(v_f32 a, v_f32 b) {
+    FC_EACH (F32_LANES) a[l] = a[l] > b[l] ? a[l] : b[l];
+    return a;
+}
+static inline v_f64 max_f64(v_f64 a, v_f64 b) {
+    FC_EACH (F64_LANES) a[l] = a[l] > b[l] ? a[l] : b[l];
+    return a;
+}
+
+static inline void narrow_f32(float *to, v_f64 v) { FC_EACH (F64_LANES) to[l] = (float)v[l]; }
 static inline half_i32 narrow_i64(v_i64 v) {
     half_i32 low;
     FC_EACH (F64_LANES) low[l] = (int32_t)v[l];

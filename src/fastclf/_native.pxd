@@ -7,11 +7,14 @@ cdef extern from "fastclf.h" nogil:
         FC_METRIC_COUNT
     ctypedef enum fc_dtype:
         FC_DTYPE_COUNT
+    ctypedef enum fc_loss:
+        FC_LOSS_COUNT
     ctypedef enum fc_status:
         FC_OK
         FC_NO_MEMORY
         FC_INTERRUPTED
         FC_BAD_ARGUMENT
+        FC_BAD_ROW
     ctypedef struct fc_matrix:
         const void *data
         size_t rows
@@ -23,6 +26,7 @@ cdef extern from "fastclf.h" nogil:
 
     const char *fc_metric_name(fc_metric metric)
     char fc_dtype_format(fc_dtype dtype)
+    const char *fc_loss_name(fc_loss loss)
     ctypedef struct fc_sketch_terms:
         float beyond
         float error
@@ -74,6 +78,21 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                       size_t n_classes, const double *weights, double *votes, int64_t *winner)
+    ctypedef struct fc_batch:
+        fc_loss loss
+        fc_matrix scores
+        fc_matrix target
+        const int64_t *label
+        const double *weight
+        const double *column
+        const double *margins
+        double scale
+        double smoothing
+        double margin
+        int squared
+        int own_term
+    fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row)
+    double fc_total(const double *values, size_t n)
     size_t fc_isa_count()
     const char *fc_isa_name(size_t i)
     int fc_isa_available(size_t i)

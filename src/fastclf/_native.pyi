@@ -48,6 +48,26 @@ def vote(
     votes: NDArray[np.float64] | None,
     winner: NDArray[np.int64] | None,
 ) -> None: ...
+def loss_names() -> list[str]: ...
+def losses(
+    loss: str,
+    scores: NDArray[Any],
+    label: NDArray[np.int64] | None,
+    target: NDArray[Any] | None,
+    weight: NDArray[np.float64] | None,
+    column: NDArray[np.float64] | None,
+    margins: NDArray[np.float64] | None,
+    scale: float,
+    smoothing: float,
+    margin: float,
+    squared: bool,
+    own_term: bool,
+    n_threads: int,
+    of_rows: NDArray[np.float64] | None,
+    of_scores: NDArray[np.float64] | None,
+    gradient: NDArray[Any] | None,
+) -> int | None: ...
+def total(values: NDArray[np.float64]) -> float: ...
 def isas() -> list[str]: ...
 def isa() -> str: ...
 def use_isa(name: str) -> None: ...

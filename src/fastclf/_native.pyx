@@ -238,6 +238,72 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
     check(status)
 
 
+cdef fc_loss loss_id(str loss) except *:
+    for i in range(<int>FC_LOSS_COUNT):
+        if (<bytes>fc_loss_name(<fc_loss>i)).decode() == loss:
+            return <fc_loss>i
+    raise ValueError(f"unknown loss {loss!r}")
+
+
+def loss_names():
+    """Names of the losses, in the order of csrc/lists.h."""
+    return [(<bytes>fc_loss_name(<fc_loss>i)).decode() for i in range(<int>FC_LOSS_COUNT)]
+
+
+def losses(str loss, scores, label, target, weight, column, margins, double scale, double smoothing, double margin,
+           bint squared, bint own_term, int n_threads, of_rows, of_scores, gradient):
+    """Write losses of rows, of scores, and gradients, where they are not None; return the first row with no answer, or None."""
+    cdef Held held = Held()
+    cdef View z = held.view(scores, MATRIX, 2), t, out
+    cdef fc_batch batch
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    cdef size_t rows = z.matrix.rows, cols = z.matrix.cols, bad = 0
+    cdef double *loss_of_row = NULL
+    cdef double *loss_of_score = NULL
+    cdef void *slopes = NULL
+    batch.loss = loss_id(loss)
+    batch.scores = z.matrix
+    batch.target = fc_matrix(NULL, 0, 0, <fc_dtype>0)
+    if target is not None:
+        batch.target = held.view(target, MATRIX, 2).matrix
+    batch.label = <const int64_t *>held.data(label, INT64, rows)
+    batch.weight = <const double *>held.data(weight, "d", rows)
+    batch.column = <const double *>held.data(column, "d", cols)
+    batch.margins = NULL
+    if margins is not None:
+        t = held.view(margins, "d", 2)
+        t.shaped(cols, cols)
+        batch.margins = <const double *>t.matrix.data
+    batch.scale, batch.smoothing, batch.margin = scale, smoothing, margin
+    batch.squared, batch.own_term = squared, own_term
+    if of_rows is not None:
+        out = held.view(of_rows, "d", 1, True)
+        out.shaped(rows, 1)
+        loss_of_row = <double *>out.matrix.data
+    if of_scores is not None:
+        out = held.view(of_scores, "d", 2, True)
+        out.shaped(rows, cols)
+        loss_of_score = <double *>out.matrix.data
+    if gradient is not None:
+        out = held.view(gradient, MATRIX, 2, True)
+        out.shaped(rows, cols)
+        if out.matrix.dtype != z.matrix.dtype:
+            raise TypeError("the gradient must have the scores' dtype")
+        slopes = <void *>out.matrix.data
+    with nogil:
+        status = fc_losses(&batch, run, loss_of_row, loss_of_score, slopes, &bad)
+    if status == FC_BAD_ROW:
+        return bad
+    check(status)
+
+
+def total(values):
+    """The sum of a vector of float64, as if of twice the precision and rounded once."""
+    cdef View v = View(values, "d", 1)
+    return fc_total(<const double *>v.matrix.data, v.matrix.rows)
+
+
 def isas():
     """Names of the instruction sets that this build has and this machine can run, worst first."""
     return [(<bytes>fc_isa_name(i)).decode() for i in range(fc_isa_count()) if fc_isa_available(i)]

@@ -59,7 +59,7 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     refuse_masked(a, name)
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
-    array = _as_array(a, name)
+    array = as_array(a, name)
     if array.ndim != 2:
         raise ValueError(f"Expected 2D array for {name}, got {array.ndim}D array with shape {array.shape}")
     if array.shape[1] == 0:
@@ -71,11 +71,19 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
-def _as_array(a: ArrayLike, name: str) -> NDArray[Any]:
+def as_array(a: Any, name: str) -> NDArray[Any]:
+    """`a` as an array; memory that it offers by DLPack or the array interface is not copied."""
     try:
-        return np.asarray(a)
-    except ValueError as error:  # a ragged list
+        return shared_array(a)
+    except (ValueError, BufferError, RuntimeError) as error:  # a ragged list, a tensor elsewhere than in main memory
         raise ValueError(f"{name} is not an array: {error}") from None
+
+
+def shared_array(a: Any) -> NDArray[Any]:
+    """`a` as an array; memory that it offers by DLPack or the array interface is not copied."""
+    if hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray | np.generic):
+        return np.from_dlpack(a)
+    return np.asarray(a)
 
 
 def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
@@ -151,7 +159,7 @@ def output(out: object, shape: tuple[int, ...], inputs: tuple[NDArray[Any], ...]
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
     """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
     refuse_masked(labels, "labels")
-    array = _as_array(labels, "labels")
+    array = as_array(labels, "labels")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
     if array.dtype.kind not in "iub":
@@ -170,7 +178,7 @@ def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """`weights` as finite, non-negative float64 of the given shape."""
     refuse_masked(weights, "weights")
-    array = _as_array(weights, "weights")
+    array = as_array(weights, "weights")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"weights must be numbers, got dtype {array.dtype}")
     if array.shape != shape:
@@ -198,7 +206,7 @@ def refuse_rounded(original: object, array: NDArray[Any], name: str) -> None:
 
 def class_labels(classes: ArrayLike, name: str) -> NDArray[Any]:
     """Return `classes` sorted and without repetition, if they are one-dimensional labels."""
-    array = _as_array(classes, name)
+    array = as_array(classes, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -1,0 +1,83 @@
+/* hinge.inc.h -- included for each dtype of scores: the multiclass hinges.
+ *
+ * Of a row with label y, class i's term is max(0, (s_i - s_y) + margin(y, i)), in float64.  The label's own
+ * term is taken as 0, like those beyond the row.  A term at its kink, 0, has slope 0.
+ */
+
+/* The margins of the row's label, padded; NULL where there is one for all. */
+static inline const double *NAME(fill_margins)(const NAME(a_row) *r) {
+    const fc_batch *b = r->batch;
+    if (!b->margins) return NULL;
+    memcpy(r->room[1], b->margins + (size_t)b->label[r->row] * r->n, r->n * sizeof(double));
+    for (size_t i = r->n; i < r->groups * FC_LANES; i++) r->room[1][i] = 0;
+    return r->room[1];
+}
+
+/* The terms of F64_LANES classes from i on, before they are cut at 0. */
+static inline v_f64 NAME(terms_at)(const NAME(a_row) *r, size_t i, const double *margins) {
+    const size_t label = (size_t)r->batch->label[r->row];
+    const v_f64 margin = margins ? load_v_f64(margins + i) : all_f64(r->batch->margin);
+    v_f64 s;
+    if (i + F64_LANES <= r->readable) {
+        s = NAME(widen)(r->scores + i);
+    } else {
+        TYPE last[F64_LANES] = {0};
+        for (size_t l = 0; i + l < r->n; l++) last[l] = r->scores[i + l];
+        s = NAME(widen)(last);
+    }
+    const v_f64 term = (s - (double)r->scores[label]) + margin;
+    if (i + F64_LANES <= r->n && label / F64_LANES != i / F64_LANES) return term;
+    const v_i64 at = count_f64 + (int64_t)i;
+    return only_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term);
+}
+
+static inline double NAME(hinge_row)(const NAME(a_row) *r, double *ratio) {
+    const size_t label = (size_t)r->batch->label[r->row];
+    const double *margins = NAME(fill_margins)(r);
+    const int squared = r->batch->squared;
+    double *slope = r->room[2];
+    lanes loss = {{{0}}}, total = {{{0}}};
+    (void)ratio;
+    if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
+    for (size_t g = 0; g < r->groups; g++)
+        for (int l = 0; l < LANE_VECTORS; l++) {
+            const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
+            const v_f64 term = NAME(terms_at)(r, i, margins), kept = positive_f64(term);
+            const v_f64 v = squared ? kept + kept : only_f64(term > 0, all_f64(1));
+            memcpy(slope + i, &v, sizeof v);
+            loss.v[l] += squared ? kept * kept : kept;
+            total.v[l] += v;
+        }
+    const double own = margins ? margins[label] : r->batch->margin, extra = r->batch->own_term && own > 0 ? own : 0;
+    if (r->gradient) {
+        NAME(put_row)(r->gradient, slope, r->n, r->factor);
+        r->gradient[label] = (TYPE)(-sum_of_lanes(total) * r->factor);
+    }
+    return sum_of_lanes(loss) + (squared ? extra * extra : extra);
+}
+
+/* Crammer and Singer's: the largest of the terms; of equals, the first has the slope. */
+static inline double NAME(crammer_singer_row)(const NAME(a_row) *r, double *ratio) {
+    const size_t label = (size_t)r->batch->label[r->row];
+    const double *margins = NAME(fill_margins)(r);
+    double *term = r->room[2], most = 0;
+    size_t at = label;
+    (void)ratio;
+    if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
+    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+        const v_f64 v = NAME(terms_at)(r, i, margins);
+        memcpy(term + i, &v, sizeof v);
+    }
+    for (size_t i = 0; i < r->n; i++)
+        if (term[i] > most) most = term[i], at = i;
+    if (r->gradient) {
+        const double slope = (r->batch->squared ? 2 * most : most > 0) * r->factor;
+        memset(r->gradient, 0, r->n * sizeof(TYPE));
+        r->gradient[label] = (TYPE)-slope;
+        r->gradient[at] = (TYPE)(at == label ? 0 : slope);
+    }
+    return r->batch->squared ? most * most : most;
+}
+
+static size_t NAME(hinge)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(hinge_row), NULL); }
+static size_t NAME(crammer_singer)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(crammer_singer_row), NULL); }

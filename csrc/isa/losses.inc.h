@@ -1,0 +1,133 @@
+/* losses.inc.h -- losses and their gradients, a row at a time: sums in FC_LANES partial sums of float64, lane l the terms l,
+ * l + 16, ..., added in one order, so that their bytes do not depend on the instruction set.
+ */
+
+enum { LANE_VECTORS = FC_LANES / F64_LANES };
+typedef struct {
+    v_f64 v[LANE_VECTORS];
+} lanes;
+
+static inline double sum_of_lanes(lanes sum) {
+    double lane[F64_LANES];
+    for (int half = LANE_VECTORS / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) sum.v[l] += sum.v[l + half];
+    memcpy(lane, &sum.v[0], sizeof lane);
+    for (int half = F64_LANES / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* n values: those beyond whole groups are the last terms of the first lanes. */
+static inline double sum_of_row(const double *v, size_t n) {
+    lanes sum = {{{0}}};
+    size_t i = 0;
+    if (n == 1) return v[0];
+    for (; i + FC_LANES <= n; i += FC_LANES)
+        for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += load_v_f64(v + i + l * F64_LANES);
+    if (i < n) {
+        double last[FC_LANES] = {0};
+        memcpy(last, v + i, (n - i) * sizeof *v);
+        for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += load_v_f64(last + l * F64_LANES);
+    }
+    return sum_of_lanes(sum);
+}
+
+static inline double dot_f64(const double *a, const double *b, size_t groups) {
+    lanes sum = {{{0}}};
+    for (size_t i = 0; i < groups * FC_LANES; i += FC_LANES)
+        for (int l = 0; l < LANE_VECTORS; l++)
+            sum.v[l] += load_v_f64(a + i + l * F64_LANES) * load_v_f64(b + i + l * F64_LANES);
+    return sum_of_lanes(sum);
+}
+
+/* 1 / (1 + exp(-s)), given e = exp(-|s|). */
+static inline v_f64 sigmoid(v_f64 s, v_f64 e) { return pick_f64(s < 0, e, all_f64(1)) / (1 + e); }
+
+/* n values of a matrix of any dtype, from entry `from`. */
+static void widen_row(double *to, const fc_matrix *m, size_t from, size_t n) {
+    if (m->dtype == FC_u8)
+        for (size_t i = 0; i < n; i++) to[i] = ((const uint8_t *)m->data)[from + i];
+    else if (m->dtype == FC_f32)
+        for (size_t i = 0; i < n; i++) to[i] = (double)((const float *)m->data)[from + i];
+    else
+        memcpy(to, (const double *)m->data + from, n * sizeof *to);
+}
+
+/* loss = weight * (loss + log(1 + ratio)), where there is a ratio and a weight; of weight 0, nothing. */
+static inline void finish_losses(double *loss, const double *ratio, const double *weight, size_t n) {
+    for (size_t i = 0; ratio && i < n; i += F64_LANES) {
+        double v[F64_LANES] = {0};
+        const size_t count = n - i < F64_LANES ? n - i : F64_LANES;
+        memcpy(v, ratio + i, count * sizeof *v);
+        const v_f64 log = log1p_f64(load_v_f64(v));
+        memcpy(v, &log, sizeof v);
+        for (size_t l = 0; l < count; l++) loss[i + l] += v[l];
+    }
+    for (size_t i = 0; weight && i < n; i++)
+        if (weight[i] != 0) loss[i] *= weight[i];
+}
+
+static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
+
+/* 0, 1, 2, ... */
+#if FC_VBYTES == 64
+static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const v_i64 count_f64 = {0, 1, 2, 3, 4, 5, 6, 7};
+#elif FC_VBYTES == 32
+static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7};
+static const v_i64 count_f64 = {0, 1, 2, 3};
+#else
+static const v_i32 count_f32 = {0, 1, 2, 3};
+static const v_i64 count_f64 = {0, 1};
+#endif
+
+/* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
+static const float LIMIT_f32 = 0x1p14f, HEADROOM_f32 = 60, DEPTH_f32 = 126, RISE_f32 = 40;
+static const double LIMIT_f64 = 0x1p19, HEADROOM_f64 = 100, DEPTH_f64 = 770, RISE_f64 = 40;
+/* Factors that are normal numbers, and whose products with e are finite or infinite as they should be. */
+static const float LEAST_f32 = 0x1p-126f, MOST_f32 = 0x1p126f;
+static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
+
+#define NAME(stem) stem##_f64
+#define TYPE double
+#define VECTOR v_f64
+#define INTEGER int64_t
+#define INTEGERS v_i64
+#define ALL all_f64
+#define LOAD load_v_f64
+#define MAX max_f64
+#include "rows.inc.h"
+#include "softmax.inc.h"
+#include "hinge.inc.h"
+#include "scores.inc.h"
+#undef NAME
+#undef TYPE
+#undef VECTOR
+#undef INTEGER
+#undef INTEGERS
+#undef ALL
+#undef LOAD
+#undef MAX
+
+#define NAME(stem) stem##_f32
+#define TYPE float
+#define VECTOR v_f32
+#define INTEGER int32_t
+#define INTEGERS v_i32
+#define ALL all_f32
+#define LOAD load_v_f32
+#define MAX max_f32
+#include "rows.inc.h"
+#include "softmax.inc.h"
+#include "hinge.inc.h"
+#include "scores.inc.h"
+#undef NAME
+#undef TYPE
+#undef VECTOR
+#undef INTEGER
+#undef INTEGERS
+#undef ALL
+#undef LOAD
+#undef MAX
+
+#define FC_LOSS_ENTRY(name, ...) [FC_##name] = {[FC_f32] = name##_f32, [FC_f64] = name##_f64},

@@ -1,0 +1,262 @@
+/* softmax.inc.h -- included for each dtype of scores: the losses that take a softmax.
+ *
+ * A row's scores z become e_i = exp(z_i) / 2^m, with m such that the largest of the first block is near 2^HEADROOM: so
+ * they reach far enough below the largest of all.  That one, `unit`, stays out of the sum of the others, so that what is
+ * small beside it keeps its digits: the loss of a good guess is log(1 + others / unit), and its slope others / sum.
+ *
+ * A block is read, searched for its largest and turned into e while memory brings the next.  Only where a later block
+ * rises RISE or more above the first is the row gone through again, from its largest.
+ *
+ * Scores beyond LIMIT move by the first block's largest, which is exact for all within a factor of 2 of it; others are so
+ * far below it that they do not count.
+ */
+enum { NAME(BLOCK) = 4096 / (int)sizeof(TYPE) };
+
+typedef struct {
+    TYPE *z, *e; /* as they were, in scratch, padded by -inf; e as above, padded by 0 */
+    double top, others, unit, sum;
+    size_t at; /* of the largest, the first of equals */
+} NAME(softened);
+
+/* What turns scores into e. */
+typedef struct {
+    VECTOR shift, base, cut;
+} NAME(scaling);
+
+static inline NAME(scaling) NAME(scaled_by)(TYPE top) {
+    const VECTOR shift = ALL(top >= -NAME(LIMIT) && top <= NAME(LIMIT) ? 0 : top), highest = ALL(top) - shift;
+    const NAME(scaling) s = {shift, NAME(shifted)(highest) - NAME(HEADROOM), highest - NAME(DEPTH)};
+    return s;
+}
+
+/* Copy scores to scratch; their largest (NaN may count as any). */
+static inline TYPE NAME(copy_top)(const NAME(a_row) *r, TYPE *z, size_t from, size_t to) {
+    VECTOR most = ALL((TYPE)-INFINITY);
+    for (size_t i = from; i < to; i += NAME(LANES)) {
+        const VECTOR v = NAME(scores_at)(r, i);
+        memcpy(z + i, &v, sizeof v);
+        most = MAX(most, v);
+    }
+    return NAME(top_of)(most);
+}
+
+/* z to e; meanwhile, memory is asked for what comes next: scores, and the gradient's place. */
+static inline void NAME(exp_block)(const NAME(a_row) *r, NAME(scaling) how, NAME(softened) *s, size_t from, size_t to) {
+    const size_t block = NAME(BLOCK);
+    const TYPE *next = r->scores + (from + 2 * block <= r->readable ? block : 0), *place = r->gradient ? r->gradient : next;
+    for (size_t i = from; i < to; i += NAME(LANES)) {
+        const VECTOR v = NAME(exp_over)(LOAD(s->z + i) - how.shift, how.base, how.cut);
+        memcpy(s->e + i, &v, sizeof v);
+        __builtin_prefetch(next + i);
+        __builtin_prefetch(place + i);
+    }
+}
+
+/* Where `top` (or NaN) is first. */
+static inline size_t NAME(find)(const TYPE *z, TYPE top) {
+    for (size_t i = 0;; i += NAME(LANES)) {
+        const unsigned bits = NAME(not_less)(LOAD(z + i), ALL(top));
+        if (bits) return i + (size_t)__builtin_ctz(bits);
+    }
+}
+
+/* Fill z and e, and find the largest. */
+static inline void NAME(exp_row)(const NAME(a_row) *r, NAME(softened) *s) {
+    const size_t size = r->groups * FC_LANES, block = NAME(BLOCK);
+    TYPE first = 0, top = (TYPE)-INFINITY;
+    NAME(scaling) how = {0};
+    size_t from_top = 0;
+    int again = 0;
+    for (size_t from = 0; from < size; from += block) {
+        const size_t to = from + block < size ? from + block : size;
+        const TYPE highest = NAME(copy_top)(r, s->z, from, to);
+        if (from == 0) first = highest, how = NAME(scaled_by)(first);
+        if (highest > top) top = highest, from_top = from;
+        again |= !(highest - first < NAME(RISE));
+        if (!again) NAME(exp_block)(r, how, s, from, to);
+    }
+    if (again) NAME(exp_block)(r, NAME(scaled_by)(top), s, 0, size);
+    s->top = (double)top;
+    s->at = from_top + NAME(find)(s->z + from_top, top);
+}
+
+/* False if the row has no softmax. */
+static inline int NAME(soften)(const NAME(a_row) *r, NAME(softened) *s) {
+    s->z = (TYPE *)r->room[0];
+    s->e = (TYPE *)r->room[1];
+    NAME(exp_row)(r, s);
+    s->unit = (double)s->e[s->at];
+    s->others = NAME(sum_but)(s->e, r->groups, s->at);
+    s->sum = s->unit + s->others;
+    return s->top < (double)INFINITY && s->top > -(double)INFINITY && s->others / s->unit < (double)INFINITY;
+}
+
+/* The sum of all but one. */
+static inline double NAME(rest)(const NAME(softened) *s, size_t i) {
+    return i == s->at ? s->others : s->unit + (s->others - (double)s->e[i]);
+}
+
+/* e times a factor: in the dtype itself where the factor is a normal number of it. */
+static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double factor) {
+    const TYPE f = (TYPE)factor;
+    size_t i = 0;
+    if (!(f >= NAME(LEAST) && f <= NAME(MOST))) {
+        for (; i < n; i++) to[i] = (TYPE)((double)e[i] * factor);
+        return;
+    }
+    for (; i + NAME(LANES) <= n; i += NAME(LANES)) {
+        const VECTOR v = LOAD(e + i) * f;
+        memcpy(to + i, &v, sizeof v);
+    }
+    if (i == n) return;
+    const size_t from = n >= NAME(LANES) ? n - NAME(LANES) : 0;
+    const VECTOR v = LOAD(e + from) * f;
+    TYPE last[FC_LANES];
+    memcpy(last, &v, sizeof v);
+    if (n >= NAME(LANES))
+        memcpy(to + from, last, sizeof v);
+    else
+        NAME(copy_few)(to, last, n);
+}
+
+static inline double NAME(softmax_row)(const NAME(a_row) *r, double *ratio) {
+    (void)ratio;
+    NAME(softened) s;
+    if (!NAME(soften)(r, &s)) return (double)NAN;
+    NAME(put_scaled)(r->gradient, s.e, r->n, r->factor / s.sum);
+    return 0;
+}
+
+static inline double NAME(log_softmax_row)(const NAME(a_row) *r, double *ratio) {
+    (void)ratio;
+    NAME(softened) s;
+    double *out = r->room[2];
+    if (!NAME(soften)(r, &s)) return (double)NAN;
+    const double log_sum = log1p_one(s.others / s.unit);
+    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+        const v_f64 v = (NAME(widen)(s.z + i) - s.top) - log_sum;
+        memcpy(out + i, &v, sizeof v);
+    }
+    NAME(put_row)(r->gradient, out, r->n, r->factor);
+    return 0;
+}
+
+/* --- targets --------------------------------------------------------------------------------------------------------- */
+
+/* Move a part of the targets to all classes that are there. */
+static inline void NAME(smooth)(const NAME(a_row) *r, const NAME(softened) *s, double *t) {
+    const double part = r->batch->smoothing;
+    size_t there = 0;
+    for (size_t i = 0; i < r->n; i++) there += (double)s->z[i] > -(double)INFINITY;
+    for (size_t i = 0; i < r->n; i++)
+        t[i] = (1 - part) * t[i] + ((double)s->z[i] > -(double)INFINITY ? part / (double)there : 0);
+}
+
+/* The row's targets in float64, padded by 0; their sum is returned. */
+static inline double NAME(fill_targets)(const NAME(a_row) *r, const NAME(softened) *s, double *t) {
+    const fc_batch *b = r->batch;
+    memset(t, 0, r->groups * FC_LANES * sizeof *t);
+    if (b->label)
+        t[b->label[r->row]] = 1;
+    else
+        widen_row(t, &b->target, r->row * r->n, r->n);
+    if (b->smoothing > 0) NAME(smooth)(r, s, t);
+    if (b->column && b->loss == FC_cross_entropy)
+        for (size_t i = 0; i < r->n; i++) t[i] *= b->column[i];
+    return sum_of_row(t, r->n);
+}
+
+/* sum_i t_i (log q_i's negative, and log t_i of kl_div), where t is 0 nothing. */
+static inline double NAME(soft_loss)(const NAME(a_row) *r, const NAME(softened) *s, const double *t, int divergence) {
+    const double log_sum = log1p_one(s->others / s->unit);
+    lanes sum = {{{0}}};
+    for (size_t g = 0; g < r->groups; g++)
+        for (int l = 0; l < LANE_VECTORS; l++) {
+            const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
+            const v_f64 w = load_v_f64(t + i);
+            v_f64 bits = (s->top - NAME(widen)(s->z + i)) + log_sum;
+            if (divergence) bits += log_f64(w);
+            sum.v[l] += only_f64(w != 0, w * bits);
+        }
+    return sum_of_lanes(sum);
+}
+
+/* Slopes q_i (sum t) - t_i, as q_i (sum of the other t) - t_i (sum of the other q): a certain target keeps its digits. */
+static inline void NAME(put_soft_slopes)(const NAME(a_row) *r, const NAME(softened) *s, const double *t, double total) {
+    double *slope = r->room[3];
+    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+        const v_f64 e = NAME(widen)(s->e + i), w = load_v_f64(t + i), v = e * (total - w) - w * (s->sum - e);
+        memcpy(slope + i, &v, sizeof v);
+    }
+    slope[s->at] = s->unit * (total - t[s->at]) - t[s->at] * s->others;
+    NAME(put_row)(r->gradient, slope, r->n, r->factor / s->sum);
+}
+
+static inline double NAME(soft_row)(const NAME(a_row) *r, int divergence) {
+    NAME(softened) s;
+    double *t = r->room[2];
+    if (!NAME(soften)(r, &s)) return (double)NAN;
+    const double total = NAME(fill_targets)(r, &s, t), loss = NAME(soft_loss)(r, &s, t, divergence);
+    if (r->gradient) NAME(put_soft_slopes)(r, &s, t, total);
+    return loss;
+}
+
+/* --- losses ---------------------------------------------------------------------------------------------------------- */
+
+static inline double NAME(label_row)(const NAME(a_row) *r, double *ratio) {
+    const size_t label = (size_t)r->batch->label[r->row];
+    NAME(softened) s;
+    if (!NAME(soften)(r, &s)) return (double)NAN;
+    if (r->gradient) {
+        const double factor = r->factor / s.sum;
+        NAME(put_scaled)(r->gradient, s.e, r->n, factor);
+        r->gradient[label] = (TYPE)(-NAME(rest)(&s, label) * factor);
+    }
+    *ratio = s.others / s.unit;
+    return s.top - (double)s.z[label];
+}
+
+static inline double NAME(target_row)(const NAME(a_row) *r, double *ratio) {
+    (void)ratio;
+    return NAME(soft_row)(r, 0);
+}
+
+static inline double NAME(kl_div_row)(const NAME(a_row) *r, double *ratio) {
+    (void)ratio;
+    return NAME(soft_row)(r, 1);
+}
+
+/* Differences d = q - t; slopes 2 q_i (d_i - sum_j q_j d_j).  Of the largest score, 1 - q is known better than q is. */
+static inline double NAME(softmax_mse_row)(const NAME(a_row) *r, double *ratio) {
+    (void)ratio;
+    NAME(softened) s;
+    double *t = r->room[2], *q = r->room[3], *d = r->room[4];
+    if (!NAME(soften)(r, &s)) return (double)NAN;
+    NAME(fill_targets)(r, &s, t);
+    const double missing = s.others / s.sum, of_top = s.unit / s.sum;
+    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+        const v_f64 share = NAME(widen)(s.e + i) / s.sum, difference = share - load_v_f64(t + i);
+        memcpy(q + i, &share, sizeof share);
+        memcpy(d + i, &difference, sizeof difference);
+    }
+    d[s.at] = (1 - t[s.at]) - missing;
+    q[s.at] = 0;
+    const double others = dot_f64(q, d, r->groups), loss = dot_f64(d, d, r->groups), top = of_top * d[s.at];
+    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+        const v_f64 slope = 2 * load_v_f64(q + i) * ((load_v_f64(d + i) - top) - others);
+        memcpy(t + i, &slope, sizeof slope);
+    }
+    t[s.at] = 2 * of_top * (d[s.at] * missing - others);
+    if (r->gradient) NAME(put_row)(r->gradient, t, r->n, r->factor);
+    for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = d[i] * d[i] * r->weight;
+    return loss;
+}
+
+static size_t NAME(softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_row), NULL); }
+static size_t NAME(log_softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(log_softmax_row), NULL); }
+static size_t NAME(kl_div)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(kl_div_row), NULL); }
+static size_t NAME(softmax_mse)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_mse_row), NULL); }
+static size_t NAME(cross_entropy)(const fc_batch_part *p) {
+    const int by_label = p->batch->label && p->batch->smoothing == 0 && !p->batch->column;
+    return by_label ? NAME(each_row)(p, NAME(label_row), p->room[2]) : NAME(each_row)(p, NAME(target_row), NULL);
+}

@@ -1,0 +1,120 @@
+/* losses.c -- losses and gradients of a batch: checks, tasks of some rows each, scratch, sums. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "matrix.h"
+#include "sizes.h"
+#include "threads.h"
+
+#define FC_NAME_OF(name, ...) #name,
+static const char *const names[] = {FC_SCORE_LOSSES(FC_NAME_OF) FC_ROW_LOSSES(FC_NAME_OF)};
+
+const char *fc_loss_name(fc_loss loss) { return (unsigned)loss < FC_LOSS_COUNT ? names[loss] : ""; }
+
+/* Multiplications that a score is worth, for the number of threads. */
+static const double WORK_PER_SCORE = 16;
+
+typedef struct {
+    const fc_batch *batch;
+    size_t (*losses)(const fc_batch_part *);
+    size_t step; /* rows a task */
+    double *loss, *each;
+    void *gradient;
+    atomic_size_t bad_row;
+} job;
+
+/* Results of rows from `first` on. */
+static fc_batch_part part_from(const job *j, size_t first) {
+    const fc_matrix *s = &j->batch->scores;
+    fc_batch_part part = {.batch = j->batch, .first = first, .rows = fc_smaller(j->step, s->rows - first)};
+    if (j->loss) part.loss = j->loss + first;
+    if (j->each) part.each = j->each + first * s->cols;
+    if (j->gradient) part.gradient = (char *)j->gradient + first * s->cols * fc_dtype_size(s->dtype);
+    return part;
+}
+
+/* Tasks begin in order and are finished once begun, so that the first row of all that has no answer is found. */
+static void note_bad(job *j, size_t row, fc_team *team) {
+    size_t first = atomic_load(&j->bad_row);
+    while (row < first && !atomic_compare_exchange_weak(&j->bad_row, &first, row)) {
+    }
+    fc_stop(team, FC_BAD_ROW);
+}
+
+static void run_thread(void *data, fc_team *team, int thread) {
+    job *j = data;
+    const size_t cols = j->batch->scores.cols, room = fc_round_up(fc_smaller(j->step * cols, cols > FC_LOSS_STEP ? cols : FC_LOSS_STEP), FC_LANES);
+    double *scratch = aligned_alloc(FC_LINE, fc_round_up(FC_LOSS_ROOMS * room * sizeof *scratch, FC_LINE));
+    if (!scratch) fc_stop(team, FC_NO_MEMORY);
+    for (size_t task; fc_next_task(team, &task);) {
+        fc_batch_part part = part_from(j, task * j->step);
+        for (size_t i = 0; i < FC_LOSS_ROOMS; i++) part.room[i] = scratch + i * room;
+        const size_t answered = j->losses(&part);
+        if (answered < part.rows) note_bad(j, part.first + answered, team);
+        fc_stopped(team, thread);
+    }
+    free(scratch);
+}
+
+static int labels_fit(const fc_batch *b) {
+    int ok = 1;
+    for (size_t i = 0; i < b->scores.rows; i++) ok &= b->label[i] >= -1 && b->label[i] < (int64_t)b->scores.cols;
+    return ok;
+}
+
+/* Softmax has no target; every other loss has one, and the hinges' is a label. */
+static int targets_fit(const fc_batch *b) {
+    const fc_matrix *s = &b->scores, *t = &b->target;
+    const int is_hinge = b->loss == FC_hinge || b->loss == FC_crammer_singer;
+    if (b->loss == FC_softmax || b->loss == FC_log_softmax) return !b->label && !t->data;
+    if (b->label) return labels_fit(b);
+    return !is_hinge && (t->data || !s->rows) && (unsigned)t->dtype < FC_DTYPE_COUNT && t->rows == s->rows && t->cols == s->cols;
+}
+
+static int is_sum_over_scores(fc_loss loss) {
+#define FC_CASE(name, ...) || loss == FC_##name
+    return loss == FC_softmax_mse FC_SCORE_LOSSES(FC_CASE);
+#undef FC_CASE
+}
+
+/* A row at least. */
+static size_t rows_of_part(const fc_batch *b) {
+    const size_t scores = is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP : 16 * FC_LOSS_STEP;
+    const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
+    return rows ? rows : 1;
+}
+
+fc_status fc_losses(const fc_batch *b, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row) {
+    size_t entries;
+    if ((unsigned)b->loss >= FC_LOSS_COUNT || (unsigned)b->scores.dtype >= FC_DTYPE_COUNT) return FC_BAD_ARGUMENT;
+    job j = {b, fc_kernels_active()->losses[b->loss][b->scores.dtype], 0, loss, each, gradient, SIZE_MAX};
+    if (!j.losses || run.n_threads < 1 || b->scores.cols == 0 || !targets_fit(b)) return FC_BAD_ARGUMENT;
+    if (__builtin_mul_overflow(b->scores.rows, b->scores.cols, &entries) || entries > PTRDIFF_MAX / sizeof *loss)
+        return FC_BAD_ARGUMENT;
+    if ((each && !is_sum_over_scores(b->loss)) || !(b->smoothing >= 0 && b->smoothing <= 1)) return FC_BAD_ARGUMENT;
+    j.step = rows_of_part(b);
+    run.n_threads = fc_threads_for(run.n_threads, (double)entries * WORK_PER_SCORE);
+    const fc_status status = fc_parallel(run, (b->scores.rows + j.step - 1) / j.step, run_thread, &j);
+    *bad_row = j.bad_row;
+    return status;
+}
+
+enum { CHAINS = 8 }; /* additions that do not wait for one another */
+
+double fc_total(const double *values, size_t n) {
+    double sum[CHAINS] = {0}, lost[CHAINS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        double *s = &sum[i % CHAINS];
+        const double next = *s + values[i], part = next - *s;
+        lost[i % CHAINS] += (*s - (next - part)) + (values[i] - part);
+        *s = next;
+    }
+    for (size_t c = 1; c < CHAINS; c++) {
+        const double next = sum[0] + sum[c], part = next - sum[0];
+        lost[0] += ((sum[0] - (next - part)) + (sum[c] - part)) + lost[c];
+        sum[0] = next;
+    }
+    return sum[0] + lost[0];
+}

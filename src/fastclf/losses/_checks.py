@@ -1,0 +1,203 @@
+"""Checks of what users pass to losses."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastclf import _validation as check
+
+_CHUNK_VALUES = 1 << 18  # looked at together: temporaries stay in the cache
+
+
+def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
+    """`a` as float32 or float64, whichever holds its values, in C order, aligned; not copied if it is that already."""
+    check.refuse_masked(a, name)
+    if hasattr(a, "toarray"):
+        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
+    array = check.kernel_array(check.as_array(a, name), name)
+    return array.astype(np.float32) if array.dtype == np.uint8 else array
+
+
+def scores(a: ArrayLike, name: str = "scores") -> NDArray[Any]:
+    """`a` as scores of classes: a `float_array` of shape (n_samples, n_classes)."""
+    array = float_array(a, name)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have shape (n_samples, n_classes), got shape {array.shape}")
+    if array.shape[1] == 0:
+        raise ValueError(f"{name} must have at least one class, got shape {array.shape}")
+    return array
+
+
+def score_array(a: ArrayLike) -> NDArray[Any]:
+    """`a` as scores that each count for themselves: a `float_array` of one or two dimensions."""
+    array = float_array(a, "scores")
+    if array.ndim not in (1, 2) or array.shape[-1:] == (0,) and array.ndim == 2:
+        raise ValueError(f"scores must have shape (n_samples,) or (n_samples, n_columns), got shape {array.shape}")
+    return array
+
+
+def result_array(out: Any, name: str, like: NDArray[Any], others: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+    """`out` as an array that results can be written into: the scores, `like`, themselves, or beside all inputs."""
+    try:
+        array = check.shared_array(out) if hasattr(out, "__array_interface__") or hasattr(out, "__dlpack__") else None
+    except (BufferError, RuntimeError) as error:
+        raise ValueError(f"{name} cannot be written to: {error}") from None
+    if array is None:
+        raise TypeError(f"{name} must be an array, got {type(out).__name__}")
+    if array.dtype != like.dtype or array.shape != like.shape:
+        raise ValueError(f"{name} must be {like.dtype} of shape {like.shape}, got {array.dtype} of shape {array.shape}")
+    if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+    in_place = array.ctypes.data == like.ctypes.data
+    if any(np.may_share_memory(array, a) for a in others) or (not in_place and np.may_share_memory(array, like)):
+        raise ValueError(f"{name} overlaps an input; it may only be the scores themselves")
+    return array
+
+
+def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | None = None) -> NDArray[np.int64]:
+    """Class ids of the rows of scores of that shape, as a copy of their own; -1 where they are `ignore_index`."""
+    rows, classes = shape
+    if target.dtype.kind not in "iub":
+        raise TypeError(f"target of shape {target.shape} must hold class ids, which are integers; got {target.dtype}")
+    if target.shape != (rows,):
+        raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {target.shape}")
+    outside = (target < 0) | (target >= classes)
+    if ignore_index is not None:
+        ignored = target == ignore_index
+        outside &= ~ignored
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ValueError(f"target[{row}] = {target[row]} is outside [0, {classes})")
+    ids = target.astype(np.int64)
+    if ignore_index is not None:
+        ids[ignored] = -1
+    return ids
+
+
+def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -> NDArray[np.int64]:
+    """`target` as `labels` of the rows of `like`."""
+    check.refuse_masked(target, "target")
+    return labels(check.as_array(target, "target"), like.shape, ignore_index)
+
+
+def values(target: ArrayLike, like: NDArray[Any], name: str = "target") -> NDArray[Any]:
+    """Finite numbers in the shape of `like`, in a dtype that the kernels read."""
+    check.refuse_masked(target, name)
+    array = check.as_array(target, name)
+    if array.shape != like.shape:
+        raise ValueError(f"{name} must have the scores' shape {like.shape}, got {array.shape}")
+    array = check.kernel_array(array, name)
+    check.check_finite(array.reshape(len(array), -1), name)
+    return array
+
+
+def in_unit_interval(target: NDArray[Any], name: str = "target") -> NDArray[Any]:
+    """`target`, if all of it is from 0 to 1."""
+    for start, part in _row_blocks(target):
+        outside = (part < 0) | (part > 1)
+        if outside.any():
+            row, column = (int(i) for i in np.argwhere(outside)[0])
+            raise ValueError(f"{name}[{start + row}, {column}] = {part[row, column]} is outside [0, 1]")
+    return target
+
+
+def distributions(target: NDArray[Any], name: str = "target") -> NDArray[Any]:
+    """`target`, if its rows are probabilities that sum to 1, but for rounding in their dtype."""
+    in_unit_interval(target, name)
+    tolerance = np.sqrt(np.finfo(target.dtype).eps) if target.dtype.kind == "f" else 0.0
+    for start, part in _row_blocks(target):
+        sums = part.sum(axis=1, dtype=np.float64)
+        off = np.abs(sums - 1) > tolerance
+        if off.any():
+            row = int(np.flatnonzero(off)[0])
+            raise ValueError(f"{name} must hold probabilities, but row {start + row} sums to {sums[row]}")
+    return target
+
+
+def _row_blocks(a: NDArray[Any]) -> Any:
+    step = max(1, _CHUNK_VALUES // max(1, a.shape[1]))
+    for start in range(0, len(a), step):
+        yield start, a[start : start + step]
+
+
+def class_targets(
+    target: ArrayLike, like: NDArray[Any], ignore_index: int | None = None, *, probabilities: bool = True
+) -> tuple[NDArray[np.int64] | None, NDArray[Any] | None]:
+    """Class ids, or (two-dimensional) values or probabilities of classes: the other of the two is None."""
+    if np.ndim(target) != 2:
+        return class_ids(target, like, ignore_index), None
+    matrix = values(target, like)
+    return None, distributions(matrix) if probabilities else matrix
+
+
+def weights(weight: ArrayLike | None, size: int, name: str) -> NDArray[np.float64] | None:
+    """Finite weights, not negative, one for each of `size`."""
+    if weight is None:
+        return None
+    check.refuse_masked(weight, name)
+    array = check.as_array(weight, name)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
+    if array.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), got {array.shape}")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    bad = ~(np.isfinite(array) & (array >= 0))
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"{name}[{at}] = {array[at]}: weights must be finite and not negative")
+    return array
+
+
+def by_class(
+    label: NDArray[np.int64], of_class: NDArray[np.float64] | None, of_row: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Weights of rows from those of their classes and their own; rows left out have any."""
+    if of_class is None:
+        return of_row
+    picked = of_class[label]
+    return picked if of_row is None else picked * of_row
+
+
+def number(value: object, name: str, low: float = -np.inf, high: float = np.inf) -> float:
+    """A finite real number from `low` to `high`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    if not (np.isfinite(float(value)) and low <= value <= high):
+        limits = f"in [{low}, {high}]" if high < np.inf else f"at least {low}" if low > -np.inf else "finite"
+        raise ValueError(f"{name} must be {limits}, got {value!r}")
+    return float(value)
+
+
+def integer_or_none(value: object, name: str) -> int | None:
+    """An int, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an int or None, got {value!r}")
+    return int(value)
+
+
+def flag(value: object, name: str) -> bool:
+    """A bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | None]:
+    """One margin, or a matrix of one for each true class (row) and other class (column)."""
+    if np.ndim(margin) == 0:
+        return number(margin[()] if isinstance(margin, np.ndarray) else margin, "margin"), None
+    matrix = check.as_array(margin, "margin")
+    if matrix.shape != (classes, classes) or matrix.dtype.kind not in "biuf":
+        raise ValueError(
+            f"margin must be a number or a matrix of shape ({classes}, {classes}), got {matrix.dtype} of shape "
+            f"{matrix.shape}"
+        )
+    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+    check.check_finite(matrix, "margin")
+    return 0.0, matrix

@@ -1,0 +1,310 @@
+"""Softmax, its logarithm, and the losses that it comes into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastclf.losses import _checks
+from fastclf.losses._evaluate import Batch, Wanted, evaluate
+
+
+def softmax(scores: ArrayLike, *, out: NDArray[Any] | None = None, n_threads: int | None = None) -> NDArray[Any]:
+    r"""Turn scores into probabilities: :math:`p_i = e^{s_i} / \sum_j e^{s_j}`.
+
+    Parameters
+    ----------
+    scores : array-like of shape (..., n_classes)
+        Scores, float32 or float64 (others as in `cross_entropy`). A score of -inf is a class that is not there.
+    out : ndarray of the scores' shape and dtype, optional
+        Where to write the probabilities: C-contiguous, writeable. May be the scores themselves.
+    n_threads : int, optional
+        Number of threads; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    ndarray of the scores' shape and dtype
+        Probabilities; `out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If `scores` are sparse or have masked entries, or `out` is not an array.
+    ValueError
+        If a row holds NaN or +inf or nothing but -inf, or `out` cannot be written to.
+
+    Notes
+    -----
+    Float32 probabilities above 1e-37 are off by at most 2 ULP, float64 ones above 1e-300 by 4 and those of rounding sums
+    (`fastclf.losses`).
+
+    Examples
+    --------
+    >>> from fastclf import losses
+    >>> losses.softmax([[0.0, 0.0], [0.0, -float("inf")]])
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+    return _values("softmax", scores, out, n_threads)
+
+
+def log_softmax(scores: ArrayLike, *, out: NDArray[Any] | None = None, n_threads: int | None = None) -> NDArray[Any]:
+    r"""Compute logarithms of probabilities: :math:`\log p_i = s_i - \log \sum_j e^{s_j}`.
+
+    Parameters
+    ----------
+    scores : array-like of shape (..., n_classes)
+        Scores, as in `softmax`.
+    out : ndarray of the scores' shape and dtype, optional
+        Where to write the result: C-contiguous, writeable. May be the scores themselves.
+    n_threads : int, optional
+        Number of threads; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    ndarray of the scores' shape and dtype
+        Logarithms, none above 0, -inf where the score is; `out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If `scores` are sparse or have masked entries, or `out` is not an array.
+    ValueError
+        If a row holds NaN or +inf or nothing but -inf, or `out` cannot be written to.
+
+    Examples
+    --------
+    >>> from fastclf import losses
+    >>> losses.log_softmax([[40.0, 0.0]])  # the first is not rounded to 0
+    array([[-4.24835426e-18, -4.00000000e+01]])
+    """
+    return _values("log_softmax", scores, out, n_threads)
+
+
+def _values(name: str, scores: ArrayLike, out: Any, n_threads: int | None) -> NDArray[Any]:
+    array = _checks.float_array(scores, "scores")
+    if array.ndim == 0 or array.shape[-1] == 0:
+        raise ValueError(f"scores must have at least one class, got shape {array.shape}")
+    result = np.empty_like(array) if out is None else _checks.result_array(out, "out", array, ())
+    flat = (-1, array.shape[-1]) if array.size else (0, array.shape[-1])
+    Batch(name, array.reshape(flat)).run(1.0, n_threads, None, None, result.reshape(flat), None)
+    return result if out is None else out
+
+
+def cross_entropy(
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
+    n_threads: int | None = None,
+) -> Any:
+    r"""Compute the softmax (cross-entropy) loss: :math:`-\sum_i t_i \log p_i` with :math:`p` the softmax of the scores.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_classes)
+        Scores (logits). float32 and float64 are taken as they are, from any object with the buffer, array or DLPack
+        interface, without a copy where rows are contiguous (C order); float16 becomes float32, integers what holds them
+        exactly. A score of -inf is a class that is not there.
+    target : array-like of int, shape (n_samples,), or of shape (n_samples, n_classes)
+        Class of each row, of any integer dtype; or probabilities of the classes, each row summing to 1.
+    weight : array-like of shape (n_classes,), optional
+        Weights of the classes.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows. A row of weight 0 is left out.
+    ignore_index : int or None, default=-100
+        Rows of this class are left out: loss 0, gradient 0, scores not looked at. Not for probabilities.
+    label_smoothing : float in [0, 1], default=0.0
+        This part of each target is spread evenly over the classes (those that are there).
+    reduction : {"mean", "sum", "none"}, default="mean"
+        ``"mean"`` divides the sum by that of the weights of the rows, which are those of their class (for class ids)
+        and of the sample; the mean of no rows is 0. ``"none"`` returns the weighted loss of each row.
+    return_grad : bool, default=False
+        Whether to return the gradient, too: of the reduced loss; of the sum where there is no reduction.
+    grad_out : array of the scores' shape and dtype, optional
+        Where to write the gradient, so that nothing is allocated: C-contiguous, writeable; may be the scores
+        themselves. If scores are refused for their values, it may have been written to.
+    n_threads : int, optional
+        Number of threads; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    loss : float, or ndarray of shape (n_samples,), float64
+        The loss.
+    gradient : array of the scores' shape and dtype
+        With ``return_grad=True``: with respect to the scores; `grad_out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
+    ValueError
+        If a class id is out of range (it names row and value), shapes do not fit, probabilities are not, weights are
+        negative, a row holds NaN or +inf or nothing but -inf, or `grad_out` cannot be written to.
+
+    See Also
+    --------
+    linear_cross_entropy : Of scores X W' + b, which it never holds.
+    kl_div : Less the entropy of the target.
+
+    Notes
+    -----
+    The gradient is :math:`p_i - t_i` (times the row's part in the reduction). Names and defaults are those of PyTorch,
+    but for `sample_weight` and the mean of no rows. Losses are summed in float64 and are accurate near 0: of float32
+    scores they are off by at most 2 ULP of float32, gradients by 3 (see `fastclf.losses`).
+
+    Results do not depend on threads, other rows or the processor.
+
+    Examples
+    --------
+    >>> from fastclf import losses
+    >>> losses.cross_entropy([[0.0, 0.0]], [1])
+    0.6931471805599453
+    >>> losses.cross_entropy([[0.0, 0.0]], [[0.5, 0.5]], return_grad=True)
+    (0.6931471805599453, array([[0., 0.]]))
+    """
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    z = _checks.scores(scores)
+    label, probabilities = _checks.class_targets(target, z, _checks.integer_or_none(ignore_index, "ignore_index"))
+    smoothing = _checks.number(label_smoothing, "label_smoothing", 0, 1)
+    of_class = _checks.weights(weight, z.shape[1], "weight")
+    of_row = _checks.weights(sample_weight, len(z), "sample_weight")
+    mean_weight = None
+    if label is not None and smoothing == 0:  # then a class's weight is one of the row
+        of_row, of_class = _checks.by_class(label, of_class, of_row), None
+    elif label is not None:
+        mean_weight = _checks.by_class(label, of_class, of_row)
+    batch = Batch("cross_entropy", z, label, probabilities, of_row, of_class, smoothing=smoothing)
+    return evaluate(batch, wanted, mean_weight=mean_weight)
+
+
+def kl_div(
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
+    n_threads: int | None = None,
+) -> Any:
+    r"""Compute the divergence of Kullback and Leibler: :math:`\sum_i t_i \log (t_i / p_i)` with :math:`p` the softmax.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_classes)
+        Scores, as in `cross_entropy`.
+    target : array-like of shape (n_samples, n_classes)
+        Probabilities, each row summing to 1.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows. A row of weight 0 is left out.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        ``"mean"`` divides the sum by that of the rows' weights (PyTorch's ``"batchmean"``); the mean of no rows is 0.
+    return_grad : bool, default=False
+        Whether to return the gradient, too, as in `cross_entropy`.
+    grad_out : array of the scores' shape and dtype, optional
+        Where to write the gradient, as in `cross_entropy`.
+    n_threads : int, optional
+        Number of threads; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    loss : float, or ndarray of shape (n_samples,), float64
+        The divergence, the cross-entropy H(t, p) less the entropy H(t). Where both are large and close, it is off by
+        their rounding, about 1e-16 (1e-7 for float32 scores).
+    gradient : array of the scores' shape and dtype
+        With ``return_grad=True``: that of the cross-entropy, with respect to the scores.
+
+    Raises
+    ------
+    TypeError
+        If an array is sparse or has masked entries, or an argument is of the wrong type.
+    ValueError
+        If shapes do not fit, targets are not probabilities, weights are negative, a row holds NaN or +inf or nothing
+        but -inf, or `grad_out` cannot be written to.
+
+    Examples
+    --------
+    >>> from fastclf import losses
+    >>> losses.kl_div([[0.0, 0.0]], [[1.0, 0.0]])
+    0.6931471805599453
+    """
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    z = _checks.scores(scores)
+    probabilities = _checks.distributions(_checks.values(target, z))
+    weight = _checks.weights(sample_weight, len(z), "sample_weight")
+    return evaluate(Batch("kl_div", z, target=probabilities, weight=weight), wanted)
+
+
+def softmax_mse(
+    scores: ArrayLike,
+    target: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    grad_out: NDArray[Any] | None = None,
+    n_threads: int | None = None,
+) -> Any:
+    r"""Compute the squared error of probabilities: :math:`(p_i - t_i)^2` with :math:`p` the softmax of the scores.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_classes)
+        Scores, as in `cross_entropy`.
+    target : array-like of int, shape (n_samples,), or of shape (n_samples, n_classes)
+        Class of each row, which stands for 1 there and 0 elsewhere; or any finite values.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows. A row of weight 0 is left out.
+    ignore_index : int or None, default=-100
+        Rows of this class are left out. Not for values.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        ``"mean"`` is over rows, by weight, and classes; ``"none"`` returns one weighted loss for each score.
+    return_grad : bool, default=False
+        Whether to return the gradient, too, as in `cross_entropy`.
+    grad_out : array of the scores' shape and dtype, optional
+        Where to write the gradient, as in `cross_entropy`.
+    n_threads : int, optional
+        Number of threads; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    loss : float, or ndarray of the scores' shape, float64
+        The loss.
+    gradient : array of the scores' shape and dtype
+        With ``return_grad=True``: :math:`2 p_i (d_i - \sum_j p_j d_j)` with :math:`d = p - t`. It vanishes where a
+        class is almost certain, right or wrong: where the loss is large, there may be no slope.
+
+    Raises
+    ------
+    TypeError
+        If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
+    ValueError
+        If a class id is out of range (it names row and value), shapes do not fit, weights are negative, a row holds NaN
+        or +inf or nothing but -inf, or `grad_out` cannot be written to.
+
+    See Also
+    --------
+    mse : Of the scores themselves.
+
+    Examples
+    --------
+    >>> from fastclf import losses
+    >>> losses.softmax_mse([[0.0, 0.0]], [1], return_grad=True)
+    (0.25, array([[ 0.25, -0.25]]))
+    """
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    z = _checks.scores(scores)
+    ignored = _checks.integer_or_none(ignore_index, "ignore_index")
+    label, values = _checks.class_targets(target, z, ignored, probabilities=False)
+    weight = _checks.weights(sample_weight, len(z), "sample_weight")
+    return evaluate(Batch("softmax_mse", z, label, values, weight), wanted, by_score=True)
