@@ -116,5 +116,5 @@ double fc_total(const double *values, size_t n) {
         lost[0] += ((sum[0] - (next - part)) + (sum[c] - part)) + lost[c];
         sum[0] = next;
     }
-    return sum[0] + lost[0];
+    return sum[0] - sum[0] == 0 ? sum[0] + lost[0] : sum[0]; /* beyond the range, what is lost means nothing */
 }

@@ -39,7 +39,9 @@ static inline double NAME(hinge_row)(const NAME(a_row) *r, double *ratio) {
     lanes loss = {{{0}}}, total = {{{0}}};
     (void)ratio;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
-    for (size_t g = 0; g < r->groups; g++)
+    const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n);
+    for (size_t g = 0; g < r->groups; g++) {
+        NAME(ask)(ahead, g * FC_LANES);
         for (int l = 0; l < LANE_VECTORS; l++) {
             const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
             const v_f64 term = NAME(terms_at)(r, i, margins), kept = positive_f64(term);
@@ -48,6 +50,7 @@ static inline double NAME(hinge_row)(const NAME(a_row) *r, double *ratio) {
             loss.v[l] += squared ? kept * kept : kept;
             total.v[l] += v;
         }
+    }
     const double own = margins ? margins[label] : r->batch->margin, extra = r->batch->own_term && own > 0 ? own : 0;
     if (r->gradient) {
         NAME(put_row)(r->gradient, slope, r->n, r->factor);
@@ -78,6 +81,3 @@ static inline double NAME(crammer_singer_row)(const NAME(a_row) *r, double *rati
     }
     return r->batch->squared ? most * most : most;
 }
-
-static size_t NAME(hinge)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(hinge_row), NULL); }
-static size_t NAME(crammer_singer)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(crammer_singer_row), NULL); }

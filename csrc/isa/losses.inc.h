@@ -2,7 +2,7 @@
  * l + 16, ..., added in one order, so that their bytes do not depend on the instruction set.
  */
 
-enum { LANE_VECTORS = FC_LANES / F64_LANES };
+enum { LANE_VECTORS = FC_LANES / F64_LANES, FC_FEW_CLASSES = 128 };
 typedef struct {
     v_f64 v[LANE_VECTORS];
 } lanes;
@@ -67,6 +67,17 @@ static inline void finish_losses(double *loss, const double *ratio, const double
         if (weight[i] != 0) loss[i] *= weight[i];
 }
 
+/* sum + v: of float32, whose sums in float64 are as good as exact; of float64, with what rounding takes added up. */
+static inline v_f64 plus_f32(v_f64 sum, v_f64 v, v_f64 *lost) {
+    (void)lost;
+    return sum + v;
+}
+static inline v_f64 plus_f64(v_f64 sum, v_f64 v, v_f64 *lost) {
+    const v_f64 next = sum + v, part = next - sum;
+    *lost += (sum - (next - part)) + (v - part);
+    return next;
+}
+
 static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 
 /* 0, 1, 2, ... */
@@ -99,6 +110,8 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "rows.inc.h"
 #include "softmax.inc.h"
 #include "hinge.inc.h"
+#include "turned.inc.h"
+#include "parts.inc.h"
 #include "scores.inc.h"
 #undef NAME
 #undef TYPE
@@ -120,6 +133,8 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "rows.inc.h"
 #include "softmax.inc.h"
 #include "hinge.inc.h"
+#include "turned.inc.h"
+#include "parts.inc.h"
 #include "scores.inc.h"
 #undef NAME
 #undef TYPE

@@ -2,7 +2,7 @@
  * instruction set.  docs/losses.md derives their errors; tests sweep them.
  *
  * exp: x = n ln 2 + r with |r| <= 0.3473, exp x = 2^n P(r).  n comes from adding a number so large that its last bit is
- * worth 1 (SHIFTER): the sum's last bits are n, and 2^n is made by adding them to an exponent.  The product of n with
+ * worth 1 (SHIFTER): the sum's last bits are n, of which the exponent of 2^n is made.  The product of n with
  * the first part of ln 2 is exact.
  */
 
@@ -19,8 +19,11 @@ static const double SHIFTER_f64 = 0x1.8p52, LOG2E_f64 = 0x1.71547652b82fep+0;
 static inline v_f32 shifted_f32(v_f32 x) { return fma_f32(x, all_f32(LOG2E_f32), all_f32(SHIFTER_f32)); }
 static inline v_f64 shifted_f64(v_f64 x) { return x * LOG2E_f64 + SHIFTER_f64; }
 
-/* exp(x) / 2^m, where base is SHIFTER + m; 0 where x <= cut, NaN where x is.  The result has to be a normal number.  Off by less than 0.9 units in the last place.
+/* exp(x) / 2^m, where base is SHIFTER + m - BIAS; 0 where x <= cut, NaN where x is.  The result has to be a normal number.
+ * Off by less than 0.9 units in the last place.
  */
+static const float BIAS_f32 = 127;
+static const double BIAS_f64 = 1023;
 static inline v_f32 exp_over_f32(v_f32 x, v_f32 base, v_f32 cut) {
     const v_f32 t = shifted_f32(x), n = t - SHIFTER_f32;
     v_f32 r = fma_f32(n, all_f32(-0x1.62e43p-1f), x), p = all_f32(0x1.6a2262p-10f);
@@ -31,8 +34,8 @@ static inline v_f32 exp_over_f32(v_f32 x, v_f32 base, v_f32 cut) {
     p = fma_f32(p, r, all_f32(0x1.fffffcp-2f));
     p = fma_f32(p, r, all_f32(1));
     p = fma_f32(p, r, all_f32(1));
-    const v_i32 scaled = (v_i32)p + (((v_i32)t - (v_i32)base) << 23);
-    return (v_f32)(scaled & ~(x <= cut));
+    const v_f32 scale = (v_f32)(((v_i32)t - (v_i32)base) << 23);
+    return (v_f32)((v_i32)(p * scale) & ~(x <= cut));
 }
 
 /* The same; off by less than 0.75 units in the last place, as r and 1 + r are kept in two parts. */
@@ -50,12 +53,12 @@ static inline v_f64 exp_over_f64(v_f64 x, v_f64 base, v_f64 cut) {
     q = q * r + 0x1.55555555554f8p-3;
     q = q * r + 0x1.000000000000ap-1;
     const v_f64 high = r + 1, low = (1 - high) + r, p = high + ((low + lost) + r * r * q);
-    const v_i64 scaled = (v_i64)p + (((v_i64)t - (v_i64)base) << 52);
-    return (v_f64)(scaled & ~(x <= cut));
+    const v_f64 scale = (v_f64)(((v_i64)t - (v_i64)base) << 52);
+    return (v_f64)((v_i64)(p * scale) & ~(x <= cut));
 }
 
 /* exp x for x <= 0; 0 below -708. */
-static inline v_f64 exp_f64(v_f64 x) { return exp_over_f64(x, all_f64(SHIFTER_f64), all_f64(-708)); }
+static inline v_f64 exp_f64(v_f64 x) { return exp_over_f64(x, all_f64(SHIFTER_f64 - BIAS_f64), all_f64(-708)); }
 
 /* k ln 2 + log(1 + f) + c for sqrt(1/2) <= 1 + f < sqrt 2 and small c: with s = f / (2 + f),
  * log(1 + f) = 2 atanh s = f - (f^2 / 2 - s (f^2 / 2 + R(s^2))).

@@ -26,19 +26,19 @@ static inline void NAME(copy_few)(TYPE *to, const TYPE *from, size_t n) {
     if (n & 1) to[i] = from[i];
 }
 
-/* The row's scores from i on, and -inf beyond its end. */
-static inline VECTOR NAME(scores_at)(const NAME(a_row) *r, size_t i) {
+/* Scores of a row of n from i on, and -inf beyond its end; so many can be read from its first. */
+static inline VECTOR NAME(scores_at)(const TYPE *scores, size_t n, size_t readable, size_t i) {
     const VECTOR filler = ALL((TYPE)-INFINITY);
     VECTOR v = filler;
-    if (i + NAME(LANES) <= r->n) return LOAD(r->scores + i);
-    if (i >= r->n) return v;
-    if (i + NAME(LANES) <= r->readable) {
-        const INTEGERS inside = NAME(count) < (INTEGERS){0} + (INTEGER)(r->n - i);
-        return (VECTOR)((inside & (INTEGERS)LOAD(r->scores + i)) | (~inside & (INTEGERS)filler));
+    if (i + NAME(LANES) <= n) return LOAD(scores + i);
+    if (i >= n) return v;
+    if (i + NAME(LANES) <= readable) {
+        const INTEGERS inside = NAME(count) < (INTEGERS){0} + (INTEGER)(n - i);
+        return (VECTOR)((inside & (INTEGERS)LOAD(scores + i)) | (~inside & (INTEGERS)filler));
     }
     TYPE last[NAME(LANES)];
     memcpy(last, &v, sizeof v);
-    for (size_t l = 0; l < r->n - i; l++) last[l] = r->scores[i + l];
+    for (size_t l = 0; l < n - i; l++) last[l] = scores[i + l];
     memcpy(&v, last, sizeof v);
     return v;
 }
@@ -49,6 +49,24 @@ static inline TYPE NAME(top_of)(VECTOR v) {
     for (int half = NAME(LANES) / 2; half; half /= 2)
         for (int l = 0; l < half; l++) lane[l] = lane[l] > lane[l + half] ? lane[l] : lane[l + half];
     return lane[0];
+}
+
+/* What memory is asked for while a stretch of `count` scores from `from` is worked on: the scores after it, if there are as
+ * many, and the gradient's place.
+ */
+typedef struct {
+    const TYPE *scores, *gradient;
+} NAME(ahead);
+
+static inline NAME(ahead) NAME(ahead_of)(const NAME(a_row) *r, size_t from, size_t count) {
+    const TYPE *next = r->scores + (from + 2 * count <= r->readable ? count : 0);
+    const NAME(ahead) a = {next, r->gradient ? r->gradient : next};
+    return a;
+}
+
+static inline void NAME(ask)(NAME(ahead) a, size_t i) {
+    __builtin_prefetch(a.scores + i);
+    __builtin_prefetch(a.gradient + i);
 }
 
 /* Whether all of n values are finite. */
@@ -63,25 +81,28 @@ static inline int NAME(all_finite)(const TYPE *row, size_t n) {
     return sum == 0;
 }
 
-static inline lanes NAME(add_group)(lanes sum, const TYPE *v) {
+typedef struct {
+    lanes sum, lost;
+} NAME(summed);
+
+static inline void NAME(add_group)(NAME(summed) *s, const TYPE *v, v_i64 but) {
     FC_UNROLL
-    for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += NAME(widen)(v + l * F64_LANES);
-    return sum;
+    for (int l = 0; l < LANE_VECTORS; l++) {
+        const v_f64 kept = only_f64(count_f64 + l * F64_LANES != but, NAME(widen)(v + l * F64_LANES));
+        s->sum.v[l] = NAME(plus)(s->sum.v[l], kept, &s->lost.v[l]);
+    }
 }
 
 /* The sum of a padded row, without entry `but`. */
 static inline double NAME(sum_but)(const TYPE *row, size_t groups, size_t but) {
     const size_t group = but / FC_LANES;
-    lanes sum = {{{0}}};
-    size_t g = 0;
-    for (; g < group; g++) sum = NAME(add_group)(sum, row + g * FC_LANES);
-    for (int l = 0; l < LANE_VECTORS; l++) {
-        const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
-        const v_i64 kept = count_f64 != (v_i64){0} + (int64_t)(but - i);
-        sum.v[l] += only_f64(kept, NAME(widen)(row + i));
-    }
-    for (g++; g < groups; g++) sum = NAME(add_group)(sum, row + g * FC_LANES);
-    return sum_of_lanes(sum);
+    const v_i64 none = (v_i64){0} - 1;
+    NAME(summed) s = {{{{0}}}, {{{0}}}};
+    for (size_t g = 0; g < group; g++) NAME(add_group)(&s, row + g * FC_LANES, none);
+    NAME(add_group)(&s, row + group * FC_LANES, (v_i64){0} + (int64_t)(but % FC_LANES));
+    for (size_t g = group + 1; g < groups; g++) NAME(add_group)(&s, row + g * FC_LANES, none);
+    for (int l = 0; l < LANE_VECTORS; l++) s.sum.v[l] += s.lost.v[l];
+    return sum_of_lanes(s.sum);
 }
 
 /* n values times `factor`, rounded. */
@@ -92,35 +113,51 @@ static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double 
     for (; i < n; i++) to[i] = (TYPE)(from[i] * factor);
 }
 
-/* Call `loss_of` for each row of a part: it returns the row's loss, or NaN if there is none.  With `ratio`, log(1 + *ratio)
- * is added to it: for all rows together, as one alone leaves most of a vector idle.
+/* Row `row` of a part that is row i of its own. */
+static inline void NAME(point_to)(NAME(a_row) *r, const fc_batch_part *part, size_t i) {
+    const fc_batch *b = part->batch;
+    r->row = part->first + i;
+    r->scores = (const TYPE *)b->scores.data + r->row * r->n;
+    r->readable = (part->rows - i) * r->n;
+    r->weight = b->weight ? b->weight[r->row] : 1;
+    r->factor = r->weight * b->scale;
+    r->each = part->each ? part->each + i * r->n : NULL;
+    r->gradient = part->gradient ? (TYPE *)part->gradient + i * r->n : NULL;
+}
+
+static inline int NAME(is_left_out)(const NAME(a_row) *r) {
+    return (r->batch->label && r->batch->label[r->row] < 0) || r->weight == 0;
+}
+
+static inline void NAME(put_nothing)(const NAME(a_row) *r) {
+    if (r->gradient) memset(r->gradient, 0, r->n * sizeof(TYPE));
+    if (r->each) memset(r->each, 0, r->n * sizeof *r->each);
+}
+
+/* Call `loss_of` for each row of a part: it returns the row's loss, or NaN if there is none; or, for few classes,
+ * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, log(1 + *ratio) is added to
+ * each: to all together, as one alone leaves most of a vector idle.
  */
 static inline __attribute__((always_inline)) size_t NAME(each_row)(const fc_batch_part *part,
                                                                   double (*loss_of)(const NAME(a_row) *, double *),
+                                                                  int (*losses_of)(const NAME(a_row) *, double *, double *),
                                                                   double *ratio) {
     const fc_batch *b = part->batch;
-    const size_t n = b->scores.cols;
-    NAME(a_row) r = {.batch = b, .first = part->first, .n = n, .room = part->room};
-    r.groups = (n + FC_LANES - 1) / FC_LANES;
-    double nothing;
+    NAME(a_row) r = {.batch = b, .first = part->first, .n = b->scores.cols, .room = part->room};
+    r.groups = (r.n + FC_LANES - 1) / FC_LANES;
     for (size_t i = 0; i < part->rows; i++) {
-        double loss = 0, *more = ratio ? ratio + i : &nothing;
-        r.row = part->first + i;
-        r.scores = (const TYPE *)b->scores.data + r.row * n;
-        r.readable = (part->rows - i) * n;
-        r.weight = b->weight ? b->weight[r.row] : 1;
-        r.factor = r.weight * b->scale;
-        r.each = part->each ? part->each + i * n : NULL;
-        r.gradient = part->gradient ? (TYPE *)part->gradient + i * n : NULL;
-        *more = 0;
-        if ((b->label && b->label[r.row] < 0) || r.weight == 0) {
-            if (r.gradient) memset(r.gradient, 0, n * sizeof(TYPE));
-            if (r.each) memset(r.each, 0, n * sizeof *r.each);
-        } else {
-            loss = loss_of(&r, more);
-            if (isnan(loss)) return i;
+        double *loss = part->loss ? part->loss + i : (double[FC_LANES]){0}, *more = ratio ? ratio + i : (double[FC_LANES]){0};
+        NAME(point_to)(&r, part, i);
+        if (losses_of && r.n <= FC_FEW_CLASSES && i + NAME(LANES) <= part->rows && losses_of(&r, loss, more)) {
+            i += NAME(LANES) - 1;
+            continue;
         }
-        if (part->loss) part->loss[i] = loss;
+        *loss = *more = 0;
+        if (NAME(is_left_out)(&r))
+            NAME(put_nothing)(&r);
+        else
+            *loss = loss_of(&r, more);
+        if (isnan(*loss)) return i;
     }
     if (part->loss) finish_losses(part->loss, ratio, b->weight ? b->weight + part->first : NULL, part->rows);
     return part->rows;

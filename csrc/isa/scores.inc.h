@@ -49,7 +49,7 @@ static inline double NAME(put_scores)(const NAME(a_row) *r, double *ratio) {
             memcpy(p->room[3] + i, &of_loss, sizeof of_loss); \
             memcpy(p->room[4] + i, &of_slope, sizeof of_slope); \
         } \
-        return NAME(each_row)(p, NAME(put_scores), NULL); \
+        return NAME(each_row)(p, NAME(put_scores), NULL, NULL); \
     }
 FC_SCORE_LOSSES(FC_DEFINE_SCORE_LOSS)
 #undef FC_DEFINE_SCORE_LOSS

@@ -23,9 +23,10 @@ typedef struct {
     VECTOR shift, base, cut;
 } NAME(scaling);
 
-static inline NAME(scaling) NAME(scaled_by)(TYPE top) {
-    const VECTOR shift = ALL(top >= -NAME(LIMIT) && top <= NAME(LIMIT) ? 0 : top), highest = ALL(top) - shift;
-    const NAME(scaling) s = {shift, NAME(shifted)(highest) - NAME(HEADROOM), highest - NAME(DEPTH)};
+static inline NAME(scaling) NAME(scaled_by)(VECTOR top) {
+    const INTEGERS far = ~((top >= -NAME(LIMIT)) & (top <= NAME(LIMIT)));
+    const VECTOR shift = (VECTOR)(far & (INTEGERS)top), highest = top - shift;
+    const NAME(scaling) s = {shift, NAME(shifted)(highest) - (NAME(HEADROOM) + NAME(BIAS)), highest - NAME(DEPTH)};
     return s;
 }
 
@@ -33,22 +34,20 @@ static inline NAME(scaling) NAME(scaled_by)(TYPE top) {
 static inline TYPE NAME(copy_top)(const NAME(a_row) *r, TYPE *z, size_t from, size_t to) {
     VECTOR most = ALL((TYPE)-INFINITY);
     for (size_t i = from; i < to; i += NAME(LANES)) {
-        const VECTOR v = NAME(scores_at)(r, i);
+        const VECTOR v = NAME(scores_at)(r->scores, r->n, r->readable, i);
         memcpy(z + i, &v, sizeof v);
         most = MAX(most, v);
     }
     return NAME(top_of)(most);
 }
 
-/* z to e; meanwhile, memory is asked for what comes next: scores, and the gradient's place. */
+/* z to e. */
 static inline void NAME(exp_block)(const NAME(a_row) *r, NAME(scaling) how, NAME(softened) *s, size_t from, size_t to) {
-    const size_t block = NAME(BLOCK);
-    const TYPE *next = r->scores + (from + 2 * block <= r->readable ? block : 0), *place = r->gradient ? r->gradient : next;
+    const NAME(ahead) ahead = NAME(ahead_of)(r, from, NAME(BLOCK));
     for (size_t i = from; i < to; i += NAME(LANES)) {
         const VECTOR v = NAME(exp_over)(LOAD(s->z + i) - how.shift, how.base, how.cut);
         memcpy(s->e + i, &v, sizeof v);
-        __builtin_prefetch(next + i);
-        __builtin_prefetch(place + i);
+        NAME(ask)(ahead, i);
     }
 }
 
@@ -70,12 +69,12 @@ static inline void NAME(exp_row)(const NAME(a_row) *r, NAME(softened) *s) {
     for (size_t from = 0; from < size; from += block) {
         const size_t to = from + block < size ? from + block : size;
         const TYPE highest = NAME(copy_top)(r, s->z, from, to);
-        if (from == 0) first = highest, how = NAME(scaled_by)(first);
+        if (from == 0) first = highest, how = NAME(scaled_by)(ALL(first));
         if (highest > top) top = highest, from_top = from;
         again |= !(highest - first < NAME(RISE));
         if (!again) NAME(exp_block)(r, how, s, from, to);
     }
-    if (again) NAME(exp_block)(r, NAME(scaled_by)(top), s, 0, size);
+    if (again) NAME(exp_block)(r, NAME(scaled_by)(ALL(top)), s, 0, size);
     s->top = (double)top;
     s->at = from_top + NAME(find)(s->z + from_top, top);
 }
@@ -250,13 +249,4 @@ static inline double NAME(softmax_mse_row)(const NAME(a_row) *r, double *ratio) 
     if (r->gradient) NAME(put_row)(r->gradient, t, r->n, r->factor);
     for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = d[i] * d[i] * r->weight;
     return loss;
-}
-
-static size_t NAME(softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_row), NULL); }
-static size_t NAME(log_softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(log_softmax_row), NULL); }
-static size_t NAME(kl_div)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(kl_div_row), NULL); }
-static size_t NAME(softmax_mse)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_mse_row), NULL); }
-static size_t NAME(cross_entropy)(const fc_batch_part *p) {
-    const int by_label = p->batch->label && p->batch->smoothing == 0 && !p->batch->column;
-    return by_label ? NAME(each_row)(p, NAME(label_row), p->room[2]) : NAME(each_row)(p, NAME(target_row), NULL);
 }

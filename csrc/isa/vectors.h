@@ -30,6 +30,38 @@ FC_DEFINE_LOAD(load_half_i32, half_i32)
 FC_DEFINE_LOAD(load_i32, int32_t)
 FC_DEFINE_LOAD(load_i64, int64_t)
 
+/* Lanes of a and b in turn: those of their lower and of their higher halves. */
+#ifdef __clang__
+#define FC_SHUFFLE(integers, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FC_SHUFFLE(integers, a, b, ...) __builtin_shuffle(a, b, (integers){__VA_ARGS__})
+#endif
+#define FC_LOW_2 0, 2
+#define FC_HIGH_2 1, 3
+#define FC_LOW_4 0, 4, 1, 5
+#define FC_HIGH_4 2, 6, 3, 7
+#define FC_LOW_8 0, 8, 1, 9, 2, 10, 3, 11
+#define FC_HIGH_8 4, 12, 5, 13, 6, 14, 7, 15
+#define FC_LOW_16 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define FC_HIGH_16 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define FC_DEFINE_ZIP(dtype, integers, lanes) \
+    static inline v_##dtype zip_low_##dtype(v_##dtype a, v_##dtype b) { \
+        return FC_SHUFFLE(integers, a, b, FC_LOW_##lanes); \
+    } \
+    static inline v_##dtype zip_high_##dtype(v_##dtype a, v_##dtype b) { \
+        return FC_SHUFFLE(integers, a, b, FC_HIGH_##lanes); \
+    }
+#if FC_VBYTES == 64
+FC_DEFINE_ZIP(f32, v_i32, 16)
+FC_DEFINE_ZIP(f64, v_i64, 8)
+#elif FC_VBYTES == 32
+FC_DEFINE_ZIP(f32, v_i32, 8)
+FC_DEFINE_ZIP(f64, v_i64, 4)
+#else
+FC_DEFINE_ZIP(f32, v_i32, 4)
+FC_DEFINE_ZIP(f64, v_i64, 2)
+#endif
+
 /* Absolute values: the sign bit cleared. */
 static inline v_f32 abs_f32(v_f32 v) { return (v_f32)((v_i32)v & INT32_MAX); }
 static inline v_f64 abs_f64(v_f64 v) { return (v_f64)((v_i64)v & INT64_MAX); }

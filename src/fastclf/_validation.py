@@ -76,7 +76,7 @@ def as_array(a: Any, name: str) -> NDArray[Any]:
     try:
         return shared_array(a)
     except (ValueError, BufferError, RuntimeError) as error:  # a ragged list, a tensor elsewhere than in main memory
-        raise ValueError(f"{name} is not an array: {error}") from None
+        raise ValueError(f"{name} cannot be read as an array: {error}") from None
 
 
 def shared_array(a: Any) -> NDArray[Any]:

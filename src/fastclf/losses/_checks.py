@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import numbers
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,14 +14,36 @@ from fastclf import _validation as check
 
 _CHUNK_VALUES = 1 << 18  # looked at together: temporaries stay in the cache
 
+# How far the probabilities of a row may be from a sum of 1: what rounding to float16 does to a thousand.
+_SUM_TOLERANCE = 1e-3
 
-def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
-    """`a` as float32 or float64, whichever holds its values, in C order, aligned; not copied if it is that already."""
+
+def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
+    """`a` as an array, unless it is sparse or has masked entries."""
     check.refuse_masked(a, name)
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
-    array = check.kernel_array(check.as_array(a, name), name)
+    return check.as_array(a, name)
+
+
+def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
+    """`a`, or the column that one dimension is."""
+    return a[:, np.newaxis] if a.ndim == 1 else a
+
+
+def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
+    """`a` as float32 or float64, whichever holds its values, in C order, aligned; not copied if it is that already."""
+    array = check.kernel_array(dense_array(a, name), name)
     return array.astype(np.float32) if array.dtype == np.uint8 else array
+
+
+def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
+    """`a` as a finite `float_array` of so many dimensions."""
+    array = float_array(a, name)
+    if array.ndim != ndim:
+        raise ValueError(f"Expected {ndim}D array for {name}, got {array.ndim}D array with shape {array.shape}")
+    check.check_finite(as_matrix(array), name)
+    return array
 
 
 def scores(a: ArrayLike, name: str = "scores") -> NDArray[Any]:
@@ -61,7 +85,7 @@ def result_array(out: Any, name: str, like: NDArray[Any], others: tuple[NDArray[
 def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | None = None) -> NDArray[np.int64]:
     """Class ids of the rows of scores of that shape, as a copy of their own; -1 where they are `ignore_index`."""
     rows, classes = shape
-    if target.dtype.kind not in "iub":
+    if target.dtype.kind not in "iub" and target.size:
         raise TypeError(f"target of shape {target.shape} must hold class ids, which are integers; got {target.dtype}")
     if target.shape != (rows,):
         raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {target.shape}")
@@ -80,18 +104,16 @@ def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | Non
 
 def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -> NDArray[np.int64]:
     """`target` as `labels` of the rows of `like`."""
-    check.refuse_masked(target, "target")
-    return labels(check.as_array(target, "target"), like.shape, ignore_index)
+    return labels(dense_array(target, "target"), like.shape, ignore_index)
 
 
 def values(target: ArrayLike, like: NDArray[Any], name: str = "target") -> NDArray[Any]:
     """Finite numbers in the shape of `like`, in a dtype that the kernels read."""
-    check.refuse_masked(target, name)
-    array = check.as_array(target, name)
+    array = dense_array(target, name)
     if array.shape != like.shape:
         raise ValueError(f"{name} must have the scores' shape {like.shape}, got {array.shape}")
     array = check.kernel_array(array, name)
-    check.check_finite(array.reshape(len(array), -1), name)
+    check.check_finite(as_matrix(array), name)
     return array
 
 
@@ -100,26 +122,25 @@ def in_unit_interval(target: NDArray[Any], name: str = "target") -> NDArray[Any]
     for start, part in _row_blocks(target):
         outside = (part < 0) | (part > 1)
         if outside.any():
-            row, column = (int(i) for i in np.argwhere(outside)[0])
-            raise ValueError(f"{name}[{start + row}, {column}] = {part[row, column]} is outside [0, 1]")
+            at = [int(i) for i in np.argwhere(outside)[0]]
+            raise ValueError(f"{name}{[start + at[0], *at[1:]]} = {part[tuple(at)]} is outside [0, 1]")
     return target
 
 
 def distributions(target: NDArray[Any], name: str = "target") -> NDArray[Any]:
-    """`target`, if its rows are probabilities that sum to 1, but for rounding in their dtype."""
+    """`target`, if its rows are probabilities: their sum is 1, but for rounding."""
     in_unit_interval(target, name)
-    tolerance = np.sqrt(np.finfo(target.dtype).eps) if target.dtype.kind == "f" else 0.0
     for start, part in _row_blocks(target):
         sums = part.sum(axis=1, dtype=np.float64)
-        off = np.abs(sums - 1) > tolerance
+        off = np.abs(sums - 1) > _SUM_TOLERANCE
         if off.any():
             row = int(np.flatnonzero(off)[0])
             raise ValueError(f"{name} must hold probabilities, but row {start + row} sums to {sums[row]}")
     return target
 
 
-def _row_blocks(a: NDArray[Any]) -> Any:
-    step = max(1, _CHUNK_VALUES // max(1, a.shape[1]))
+def _row_blocks(a: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    step = max(1, _CHUNK_VALUES // max(1, math.prod(a.shape[1:])))
     for start in range(0, len(a), step):
         yield start, a[start : start + step]
 
@@ -128,9 +149,10 @@ def class_targets(
     target: ArrayLike, like: NDArray[Any], ignore_index: int | None = None, *, probabilities: bool = True
 ) -> tuple[NDArray[np.int64] | None, NDArray[Any] | None]:
     """Class ids, or (two-dimensional) values or probabilities of classes: the other of the two is None."""
-    if np.ndim(target) != 2:
-        return class_ids(target, like, ignore_index), None
-    matrix = values(target, like)
+    array = dense_array(target, "target")
+    if array.ndim != 2:
+        return labels(array, like.shape, ignore_index), None
+    matrix = values(array, like)
     return None, distributions(matrix) if probabilities else matrix
 
 
@@ -138,18 +160,28 @@ def weights(weight: ArrayLike | None, size: int, name: str) -> NDArray[np.float6
     """Finite weights, not negative, one for each of `size`."""
     if weight is None:
         return None
-    check.refuse_masked(weight, name)
-    array = check.as_array(weight, name)
+    array = dense_array(weight, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
     if array.shape != (size,):
         raise ValueError(f"{name} must have shape ({size},), got {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = _float64(array)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
         raise ValueError(f"{name}[{at}] = {array[at]}: weights must be finite and not negative")
     return array
+
+
+def column_weights(weight: Any, size: int, name: str) -> NDArray[np.float64] | None:
+    """`weights` of columns, or one number for all of them."""
+    array = None if weight is None else dense_array(weight, name)
+    return weights(np.full(size, array) if array is not None and array.ndim == 0 else array, size, name)
+
+
+def _float64(a: NDArray[Any]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):  # of longer types: infinities are refused
+        return np.require(a, np.float64, ["C", "A"])
 
 
 def by_class(
@@ -166,7 +198,11 @@ def number(value: object, name: str, low: float = -np.inf, high: float = np.inf)
     """A finite real number from `low` to `high`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not (np.isfinite(float(value)) and low <= value <= high):
+    try:
+        finite = np.isfinite(float(value))
+    except OverflowError:  # an int beyond the range
+        finite = False
+    if not (finite and low <= value <= high):
         limits = f"in [{low}, {high}]" if high < np.inf else f"at least {low}" if low > -np.inf else "finite"
         raise ValueError(f"{name} must be {limits}, got {value!r}")
     return float(value)
@@ -190,14 +226,16 @@ def flag(value: object, name: str) -> bool:
 
 def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | None]:
     """One margin, or a matrix of one for each true class (row) and other class (column)."""
-    if np.ndim(margin) == 0:
-        return number(margin[()] if isinstance(margin, np.ndarray) else margin, "margin"), None
-    matrix = check.as_array(margin, "margin")
+    if isinstance(margin, numbers.Number):
+        return number(margin, "margin"), None
+    matrix = dense_array(margin, "margin")
+    if matrix.ndim == 0:
+        return number(matrix[()], "margin"), None
     if matrix.shape != (classes, classes) or matrix.dtype.kind not in "biuf":
         raise ValueError(
             f"margin must be a number or a matrix of shape ({classes}, {classes}), got {matrix.dtype} of shape "
             f"{matrix.shape}"
         )
-    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+    matrix = _float64(matrix)
     check.check_finite(matrix, "margin")
     return 0.0, matrix

@@ -31,6 +31,7 @@ class Wanted:
     def __post_init__(self) -> None:
         """Raise for what cannot be."""
         check.one_of(self.reduction, REDUCTIONS, "reduction")
+        _checks.flag(self.return_grad, "return_grad")
         if self.grad_out is not None and not self.return_grad:
             raise ValueError("grad_out was given, but return_grad is False")
         if self.n_threads is not None:
@@ -63,8 +64,9 @@ class Batch:
         of_rows: NDArray[np.float64] | None,
         of_scores: NDArray[np.float64] | None,
         gradient: NDArray[Any] | None,
+        first_row: int = 0,
     ) -> None:
-        """Call the kernel; raise for the first row that has no answer."""
+        """Call the kernel; raise for the first row that has no answer, numbered from `first_row`."""
         bad = _native.losses(
             self.loss,
             _matrix(self.scores),
@@ -84,11 +86,11 @@ class Batch:
             _matrix(gradient),
         )
         if bad is not None:
-            raise ValueError(_refusal(self.scores[bad], bad, self.loss in _WITH_SOFTMAX))
+            raise ValueError(_refusal(self.scores[bad], first_row + bad, self.loss in _WITH_SOFTMAX))
 
 
-def _matrix(a: Any) -> Any:
-    return a[:, np.newaxis] if a is not None and a.ndim == 1 else a
+def _matrix(a: NDArray[Any] | None) -> Any:
+    return None if a is None else _checks.as_matrix(a)
 
 
 def _refusal(row: NDArray[Any], number: int, with_softmax: bool) -> str:
@@ -115,25 +117,31 @@ def evaluate(
     a factor of all losses; `mean_weight` are the rows' weights in a mean's denominator, if not those of the batch.
     """
     shape = batch.scores.shape
-    scale = share
-    if wanted.reduction == "mean":
-        scale *= _over_weights(batch, batch.weight if mean_weight is None else mean_weight, math.prod(shape[1:]) if by_score else 1)
+    scale = scale_of(batch, wanted, math.prod(shape[1:]) if by_score else 1, mean_weight) * share
     each = np.empty(shape) if by_score and wanted.reduction == "none" else None
     of_rows = np.empty(len(batch.scores)) if each is None else None
     gradient = _gradient(wanted, batch) if wanted.return_grad else None
     batch.run(scale, wanted.n_threads, of_rows, each, gradient)
-    loss: Any = each if of_rows is None else of_rows
-    if wanted.reduction != "none":
-        loss = _native.total(of_rows) * scale if scale else 0.0
-    elif share != 1:
-        loss *= share
+    loss = reduced(each if of_rows is None else of_rows, wanted, scale)
     if not wanted.return_grad:
         return loss
     return loss, gradient if wanted.grad_out is None else wanted.grad_out
 
 
-def _over_weights(batch: Batch, weight: NDArray[np.float64] | None, values: int) -> float:
-    """1 over the weights of all rows that count, of so many values each; 0 where none does."""
+def reduced(losses: NDArray[np.float64], wanted: Wanted, scale: float) -> Any:
+    """Losses of rows or scores, each times `scale`, or their sum."""
+    if wanted.reduction != "none":
+        return _native.total(losses) * scale if scale else 0.0
+    if scale != 1:
+        losses *= scale
+    return losses
+
+
+def scale_of(batch: Batch, wanted: Wanted, values: int, mean_weight: NDArray[np.float64] | None) -> float:
+    """1, or for a mean 1 over the weights of all rows that count, of so many values each; 0 where none does."""
+    if wanted.reduction != "mean":
+        return 1.0
+    weight = batch.weight if mean_weight is None else mean_weight
     counted = None if batch.label is None else batch.label >= 0
     if weight is None:
         total = float(len(batch.scores) if counted is None else np.count_nonzero(counted))
@@ -148,5 +156,5 @@ def _over_weights(batch: Batch, weight: NDArray[np.float64] | None, values: int)
 def _gradient(wanted: Wanted, batch: Batch) -> NDArray[Any]:
     if wanted.grad_out is None:
         return np.empty_like(batch.scores)
-    others = tuple(a for a in (batch.target, batch.margins) if a is not None)
-    return _checks.result_array(wanted.grad_out, "grad_out", batch.scores, others)
+    inputs = (batch.target, batch.margins, batch.weight, batch.column)
+    return _checks.result_array(wanted.grad_out, "grad_out", batch.scores, tuple(a for a in inputs if a is not None))

@@ -169,7 +169,7 @@ def max_margin(
         ``"mean"`` is over all pairs, by weight; ``"none"`` returns one weighted loss for each.
     return_grad : bool, default=False
         Whether to return the gradients, too, as in `cross_entropy`.
-    grad_out : tuple of two arrays of the scores' shape and dtype, optional
+    grad_out : tuple of two arrays of the scores' shape, in the wider dtype of both, optional
         Where to write the gradients, as in `cross_entropy`.
     n_threads : int, optional
         Number of threads; by default as `fastclf.set_num_threads` says.
@@ -178,7 +178,7 @@ def max_margin(
     -------
     loss : float, or ndarray of the scores' shape, float64
         The loss.
-    gradients : tuple of two arrays of the scores' shape and dtype
+    gradients : tuple of two arrays of the scores' shape, in the wider dtype of both
         With ``return_grad=True``: with respect to `scores` and to `scores_corrupt`, one the other's negative. At the
         kink, where a term is 0, they are 0.
 
@@ -195,23 +195,31 @@ def max_margin(
     >>> losses.max_margin([2.0, 0.5], [0.5, 0.0], return_grad=True)
     (0.25, (array([ 0. , -0.5]), array([0. , 0.5])))
     """
-    first, second = (None, None) if grad_out is None else _pair(grad_out)
-    wanted = Wanted(reduction, return_grad, first, n_threads)
-    s = _checks.score_array(scores)
-    corrupt = _checks.values(scores_corrupt, s, "scores_corrupt")
-    s = s.astype(np.promote_types(s.dtype, corrupt.dtype), copy=False)
+    s, corrupt = _pairs(scores, scores_corrupt)
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
-    if second is not None:
-        second = _checks.result_array(second, "grad_out[1]", corrupt, (s, _checks.result_array(first, "grad_out[0]", s, (corrupt,))))
     batch = Batch("max_margin", s, target=corrupt, weight=weight, margin=_checks.number(margin, "margin"))
-    found = evaluate(batch, wanted, by_score=True)
+    first, second, negative = None, None, None
+    if grad_out is not None:
+        first, second = _pair(grad_out)
+        beside = _checks.result_array(first, "grad_out[0]", s, (corrupt,))
+        negative = _checks.result_array(second, "grad_out[1]", corrupt, (s, beside))
+    found = evaluate(batch, Wanted(reduction, return_grad, first, n_threads), by_score=True)
     if not return_grad:
         return found
     loss, gradient = found
-    return loss, (gradient, np.negative(gradient, out=second))
+    negative = np.negative(gradient if first is None else beside, out=negative)
+    return loss, (gradient, negative if second is None else second)
+
+
+def _pairs(scores: ArrayLike, scores_corrupt: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both in their wider dtype."""
+    s = _checks.score_array(scores)
+    corrupt = _checks.float_array(_checks.values(scores_corrupt, s, "scores_corrupt"), "scores_corrupt")
+    dtype = np.result_type(s, corrupt)
+    return s.astype(dtype, copy=False), corrupt.astype(dtype, copy=False)
 
 
 def _pair(grad_out: Any) -> tuple[Any, Any]:
-    if not isinstance(grad_out, tuple) or len(grad_out) != 2:
-        raise TypeError(f"grad_out must be a tuple of two arrays, got {type(grad_out).__name__}")
+    if not isinstance(grad_out, tuple) or len(grad_out) != 2 or any(a is None for a in grad_out):
+        raise TypeError(f"grad_out must be a tuple of two arrays, got {type(grad_out).__name__} {grad_out!r:.60}")
     return grad_out

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf.losses import _checks
@@ -138,8 +138,6 @@ def binary_cross_entropy(
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     s = _checks.score_array(scores)
     values = _checks.in_unit_interval(_checks.values(target, s))
-    if pos_weight is not None and np.ndim(pos_weight) == 0:
-        pos_weight = np.full(s.shape[1:] or 1, pos_weight)
-    column = _checks.weights(pos_weight, int(np.prod(s.shape[1:])), "pos_weight")
+    column = _checks.column_weights(pos_weight, math.prod(s.shape[1:]), "pos_weight")
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
     return evaluate(Batch("binary_cross_entropy", s, None, values, weight, column), wanted, by_score=True)

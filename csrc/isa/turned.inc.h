@@ -1,0 +1,199 @@
+/* turned.inc.h -- included for each dtype of scores: rows of few classes, turned so that each row has a vector's lane and
+ * nothing has to be found or summed across lanes.  The same operations on the same numbers as for rows that are not.
+ *
+ * A tile is LANES rows: class c of all of them is the vector at c * LANES.
+ */
+enum { NAME(WIDE) = NAME(LANES) / F64_LANES }; /* vectors of float64 that hold a lane for each row */
+
+typedef struct {
+    v_f64 v[NAME(WIDE)];
+} NAME(wide);
+
+static inline NAME(wide) NAME(widen_tile)(VECTOR v) {
+    TYPE lane[NAME(LANES)];
+    NAME(wide) w;
+    memcpy(lane, &v, sizeof v);
+    FC_UNROLL
+    for (int k = 0; k < NAME(WIDE); k++) w.v[k] = NAME(widen)(lane + k * F64_LANES);
+    return w;
+}
+
+/* Square matrices of LANES x LANES turn in log2(LANES) rounds, of which each interleaves the first half with the second. */
+static inline void NAME(turn)(VECTOR *v) {
+    VECTOR u[NAME(LANES)];
+    FC_UNROLL
+    for (int round = 1; round < NAME(LANES); round *= 2) {
+        FC_UNROLL
+        for (int i = 0; i < NAME(LANES) / 2; i++) {
+            u[2 * i] = NAME(zip_low)(v[i], v[i + NAME(LANES) / 2]);
+            u[2 * i + 1] = NAME(zip_high)(v[i], v[i + NAME(LANES) / 2]);
+        }
+        FC_UNROLL
+        for (int i = 0; i < NAME(LANES); i++) v[i] = u[i];
+    }
+}
+
+/* Where a tile's squares begin: the last ends with the row, and overlaps the one before. */
+static inline size_t NAME(square)(size_t c, size_t n) { return c + NAME(LANES) > n && n >= NAME(LANES) ? n - NAME(LANES) : c; }
+
+static inline void NAME(turn_in)(const NAME(a_row) *r, TYPE *z) {
+    const size_t n = r->n;
+    for (size_t c = 0; c < n; c += NAME(LANES)) {
+        const size_t at = NAME(square)(c, n), count = n - at < NAME(LANES) ? n - at : NAME(LANES);
+        VECTOR v[NAME(LANES)];
+        for (size_t k = 0; k < NAME(LANES); k++)
+            v[k] = NAME(scores_at)(r->scores + k * n, n, r->readable - k * n, at);
+        NAME(turn)(v);
+        for (size_t k = 0; k < count; k++) memcpy(z + (at + k) * NAME(LANES), &v[k], sizeof v[k]);
+    }
+}
+
+static inline void NAME(turn_out)(const NAME(a_row) *r, const TYPE *z) {
+    const size_t n = r->n;
+    for (size_t c = 0; c < n; c += NAME(LANES)) {
+        const size_t at = NAME(square)(c, n);
+        VECTOR v[NAME(LANES)];
+        for (size_t k = 0; k < NAME(LANES); k++) v[k] = at + k < n ? LOAD(z + (at + k) * NAME(LANES)) : ALL(0);
+        NAME(turn)(v);
+        for (size_t k = 0; k < NAME(LANES); k++) {
+            TYPE *to = r->gradient + k * n + at, lane[FC_LANES];
+            memcpy(lane, &v[k], sizeof v[k]);
+            if (n >= NAME(LANES))
+                memcpy(to, lane, sizeof v[k]);
+            else
+                NAME(copy_few)(to, lane, n);
+        }
+    }
+}
+
+/* Partial sums as rows have them: lane l the classes l, l + 16, ... */
+static inline NAME(wide) NAME(sum_tile)(NAME(wide) *lane) {
+    for (int half = FC_LANES / 2; half; half /= 2)
+        for (int l = 0; l < half; l++)
+            for (int k = 0; k < NAME(WIDE); k++) lane[l].v[k] += lane[l + half].v[k];
+    return lane[0];
+}
+
+/* The weights of a tile's rows times the gradient's scale; false if one is left out. */
+static inline int NAME(tile_factors)(const NAME(a_row) *r, double *factor) {
+    const fc_batch *b = r->batch;
+    int all = 1;
+    for (size_t k = 0; k < NAME(LANES); k++) {
+        const double weight = b->weight ? b->weight[r->row + k] : 1;
+        factor[k] = weight * b->scale;
+        all &= weight != 0 && b->label[r->row + k] >= 0;
+    }
+    return all;
+}
+
+/* --- cross-entropy of labels ------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    double others[NAME(LANES)], unit[NAME(LANES)];
+    TYPE top[NAME(LANES)];
+    INTEGER at[NAME(LANES)];
+} NAME(softened_tile);
+
+static inline void NAME(soften_tile)(const NAME(a_row) *r, const TYPE *z, TYPE *e, NAME(softened_tile) *s) {
+    const size_t n = r->n;
+    const NAME(ahead) ahead = NAME(ahead_of)(r, 0, n * NAME(LANES));
+    VECTOR top = LOAD(z), unit = ALL(0);
+    INTEGERS found = {0}, at = {0};
+    NAME(wide) sum[FC_LANES] = {{{{0}}}}, lost[FC_LANES] = {{{{0}}}};
+    for (size_t c = 1; c < n; c++) top = MAX(top, LOAD(z + c * NAME(LANES)));
+    const NAME(scaling) how = NAME(scaled_by)(top);
+    for (size_t c = 0; c < n; c++) {
+        const VECTOR score = LOAD(z + c * NAME(LANES)), v = NAME(exp_over)(score - how.shift, how.base, how.cut);
+        const INTEGERS first = (score == top) & ~found;
+        const NAME(wide) other = NAME(widen_tile)((VECTOR)(~first & (INTEGERS)v));
+        memcpy(e + c * NAME(LANES), &v, sizeof v);
+        NAME(ask)(ahead, c * NAME(LANES));
+        found |= first;
+        at |= first & (INTEGER)c;
+        unit = (VECTOR)((INTEGERS)unit | (first & (INTEGERS)v));
+        NAME(wide) *s_c = &sum[c % FC_LANES], *lost_c = &lost[c % FC_LANES];
+        for (int k = 0; k < NAME(WIDE); k++) s_c->v[k] = NAME(plus)(s_c->v[k], other.v[k], &lost_c->v[k]);
+    }
+    for (size_t l = 0; l < FC_LANES; l++)
+        for (int k = 0; k < NAME(WIDE); k++) sum[l].v[k] += lost[l].v[k];
+    const NAME(wide) others = NAME(sum_tile)(sum), wide_unit = NAME(widen_tile)(unit);
+    memcpy(s->others, &others, sizeof others);
+    memcpy(s->unit, &wide_unit, sizeof wide_unit);
+    memcpy(s->top, &top, sizeof top);
+    memcpy(s->at, &at, sizeof at);
+}
+
+/* False, with nothing written, if a row has to be looked at by itself. */
+static inline int NAME(label_tile)(const NAME(a_row) *r, double *loss, double *ratio) {
+    const int64_t *label = r->batch->label + r->row;
+    TYPE *z = (TYPE *)r->room[0], *e = (TYPE *)r->room[1], share[NAME(LANES)], slope[NAME(LANES)];
+    double factor[NAME(LANES)];
+    NAME(softened_tile) s;
+    int plain = NAME(tile_factors)(r, factor);
+    if (!plain) return 0;
+    NAME(turn_in)(r, z);
+    NAME(soften_tile)(r, z, e, &s);
+    for (size_t k = 0; k < NAME(LANES); k++) {
+        const size_t i = (size_t)label[k] * NAME(LANES) + k;
+        const double f = factor[k] / (s.unit[k] + s.others[k]), rest = s.unit[k] + (s.others[k] - (double)e[i]);
+        ratio[k] = s.others[k] / s.unit[k];
+        loss[k] = (double)s.top[k] - (double)z[i];
+        share[k] = (TYPE)f;
+        slope[k] = (TYPE)(-(s.at[k] == (INTEGER)label[k] ? s.others[k] : rest) * f);
+        plain &= ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
+    }
+    if (!plain) return 0;
+    if (!r->gradient) return 1;
+    for (size_t c = 0; c < r->n * NAME(LANES); c += NAME(LANES)) {
+        const VECTOR v = LOAD(e + c) * LOAD(share);
+        memcpy(e + c, &v, sizeof v);
+    }
+    NAME(turn_out)(r, e);
+    for (size_t k = 0; k < NAME(LANES); k++) r->gradient[k * r->n + (size_t)label[k]] = slope[k];
+    return 1;
+}
+
+/* --- hinge ------------------------------------------------------------------------------------------------------------ */
+
+static inline int NAME(hinge_tile)(const NAME(a_row) *r, double *loss, double *ratio) {
+    const fc_batch *b = r->batch;
+    const int64_t *label = b->label + r->row;
+    const int squared = b->squared;
+    TYPE *z = (TYPE *)r->room[0];
+    double factor[NAME(LANES)], own_score[NAME(LANES)], total[NAME(LANES)];
+    NAME(wide) own, factors, losses[FC_LANES] = {{{{0}}}}, totals[FC_LANES] = {{{{0}}}};
+    v_i64 labels[NAME(WIDE)];
+    VECTOR zero = ALL(0);
+    (void)ratio;
+    if (b->margins || !NAME(tile_factors)(r, factor)) return 0;
+    NAME(turn_in)(r, z);
+    for (size_t k = 0; k < NAME(LANES); k++) own_score[k] = (double)z[(size_t)label[k] * NAME(LANES) + k];
+    memcpy(&own, own_score, sizeof own);
+    memcpy(&factors, factor, sizeof factors);
+    memcpy(labels, label, sizeof labels);
+    const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n * NAME(LANES));
+    for (size_t c = 0; c < r->n; c++) {
+        const VECTOR score = LOAD(z + c * NAME(LANES));
+        const NAME(wide) s = NAME(widen_tile)(score);
+        zero += score * 0;
+        NAME(ask)(ahead, c * NAME(LANES));
+        for (int k = 0; k < NAME(WIDE); k++) {
+            const v_f64 term = only_f64(labels[k] != (v_i64){0} + (int64_t)c, (s.v[k] - own.v[k]) + b->margin);
+            const v_f64 kept = positive_f64(term), slope = squared ? kept + kept : only_f64(term > 0, all_f64(1));
+            losses[c % FC_LANES].v[k] += squared ? kept * kept : kept;
+            totals[c % FC_LANES].v[k] += slope;
+            NAME(narrow)(z + c * NAME(LANES) + k * F64_LANES, slope * factors.v[k]);
+        }
+    }
+    const NAME(wide) sum = NAME(sum_tile)(losses), all = NAME(sum_tile)(totals);
+    const double extra = b->own_term && b->margin > 0 ? b->margin : 0;
+    for (int l = 0; l < NAME(LANES); l++)
+        if (!(zero[l] == 0)) return 0;
+    memcpy(loss, &sum, sizeof sum);
+    memcpy(total, &all, sizeof all);
+    for (size_t k = 0; k < NAME(LANES); k++) loss[k] += squared ? extra * extra : extra;
+    if (!r->gradient) return 1;
+    NAME(turn_out)(r, z);
+    for (size_t k = 0; k < NAME(LANES); k++) r->gradient[k * r->n + (size_t)label[k]] = (TYPE)(-total[k] * factor[k]);
+    return 1;
+}

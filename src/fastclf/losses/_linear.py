@@ -1,0 +1,322 @@
+"""Losses of linear scores X W' + b, computed a block of rows at a time: all scores together are never held."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastclf import _threads
+from fastclf.losses import _checks
+from fastclf.losses._evaluate import Batch, Wanted, reduced, scale_of
+from fastclf.losses._hinge import hinge_batch
+from fastclf.losses._softmax import cross_entropy_batch
+
+# Scores of a block take at most so many bytes, or are a row's: W is read for each block, so that smaller ones cost time.
+_BLOCK_BYTES = 32 << 20
+_BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
+
+
+def linear_cross_entropy(
+    X: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike | None,
+    target: ArrayLike,
+    *,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
+    n_threads: int | None = None,
+) -> Any:
+    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, of which no more than 32 MiB are held at a time.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows, finite. The dtype of all is float64 if one of X, W and b needs it, else float32.
+    W : array-like of shape (n_classes, n_features)
+        Weights.
+    b : array-like of shape (n_classes,), or None
+        Intercepts; None for none.
+    target : array-like of int, shape (n_samples,), or of shape (n_samples, n_classes)
+        As in `cross_entropy`, and so are `weight`, `sample_weight`, `ignore_index`, `label_smoothing` and `reduction`.
+    weight : array-like of shape (n_classes,), optional
+        Weights of the classes.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows.
+    ignore_index : int or None, default=-100
+        Rows of this class are left out.
+    label_smoothing : float in [0, 1], default=0.0
+        This part of each target is spread evenly over the classes.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Of the rows.
+    return_grad : bool, default=False
+        Whether to return the gradients, too: of the reduced loss; of the sum where there is no reduction.
+    grad_out : tuple of three arrays, optional
+        Where to write the gradients: of the dtype of all and the shapes of X, W and b (None without b), C-contiguous.
+    n_threads : int, optional
+        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    loss : float, or ndarray of shape (n_samples,), float64
+        The loss.
+    gradients : tuple of three ndarrays
+        With ``return_grad=True``: with respect to X, W and b (None without b); `grad_out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
+    ValueError
+        As in `cross_entropy`; if X, W or b hold NaN or infinity, or a score overflows.
+
+    See Also
+    --------
+    linear_hinge : The multiclass SVM's.
+
+    Notes
+    -----
+    The matrix products are those of SciPy's BLAS, with its rounding: results may differ in their last bits with the
+    number of threads and rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastclf import losses
+    >>> X, W = np.eye(2), np.zeros((2, 2))
+    >>> loss, (grad_X, grad_W, grad_b) = losses.linear_cross_entropy(X, W, None, [0, 1], return_grad=True)
+    >>> loss
+    0.6931471805599453
+    >>> grad_W
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]])
+    """
+    wanted = Wanted(reduction, return_grad, None, n_threads)
+    model = _Model.of(X, W, b)
+    batch, mean_weight = cross_entropy_batch(
+        model.scores(), target, weight, sample_weight, ignore_index, label_smoothing
+    )
+    return _evaluate(model, batch, wanted, grad_out, mean_weight=mean_weight)
+
+
+def linear_hinge(
+    X: ArrayLike,
+    W: ArrayLike,
+    b: ArrayLike | None,
+    target: ArrayLike,
+    *,
+    margin: float | ArrayLike = 1.0,
+    kind: str = "weston_watkins",
+    squared: bool = False,
+    average: bool = False,
+    count_target: bool = False,
+    weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    ignore_index: int | None = -100,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
+    n_threads: int | None = None,
+) -> Any:
+    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, of which no more than 32 MiB are held at a time.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows, as in `linear_cross_entropy`.
+    W : array-like of shape (n_classes, n_features)
+        Weights.
+    b : array-like of shape (n_classes,), or None
+        Intercepts; None for none.
+    target : array-like of int, shape (n_samples,)
+        As in `hinge`, and so are all options of the loss.
+    margin : float or array-like of shape (n_classes, n_classes), default=1.0
+        One for all, or one for each pair of classes.
+    kind : {"weston_watkins", "crammer_singer"}, default="weston_watkins"
+        The sum of the terms, or the largest.
+    squared : bool, default=False
+        Whether terms are squared.
+    average : bool, default=False
+        Whether a row's loss is the mean of its terms.
+    count_target : bool, default=False
+        Whether the true class counts as well.
+    weight : array-like of shape (n_classes,), optional
+        Weights of the rows by class.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows.
+    ignore_index : int or None, default=-100
+        Rows of this class are left out.
+    reduction : {"mean", "sum", "none"}, default="mean"
+        Of the rows.
+    return_grad : bool, default=False
+        Whether to return the gradients, too, as in `linear_cross_entropy`.
+    grad_out : tuple of three arrays, optional
+        Where to write the gradients, as in `linear_cross_entropy`.
+    n_threads : int, optional
+        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says.
+
+    Returns
+    -------
+    loss : float, or ndarray of shape (n_samples,), float64
+        The loss.
+    gradients : tuple of three ndarrays
+        With ``return_grad=True``: with respect to X, W and b (None without b); `grad_out` if it was given.
+
+    Raises
+    ------
+    TypeError
+        If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
+    ValueError
+        As in `hinge`; if X, W or b hold NaN or infinity, or a score overflows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastclf import losses
+    >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0.0, 0.5], [0, 1])
+    1.0
+    """
+    wanted = Wanted(reduction, return_grad, None, n_threads)
+    model = _Model.of(X, W, b)
+    batch, share = hinge_batch(
+        model.scores(), target, margin, kind, squared, average, count_target, weight, sample_weight, ignore_index
+    )
+    return _evaluate(model, batch, wanted, grad_out, share=share)
+
+
+@dataclass(frozen=True)
+class _Model:
+    X: NDArray[Any]
+    W: NDArray[Any]
+    b: NDArray[Any] | None
+
+    @classmethod
+    def of(cls, X: ArrayLike, W: ArrayLike, b: ArrayLike | None) -> _Model:
+        """Check and bring to one dtype."""
+        arrays = [_checks.finite_array(X, "X", 2), _checks.finite_array(W, "W", 2)]
+        if b is not None:
+            arrays.append(_checks.finite_array(b, "b", 1))
+        rows, weights = arrays[:2]
+        if rows.shape[1] != weights.shape[1]:
+            raise ValueError(f"X has {rows.shape[1]} features, but W has {weights.shape[1]}: they must be equal")
+        if len(weights) == 0:
+            raise ValueError(f"W must have at least one class, got shape {weights.shape}")
+        if b is not None and arrays[2].shape != (len(weights),):
+            raise ValueError(f"b must have shape ({len(weights)},), as W has {len(weights)} classes; got {arrays[2].shape}")
+        dtype = np.result_type(*arrays)
+        same = [a.astype(dtype, copy=False) for a in arrays]
+        return cls(same[0], same[1], same[2] if b is not None else None)
+
+    def scores(self) -> NDArray[Any]:
+        """Return an array with the scores' shape and dtype that takes no memory."""
+        return np.broadcast_to(self.X.dtype.type(0), (len(self.X), len(self.W)))
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Rows whose scores are held together, and where."""
+        fit = _BLOCK_BYTES // (len(self.W) * self.X.itemsize)
+        step = min(max(1, fit - fit % _BLOCK_ROWS if fit > _BLOCK_ROWS else fit), len(self.X))
+        scores = np.empty((step, len(self.W)), self.X.dtype)
+        for start in range(0, len(self.X), max(step, 1)):
+            rows = slice(start, min(start + step, len(self.X)))
+            yield rows, scores[: rows.stop - start]
+
+    def gradients(self, out: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+        """Return arrays for the gradients, those of W and b zeroed."""
+        like = (self.X, self.W, self.b)
+        if out is None:
+            return np.empty_like(self.X), np.zeros_like(self.W), None if self.b is None else np.zeros_like(self.b)
+        if not isinstance(out, tuple) or len(out) != 3 or (out[2] is None) != (self.b is None):
+            raise TypeError("grad_out must be a tuple of three arrays, the third None without b")
+        found: list[Any] = []
+        for i, (array, a) in enumerate(zip(out, like, strict=True)):
+            others = (*(x for x in like if x is not None), *(x for x in found if x is not None))
+            found.append(None if a is None else _checks.result_array(array, f"grad_out[{i}]", a, others))
+        found[1].fill(0)
+        if found[2] is not None:
+            found[2].fill(0)
+        return found[0], found[1], found[2]
+
+
+def _evaluate(
+    model: _Model,
+    batch: Batch,
+    wanted: Wanted,
+    grad_out: Any,
+    *,
+    share: float = 1.0,
+    mean_weight: NDArray[np.float64] | None = None,
+) -> Any:
+    if grad_out is not None and not wanted.return_grad:
+        raise ValueError("grad_out was given, but return_grad is False")
+    scale = scale_of(batch, wanted, 1, mean_weight) * share
+    losses = np.empty(len(model.X))
+    gradients = model.gradients(grad_out) if wanted.return_grad else None
+    with _blas_threads(wanted.n_threads):
+        for rows, scores in model.blocks():
+            _fill_scores(model, rows, scores)
+            _part(batch, rows, scores).run(
+                scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
+            )
+            if gradients:
+                _add_gradients(model, rows, scores, gradients)
+    loss = reduced(losses, wanted, scale)
+    if gradients is None:
+        return loss
+    return loss, gradients if grad_out is None else grad_out
+
+
+def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
+    """Return the batch of these rows."""
+    held = {name: getattr(batch, name) for name in ("label", "target", "weight")}
+    return replace(batch, scores=scores, **{name: None if a is None else a[rows] for name, a in held.items()})
+
+
+def _fill_scores(model: _Model, rows: slice, scores: NDArray[Any]) -> None:
+    """Write X W' + b."""
+    scores[:] = 0 if model.b is None else model.b
+    if model.X.shape[1]:
+        # BLAS sees the transposes, of which columns are contiguous: scores' = W X' + b'.
+        _gemm(model)(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
+
+
+def _add_gradients(
+    model: _Model, rows: slice, slopes: NDArray[Any], gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+) -> None:
+    """Write the slopes times W, and add their transpose times X, and their sum."""
+    of_X, of_W, of_b = gradients
+    if model.X.shape[1]:
+        gemm = _gemm(model)
+        of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
+        gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
+    if of_b is not None:
+        of_b += slopes.sum(axis=0)
+
+
+def _gemm(model: _Model) -> Any:
+    """SciPy's product of matrices, which adds to what is there; NumPy's cannot."""
+    from scipy.linalg.blas import get_blas_funcs
+
+    return get_blas_funcs("gemm", dtype=model.X.dtype)
+
+
+@functools.cache
+def _blas() -> Any:
+    import scipy.linalg.blas  # noqa: F401  # loads the library that is to be found
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _blas_threads(n_threads: int | None) -> contextlib.AbstractContextManager[Any]:
+    limit: contextlib.AbstractContextManager[Any] = _blas().limit(limits=_threads.resolve(n_threads), user_api="blas")
+    return limit

@@ -1,0 +1,144 @@
+"""The examples run, and what they show is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PNG = b"\x89PNG"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run an example's main with arguments; return what it prints."""
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        load(name).main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def number(label, text):
+    return float(re.search(rf"{label}\D*? ([-+.e\d]+)", text)[1])
+
+
+@pytest.mark.parametrize("activation", ["logistic", "tanh"])
+def test_hidden_layer(run, tmp_path, activation):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "loss.png"
+    text = run("hidden_layer", "--activation", activation, "--epochs", 30, "--plot", picture)
+    assert number("test accuracy:", text) >= 0.95
+    assert number("train accuracy:", text) >= 0.98
+    assert picture.read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("activation", ["logistic", "tanh"])
+def test_hidden_layer_gradients(run, activation):
+    text = run("hidden_layer", "--activation", activation, "--hidden", 8, "--epochs", 1, "--check")
+    assert number("gradients differ from finite differences by", text) < 1e-7
+
+
+def test_hidden_layer_is_deterministic(run):
+    assert run("hidden_layer", "--epochs", 2) == run("hidden_layer", "--epochs", 2)
+    assert run("hidden_layer", "--epochs", 2) != run("hidden_layer", "--epochs", 2, "--seed", 1)
+
+
+def test_hidden_layer_without_tqdm(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert "test accuracy" in run("hidden_layer", "--epochs", 1)
+
+
+def test_loss_surfaces(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "surfaces.png"
+    text = run("loss_surfaces", "--out", picture)
+    assert text.splitlines()[: len(table_of_page())] == table_of_page()
+    assert picture.read_bytes().startswith(PNG)
+
+
+def table_of_page():
+    page = (ROOT / "docs" / "loss_surfaces.md").read_text()
+    return re.search(r"^\| s \|.*?\n\n", page, re.MULTILINE | re.DOTALL)[0].splitlines()[:-1]
+
+
+def test_table_of_the_page_follows_its_formulas():
+    example = load("loss_surfaces")
+    rows = [[float(cell) for cell in line.strip("| ").split("|")] for line in table_of_page()[2:]]
+    assert [row[0] for row in rows] == list(example.TABLE)
+    s = np.array(example.TABLE)
+    p1, p2 = 1 / (1 + np.exp(-2 * s)), 1 / (1 + np.exp(2 * s))
+    formulas = [2 * p1**2, 8 * p1**2 * p2, s**2 + (s + 1) ** 2, 4 * s + 2, np.logaddexp(0, 2 * s), 2 * p1]
+    np.testing.assert_allclose(np.array(rows)[:, 1:], np.transpose(formulas), rtol=5e-3)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("squared error of softmax", 2800), ("cross-entropy", 6)])
+def test_steps_down_from_a_confident_error(name, steps):
+    loss = load("loss_surfaces").LOSSES[name]
+    classes = 2 if name == "squared error of softmax" else 1
+    scores = np.array([[5.0, -5.0]])
+    taken = 0
+    while scores[0, 0] > scores[0, 1]:
+        scores -= classes * loss(scores, [1], return_grad=True)[1]
+        taken += 1
+    assert taken == pytest.approx(steps, rel=0.02)
+
+
+def test_torch_cross_entropy(run):
+    pytest.importorskip("torch")
+    text = run("torch_cross_entropy", "--steps", 20, "--batch", 200, 50, "--rounds", 1)
+    assert number("largest difference on the way:", text) < 1e-5
+    assert text.count("passed") == 4
+    assert "failed" not in text
+    assert number("takes", text) > 0
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("columns_first", [False, True])
+def test_torch_cross_entropy_agrees(reduction, label_smoothing, columns_first):
+    torch = pytest.importorskip("torch")
+    example = load("torch_cross_entropy")
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(7, 5, dtype=torch.float64, generator=generator)
+    logits = (logits.T.contiguous().T if columns_first else logits).requires_grad_()
+    target = torch.tensor([0, 4, 2, 2, 1, 3, 3])
+    options = {"reduction": reduction, "label_smoothing": label_smoothing, "ignore_index": 2, "weight": torch.rand(5)}
+    theirs_options = options | {"weight": options["weight"].double()}
+    ours = example.cross_entropy(logits, target, **options)
+    theirs = torch.nn.functional.cross_entropy(logits, target, **theirs_options)
+    torch.testing.assert_close(ours, theirs)
+    slope, expected = (torch.autograd.grad((loss**2).sum(), logits)[0] for loss in (ours, theirs))
+    torch.testing.assert_close(slope, expected)
+    with torch.no_grad():
+        assert torch.equal(example.cross_entropy(logits, target, **options), ours)
+
+
+def test_torch_gradient_is_written_to_the_tensor_that_is_kept(monkeypatch):
+    torch = pytest.importorskip("torch")
+    example = load("torch_cross_entropy")
+    given = []
+    original = example.losses.cross_entropy
+
+    def watched(scores, target, **options):
+        given.append((scores.data_ptr(), options["grad_out"].data_ptr()))
+        return original(scores, target, **options)
+
+    monkeypatch.setattr(example.losses, "cross_entropy", watched)
+    logits = torch.randn(4, 3, requires_grad=True)
+    loss = example.cross_entropy(logits, torch.tensor([0, 1, 2, 0]))
+    assert given == [(logits.data_ptr(), loss.grad_fn.saved_tensors[0].data_ptr())]
