@@ -81,7 +81,7 @@ static int is_sum_over_scores(fc_loss loss) {
 
 /* A row at least. */
 static size_t rows_of_part(const fc_batch *b) {
-    const size_t scores = is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP : 16 * FC_LOSS_STEP;
+    const size_t scores = is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP : 8 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
     return rows ? rows : 1;
 }
@@ -101,20 +101,24 @@ fc_status fc_losses(const fc_batch *b, fc_run run, double *loss, double *each, v
     return status;
 }
 
-enum { CHAINS = 8 }; /* additions that do not wait for one another */
+/* *sum += v; *lost += what rounding took. */
+static void add(double *sum, double *lost, double v) {
+    const double next = *sum + v, part = next - *sum;
+    *lost += (*sum - (next - part)) + (v - part);
+    *sum = next;
+}
+
+enum { CHAINS = 8 }; /* of additions that do not wait for one another */
 
 double fc_total(const double *values, size_t n) {
     double sum[CHAINS] = {0}, lost[CHAINS] = {0};
-    for (size_t i = 0; i < n; i++) {
-        double *s = &sum[i % CHAINS];
-        const double next = *s + values[i], part = next - *s;
-        lost[i % CHAINS] += (*s - (next - part)) + (values[i] - part);
-        *s = next;
-    }
+    size_t i = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (size_t c = 0; c < CHAINS; c++) add(&sum[c], &lost[c], values[i + c]);
+    for (; i < n; i++) add(&sum[0], &lost[0], values[i]);
     for (size_t c = 1; c < CHAINS; c++) {
-        const double next = sum[0] + sum[c], part = next - sum[0];
-        lost[0] += ((sum[0] - (next - part)) + (sum[c] - part)) + lost[c];
-        sum[0] = next;
+        add(&sum[0], &lost[0], sum[c]);
+        lost[0] += lost[c];
     }
     return sum[0] - sum[0] == 0 ? sum[0] + lost[0] : sum[0]; /* beyond the range, what is lost means nothing */
 }

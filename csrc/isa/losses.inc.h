@@ -55,15 +55,13 @@ static void widen_row(double *to, const fc_matrix *m, size_t from, size_t n) {
 
 /* loss = weight * (loss + log(1 + ratio)), where there is a ratio and a weight; of weight 0, nothing. */
 static inline void finish_losses(double *loss, const double *ratio, const double *weight, size_t n) {
-    for (size_t i = 0; ratio && i < n; i += F64_LANES) {
-        double v[F64_LANES] = {0};
-        const size_t count = n - i < F64_LANES ? n - i : F64_LANES;
-        memcpy(v, ratio + i, count * sizeof *v);
-        const v_f64 log = log1p_f64(load_v_f64(v));
-        memcpy(v, &log, sizeof v);
-        for (size_t l = 0; l < count; l++) loss[i + l] += v[l];
+    size_t i = 0;
+    for (; ratio && i + F64_LANES <= n; i += F64_LANES) {
+        const v_f64 v = load_v_f64(loss + i) + log1p_f64(load_v_f64(ratio + i));
+        memcpy(loss + i, &v, sizeof v);
     }
-    for (size_t i = 0; weight && i < n; i++)
+    for (; ratio && i < n; i++) loss[i] += log1p_one(ratio[i]);
+    for (i = 0; weight && i < n; i++)
         if (weight[i] != 0) loss[i] *= weight[i];
 }
 

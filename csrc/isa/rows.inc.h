@@ -81,30 +81,6 @@ static inline int NAME(all_finite)(const TYPE *row, size_t n) {
     return sum == 0;
 }
 
-typedef struct {
-    lanes sum, lost;
-} NAME(summed);
-
-static inline void NAME(add_group)(NAME(summed) *s, const TYPE *v, v_i64 but) {
-    FC_UNROLL
-    for (int l = 0; l < LANE_VECTORS; l++) {
-        const v_f64 kept = only_f64(count_f64 + l * F64_LANES != but, NAME(widen)(v + l * F64_LANES));
-        s->sum.v[l] = NAME(plus)(s->sum.v[l], kept, &s->lost.v[l]);
-    }
-}
-
-/* The sum of a padded row, without entry `but`. */
-static inline double NAME(sum_but)(const TYPE *row, size_t groups, size_t but) {
-    const size_t group = but / FC_LANES;
-    const v_i64 none = (v_i64){0} - 1;
-    NAME(summed) s = {{{{0}}}, {{{0}}}};
-    for (size_t g = 0; g < group; g++) NAME(add_group)(&s, row + g * FC_LANES, none);
-    NAME(add_group)(&s, row + group * FC_LANES, (v_i64){0} + (int64_t)(but % FC_LANES));
-    for (size_t g = group + 1; g < groups; g++) NAME(add_group)(&s, row + g * FC_LANES, none);
-    for (int l = 0; l < LANE_VECTORS; l++) s.sum.v[l] += s.lost.v[l];
-    return sum_of_lanes(s.sum);
-}
-
 /* n values times `factor`, rounded. */
 static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double factor) {
     size_t i = 0;

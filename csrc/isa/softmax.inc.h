@@ -2,7 +2,8 @@
  *
  * A row's scores z become e_i = exp(z_i) / 2^m, with m such that the largest of the first block is near 2^HEADROOM: so
  * they reach far enough below the largest of all.  That one, `unit`, stays out of the sum of the others, so that what is
- * small beside it keeps its digits: the loss of a good guess is log(1 + others / unit), and its slope others / sum.
+ * small beside it keeps its digits: the loss of a good guess is log(1 + others / unit), and its slope others / sum.  Scores
+ * equal to the largest are counted; the first of them is `unit`.
  *
  * A block is read, searched for its largest and turned into e while memory brings the next.  Only where a later block
  * rises RISE or more above the first is the row gone through again, from its largest.
@@ -51,48 +52,78 @@ static inline void NAME(exp_block)(const NAME(a_row) *r, NAME(scaling) how, NAME
     }
 }
 
-/* Where `top` (or NaN) is first. */
-static inline size_t NAME(find)(const TYPE *z, TYPE top) {
-    for (size_t i = 0;; i += NAME(LANES)) {
-        const unsigned bits = NAME(not_less)(LOAD(z + i), ALL(top));
-        if (bits) return i + (size_t)__builtin_ctz(bits);
-    }
-}
-
 /* Fill z and e, and find the largest. */
 static inline void NAME(exp_row)(const NAME(a_row) *r, NAME(softened) *s) {
     const size_t size = r->groups * FC_LANES, block = NAME(BLOCK);
     TYPE first = 0, top = (TYPE)-INFINITY;
     NAME(scaling) how = {0};
-    size_t from_top = 0;
     int again = 0;
     for (size_t from = 0; from < size; from += block) {
         const size_t to = from + block < size ? from + block : size;
         const TYPE highest = NAME(copy_top)(r, s->z, from, to);
         if (from == 0) first = highest, how = NAME(scaled_by)(ALL(first));
-        if (highest > top) top = highest, from_top = from;
+        if (highest > top) top = highest;
         again |= !(highest - first < NAME(RISE));
         if (!again) NAME(exp_block)(r, how, s, from, to);
     }
     if (again) NAME(exp_block)(r, NAME(scaled_by)(ALL(top)), s, 0, size);
     s->top = (double)top;
-    s->at = from_top + NAME(find)(s->z + from_top, top);
+}
+
+typedef struct {
+    lanes sum, lost;
+} NAME(summed);
+
+/* Add FC_LANES of e, but for those of scores equal to the largest. */
+static inline void NAME(add_group)(NAME(summed) *sum, const NAME(softened) *s, size_t i, int with_top) {
+    FC_UNROLL
+    for (int l = 0; l < LANE_VECTORS; l++) {
+        v_f64 e = NAME(widen)(s->e + i + l * F64_LANES);
+        if (with_top) e = only_f64(NAME(widen)(s->z + i + l * F64_LANES) != s->top, e);
+        sum->sum.v[l] = NAME(plus)(sum->sum.v[l], e, &sum->lost.v[l]);
+    }
+}
+
+/* Bits of the scores of a group that equal the largest (or are NaN). */
+static inline unsigned NAME(top_bits)(const NAME(softened) *s, size_t i) {
+    unsigned bits = 0;
+    FC_UNROLL
+    for (int l = 0; l < FC_LANES; l += NAME(LANES))
+        bits |= NAME(not_less)(LOAD(s->z + i + (size_t)l), ALL((TYPE)s->top)) << l;
+    return bits;
+}
+
+static inline void NAME(sum_row)(NAME(softened) *s, size_t groups) {
+    NAME(summed) sum = {{{{0}}}, {{{0}}}};
+    int ties = 0;
+    for (size_t i = 0; i < groups * FC_LANES; i += FC_LANES) {
+        const unsigned bits = NAME(top_bits)(s, i);
+        if (bits && !ties) s->at = i + (size_t)__builtin_ctz(bits);
+        ties += __builtin_popcount(bits);
+        if (bits)
+            NAME(add_group)(&sum, s, i, 1);
+        else
+            NAME(add_group)(&sum, s, i, 0);
+    }
+    for (int l = 0; l < LANE_VECTORS; l++) sum.sum.v[l] += sum.lost.v[l];
+    s->unit = (double)s->e[s->at];
+    s->others = sum_of_lanes(sum.sum) + (ties - 1) * s->unit;
+    s->sum = s->unit + s->others;
 }
 
 /* False if the row has no softmax. */
 static inline int NAME(soften)(const NAME(a_row) *r, NAME(softened) *s) {
     s->z = (TYPE *)r->room[0];
     s->e = (TYPE *)r->room[1];
+    s->at = 0;
     NAME(exp_row)(r, s);
-    s->unit = (double)s->e[s->at];
-    s->others = NAME(sum_but)(s->e, r->groups, s->at);
-    s->sum = s->unit + s->others;
+    NAME(sum_row)(s, r->groups);
     return s->top < (double)INFINITY && s->top > -(double)INFINITY && s->others / s->unit < (double)INFINITY;
 }
 
 /* The sum of all but one. */
 static inline double NAME(rest)(const NAME(softened) *s, size_t i) {
-    return i == s->at ? s->others : s->unit + (s->others - (double)s->e[i]);
+    return (double)s->z[i] == s->top ? s->others : s->unit + (s->others - (double)s->e[i]);
 }
 
 /* e times a factor: in the dtype itself where the factor is a normal number of it. */

@@ -37,12 +37,13 @@ static inline void NAME(turn)(VECTOR *v) {
 static inline size_t NAME(square)(size_t c, size_t n) { return c + NAME(LANES) > n && n >= NAME(LANES) ? n - NAME(LANES) : c; }
 
 static inline void NAME(turn_in)(const NAME(a_row) *r, TYPE *z) {
-    const size_t n = r->n;
+    const size_t n = r->n, readable = r->readable;
+    const TYPE *scores = r->scores;
     for (size_t c = 0; c < n; c += NAME(LANES)) {
         const size_t at = NAME(square)(c, n), count = n - at < NAME(LANES) ? n - at : NAME(LANES);
         VECTOR v[NAME(LANES)];
         for (size_t k = 0; k < NAME(LANES); k++)
-            v[k] = NAME(scores_at)(r->scores + k * n, n, r->readable - k * n, at);
+            v[k] = NAME(scores_at)(scores + k * n, n, readable - k * n, at);
         NAME(turn)(v);
         for (size_t k = 0; k < count; k++) memcpy(z + (at + k) * NAME(LANES), &v[k], sizeof v[k]);
     }
@@ -50,13 +51,14 @@ static inline void NAME(turn_in)(const NAME(a_row) *r, TYPE *z) {
 
 static inline void NAME(turn_out)(const NAME(a_row) *r, const TYPE *z) {
     const size_t n = r->n;
+    TYPE *gradient = r->gradient;
     for (size_t c = 0; c < n; c += NAME(LANES)) {
         const size_t at = NAME(square)(c, n);
         VECTOR v[NAME(LANES)];
         for (size_t k = 0; k < NAME(LANES); k++) v[k] = at + k < n ? LOAD(z + (at + k) * NAME(LANES)) : ALL(0);
         NAME(turn)(v);
         for (size_t k = 0; k < NAME(LANES); k++) {
-            TYPE *to = r->gradient + k * n + at, lane[FC_LANES];
+            TYPE *to = gradient + k * n + at, lane[FC_LANES];
             memcpy(lane, &v[k], sizeof v[k]);
             if (n >= NAME(LANES))
                 memcpy(to, lane, sizeof v[k]);
@@ -91,55 +93,55 @@ static inline int NAME(tile_factors)(const NAME(a_row) *r, double *factor) {
 typedef struct {
     double others[NAME(LANES)], unit[NAME(LANES)];
     TYPE top[NAME(LANES)];
-    INTEGER at[NAME(LANES)];
 } NAME(softened_tile);
 
-static inline void NAME(soften_tile)(const NAME(a_row) *r, const TYPE *z, TYPE *e, NAME(softened_tile) *s) {
+/* Sums as NAME(sum_row) has them; z becomes e. */
+static inline void NAME(soften_tile)(const NAME(a_row) *r, TYPE *z, NAME(softened_tile) *s) {
     const size_t n = r->n;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, n * NAME(LANES));
-    VECTOR top = LOAD(z), unit = ALL(0);
-    INTEGERS found = {0}, at = {0};
+    VECTOR top = LOAD(z);
+    INTEGERS ties = {0};
     NAME(wide) sum[FC_LANES] = {{{{0}}}}, lost[FC_LANES] = {{{{0}}}};
     for (size_t c = 1; c < n; c++) top = MAX(top, LOAD(z + c * NAME(LANES)));
     const NAME(scaling) how = NAME(scaled_by)(top);
     for (size_t c = 0; c < n; c++) {
-        const VECTOR score = LOAD(z + c * NAME(LANES)), v = NAME(exp_over)(score - how.shift, how.base, how.cut);
-        const INTEGERS first = (score == top) & ~found;
-        const NAME(wide) other = NAME(widen_tile)((VECTOR)(~first & (INTEGERS)v));
-        memcpy(e + c * NAME(LANES), &v, sizeof v);
+        const VECTOR score = LOAD(z + c * NAME(LANES)), e = NAME(exp_over)(score - how.shift, how.base, how.cut);
+        const INTEGERS is_top = score == top;
+        const NAME(wide) other = NAME(widen_tile)((VECTOR)(~is_top & (INTEGERS)e));
+        NAME(wide) *of_lane = &sum[c % FC_LANES], *lost_there = &lost[c % FC_LANES];
+        memcpy(z + c * NAME(LANES), &e, sizeof e);
         NAME(ask)(ahead, c * NAME(LANES));
-        found |= first;
-        at |= first & (INTEGER)c;
-        unit = (VECTOR)((INTEGERS)unit | (first & (INTEGERS)v));
-        NAME(wide) *s_c = &sum[c % FC_LANES], *lost_c = &lost[c % FC_LANES];
-        for (int k = 0; k < NAME(WIDE); k++) s_c->v[k] = NAME(plus)(s_c->v[k], other.v[k], &lost_c->v[k]);
+        ties -= is_top;
+        for (int k = 0; k < NAME(WIDE); k++)
+            of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
     }
     for (size_t l = 0; l < FC_LANES; l++)
         for (int k = 0; k < NAME(WIDE); k++) sum[l].v[k] += lost[l].v[k];
-    const NAME(wide) others = NAME(sum_tile)(sum), wide_unit = NAME(widen_tile)(unit);
+    const NAME(wide) others = NAME(sum_tile)(sum);
+    const NAME(wide) unit = NAME(widen_tile)(NAME(exp_over)(top - how.shift, how.base, how.cut));
     memcpy(s->others, &others, sizeof others);
-    memcpy(s->unit, &wide_unit, sizeof wide_unit);
+    memcpy(s->unit, &unit, sizeof unit);
     memcpy(s->top, &top, sizeof top);
-    memcpy(s->at, &at, sizeof at);
+    for (int k = 0; k < NAME(LANES); k++) s->others[k] += (double)(ties[k] - 1) * s->unit[k];
 }
 
-/* False, with nothing written, if a row has to be looked at by itself. */
+/* False, with no gradient written, if a row has to be looked at by itself. */
 static inline int NAME(label_tile)(const NAME(a_row) *r, double *loss, double *ratio) {
     const int64_t *label = r->batch->label + r->row;
-    TYPE *z = (TYPE *)r->room[0], *e = (TYPE *)r->room[1], share[NAME(LANES)], slope[NAME(LANES)];
+    TYPE *e = (TYPE *)r->room[0], share[NAME(LANES)], slope[NAME(LANES)];
     double factor[NAME(LANES)];
     NAME(softened_tile) s;
     int plain = NAME(tile_factors)(r, factor);
     if (!plain) return 0;
-    NAME(turn_in)(r, z);
-    NAME(soften_tile)(r, z, e, &s);
+    NAME(turn_in)(r, e);
+    NAME(soften_tile)(r, e, &s);
     for (size_t k = 0; k < NAME(LANES); k++) {
-        const size_t i = (size_t)label[k] * NAME(LANES) + k;
-        const double f = factor[k] / (s.unit[k] + s.others[k]), rest = s.unit[k] + (s.others[k] - (double)e[i]);
+        const TYPE score = r->scores[k * r->n + (size_t)label[k]], of_label = e[(size_t)label[k] * NAME(LANES) + k];
+        const double f = factor[k] / (s.unit[k] + s.others[k]), rest = s.unit[k] + (s.others[k] - (double)of_label);
         ratio[k] = s.others[k] / s.unit[k];
-        loss[k] = (double)s.top[k] - (double)z[i];
+        loss[k] = (double)s.top[k] - (double)score;
         share[k] = (TYPE)f;
-        slope[k] = (TYPE)(-(s.at[k] == (INTEGER)label[k] ? s.others[k] : rest) * f);
+        slope[k] = (TYPE)(-(score == s.top[k] ? s.others[k] : rest) * f);
         plain &= ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
     }
     if (!plain) return 0;

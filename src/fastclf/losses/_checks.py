@@ -89,16 +89,21 @@ def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | Non
         raise TypeError(f"target of shape {target.shape} must hold class ids, which are integers; got {target.dtype}")
     if target.shape != (rows,):
         raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {target.shape}")
-    outside = (target < 0) | (target >= classes)
-    if ignore_index is not None:
-        ignored = target == ignore_index
-        outside &= ~ignored
+    low, high = (int(target.min()), int(target.max())) if rows else (0, 0)
+    if low < 0 or high >= classes or (ignore_index is not None and low <= ignore_index <= high):
+        return _labels_with_others(target, classes, ignore_index)
+    return target.astype(np.int64)
+
+
+def _labels_with_others(target: NDArray[Any], classes: int, ignore_index: int | None) -> NDArray[np.int64]:
+    """`labels`, where not all are classes that count."""
+    ignored = np.zeros(target.shape, bool) if ignore_index is None else target == ignore_index
+    outside = ((target < 0) | (target >= classes)) & ~ignored
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise ValueError(f"target[{row}] = {target[row]} is outside [0, {classes})")
     ids = target.astype(np.int64)
-    if ignore_index is not None:
-        ids[ignored] = -1
+    ids[ignored] = -1
     return ids
 
 

@@ -142,7 +142,7 @@ def scale_of(batch: Batch, wanted: Wanted, values: int, mean_weight: NDArray[np.
     if wanted.reduction != "mean":
         return 1.0
     weight = batch.weight if mean_weight is None else mean_weight
-    counted = None if batch.label is None else batch.label >= 0
+    counted = None if batch.label is None or batch.label.min(initial=0) >= 0 else batch.label >= 0
     if weight is None:
         total = float(len(batch.scores) if counted is None else np.count_nonzero(counted))
     else:

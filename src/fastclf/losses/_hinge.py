@@ -208,7 +208,7 @@ def max_margin(
         return found
     loss, gradient = found
     negative = np.negative(gradient if first is None else beside, out=negative)
-    return loss, (gradient, negative if second is None else second)
+    return loss, (gradient, negative if grad_out is None else second)
 
 
 def _pairs(scores: ArrayLike, scores_corrupt: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -220,6 +220,6 @@ def _pairs(scores: ArrayLike, scores_corrupt: ArrayLike) -> tuple[NDArray[Any], 
 
 
 def _pair(grad_out: Any) -> tuple[Any, Any]:
-    if not isinstance(grad_out, tuple) or len(grad_out) != 2 or any(a is None for a in grad_out):
-        raise TypeError(f"grad_out must be a tuple of two arrays, got {type(grad_out).__name__} {grad_out!r:.60}")
+    if not isinstance(grad_out, tuple) or len(grad_out) != 2:
+        raise TypeError(f"grad_out must be a tuple of two arrays, got {type(grad_out).__name__}")
     return grad_out

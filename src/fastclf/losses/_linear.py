@@ -18,7 +18,7 @@ from fastclf.losses._hinge import hinge_batch
 from fastclf.losses._softmax import cross_entropy_batch
 
 # Scores of a block take at most so many bytes, or are a row's: W is read for each block, so that smaller ones cost time.
-_BLOCK_BYTES = 32 << 20
+_BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
 
 
@@ -37,7 +37,7 @@ def linear_cross_entropy(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, of which no more than 32 MiB are held at a time.
+    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, of which no more than 64 MiB are held at a time.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def linear_hinge(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, of which no more than 32 MiB are held at a time.
+    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, of which no more than 64 MiB are held at a time.
 
     Parameters
     ----------
