@@ -158,11 +158,15 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner);
 
+/* What a matrix of targets holds: anything finite, numbers from 0 to 1, or rows of such that sum to 1 within 1e-3. */
+typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
+
 /* Scores of classes, and what they should have been.
  *
  * scores   float or double.
  * label    class of each row, or -1: the row is left out, its scores are not looked at; or NULL.
  * target   where label is NULL: a matrix as large as scores, of any dtype (of softmax and log_softmax: none).
+ * targets  what rows of `target` have to be.
  * weight   of each row, or NULL: 1.
  * scale    of the gradient, beyond the row's weight.
  * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
@@ -176,6 +180,7 @@ fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, s
 typedef struct {
     fc_loss loss;
     fc_matrix scores, target;
+    fc_targets targets;
     const int64_t *label;
     const double *weight, *column, *margins;
     double scale, smoothing, margin;
@@ -190,7 +195,7 @@ typedef struct {
  * gradient  rows x cols of the scores' dtype, times weight and scale: may be the scores themselves, but not overlap them
  *           otherwise; or NULL.
  *
- * A row with NaN or infinity has no answer: *bad_row is the first.  Of those that take a softmax, -inf is a class that is
+ * A row with NaN or infinity, or targets that are not what they have to be, has no answer: *bad_row is the first.  Of those that take a softmax, -inf is a class that is
  * not there; one of a row has to be.  Scratch memory: 40 bytes a thread for each column, and 100 KiB.
  */
 fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row);

@@ -45,7 +45,9 @@ static void note_bad(job *j, size_t row, fc_team *team) {
 
 static void run_thread(void *data, fc_team *team, int thread) {
     job *j = data;
-    const size_t cols = j->batch->scores.cols, room = fc_round_up(fc_smaller(j->step * cols, cols > FC_LOSS_STEP ? cols : FC_LOSS_STEP), FC_LANES);
+    const size_t cols = j->batch->scores.cols,
+                 room = fc_round_up(fc_smaller(j->step * cols, cols > FC_LOSS_STEP ? cols : FC_LOSS_STEP), FC_LANES) +
+                        FC_LANES;
     double *scratch = aligned_alloc(FC_LINE, fc_round_up(FC_LOSS_ROOMS * room * sizeof *scratch, FC_LINE));
     if (!scratch) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
@@ -70,7 +72,8 @@ static int targets_fit(const fc_batch *b) {
     const int is_hinge = b->loss == FC_hinge || b->loss == FC_crammer_singer;
     if (b->loss == FC_softmax || b->loss == FC_log_softmax) return !b->label && !t->data;
     if (b->label) return labels_fit(b);
-    return !is_hinge && (t->data || !s->rows) && (unsigned)t->dtype < FC_DTYPE_COUNT && t->rows == s->rows && t->cols == s->cols;
+    return !is_hinge && (t->data || !s->rows) && (unsigned)t->dtype < FC_DTYPE_COUNT &&
+           (unsigned)b->targets <= FC_PROBABILITIES && t->rows == s->rows && t->cols == s->cols;
 }
 
 static int is_sum_over_scores(fc_loss loss) {
@@ -81,7 +84,8 @@ static int is_sum_over_scores(fc_loss loss) {
 
 /* A row at least. */
 static size_t rows_of_part(const fc_batch *b) {
-    const size_t scores = is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP : 8 * FC_LOSS_STEP;
+    const size_t scores =
+        is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP / 2 : 8 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
     return rows ? rows : 1;
 }

@@ -1,4 +1,5 @@
-/* harness.c -- run the C interface with no Python: every metric, dtype and awkward shape on every instruction set.
+/* harness.c -- run the C interface with no Python: every metric, loss, dtype and awkward shape on every instruction
+ * set.
  *
  * Prints "name digest" for each set: one FNV-1a sum over all answers' bytes, equal on all sets and machines.  Inputs
  * come from a generator of integers, so that they are the same everywhere.
@@ -12,10 +13,9 @@
 #include <string.h>
 
 #include "fastclf.h"
+#include "harness.h"
 #include "matrix.h"
 #include "threads.h"
-
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 typedef struct {
     size_t nq, n, d, k;
@@ -30,23 +30,18 @@ static const shape shapes[] = {
     {9, 90, 127, 90}, {6, 27, 257, 10},  {11, 14, 520, 6},   {5, 10, 1030, 4},  {4, 5, 2100, 2},  {270, 50, 5, 2},
     {5, 2, 33000, 1}, {300, 900, 17, 5}, {2100, 130, 16, 3}, {4, 17000, 64, 3}};
 
-/* What values are like: few integers, and so ties; bytes, whatever the dtype; fractions of either sign; float64 whose
- * squares leave its range.
- */
-typedef enum { TIES, BYTES, FRACTIONS, HUGE_OR_TINY, SPREAD_COUNT } spread;
-
 #define SEED 20240607
 static uint64_t state = SEED;
 
 /* SplitMix64. */
-static uint64_t draw(void) {
+uint64_t draw(void) {
     uint64_t z = state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
 }
 
-static double draw_value(fc_dtype dtype, spread s) {
+double draw_value(fc_dtype dtype, spread s) {
     const int64_t bits = (int64_t)(draw() >> 11); /* 53 of them */
     if (s == BYTES || dtype == FC_u8) return (double)(bits % (s == TIES ? 3 : 256));
     if (s == TIES) return (double)(bits % 5 - 2);
@@ -59,8 +54,7 @@ static void out_of_memory(void) {
     exit(1);
 }
 
-/* A matrix of its own exact size, so that a checker sees the first byte beyond it. */
-static fc_matrix make_matrix(size_t rows, size_t cols, fc_dtype dtype, spread s) {
+fc_matrix make_matrix(size_t rows, size_t cols, fc_dtype dtype, spread s) {
     void *data = malloc(rows * cols * fc_dtype_size(dtype));
     if (!data) out_of_memory();
     for (size_t i = 0; i < rows * cols; i++) {
@@ -75,14 +69,14 @@ static fc_matrix make_matrix(size_t rows, size_t cols, fc_dtype dtype, spread s)
     return (fc_matrix){data, rows, cols, dtype};
 }
 
-static void destroy(fc_matrix m) { free((void *)(uintptr_t)m.data); }
+void destroy(fc_matrix m) { free((void *)(uintptr_t)m.data); }
 
-static uint64_t fnv(uint64_t digest, const void *data, size_t bytes) {
+uint64_t fnv(uint64_t digest, const void *data, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) digest = (digest ^ ((const unsigned char *)data)[i]) * UINT64_C(0x100000001b3);
     return digest;
 }
 
-static void expect_ok(fc_status status, const char *what) {
+void expect_ok(fc_status status, const char *what) {
     if (status == FC_OK) return;
     fprintf(stderr, "harness: %s returned %d\n", what, (int)status);
     exit(1);
@@ -128,7 +122,7 @@ typedef struct {
     double *offset;
 } sketching;
 
-static void *room(size_t count, size_t size) {
+void *room(size_t count, size_t size) {
     void *memory = calloc(count, size);
     if (!memory) out_of_memory();
     return memory;
@@ -331,7 +325,7 @@ static uint64_t run_shapes(void) {
     state = SEED;
     for (size_t i = 0; i < LENGTH(shapes); i++)
         for (spread v = 0; v < SPREAD_COUNT; v++) digest = run_shape(digest, shapes[i], v);
-    return digest;
+    return run_losses(digest);
 }
 
 #if defined(PLANT_RACE)

@@ -6,6 +6,7 @@ import signal
 
 import children
 import guarded
+import guarded_losses
 import pytest
 
 from fastclf import _native
@@ -38,6 +39,11 @@ def test_sketches_and_stages_beside_guard_pages(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", _native.isas())
+def test_losses_beside_guard_pages(name, tmp_path):
+    assert check_run(guarded_losses.run_losses, name, tmp_path) == len(list(guarded_losses.loss_cases()))
+
+
+@pytest.mark.parametrize("name", _native.isas())
 @pytest.mark.parametrize(
     "what",
     [
@@ -54,3 +60,15 @@ def test_the_detector_sees(what, name):
 
 def test_the_detector_leaves_a_correct_call_alone():
     assert children.result(guarded.statuses_of_plants, "scalar", "nothing") == [0, 0]
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_the_detector_sees_an_element_of_any_array_of_a_loss(name):
+    statuses = children.result(guarded_losses.statuses_of_plants, name, True)
+    assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
+
+
+def test_the_detector_leaves_correct_losses_alone():
+    statuses = children.result(guarded_losses.statuses_of_plants, "scalar", False)
+    assert statuses
+    assert {case: status for case, status in statuses.items() if status != 0} == {}

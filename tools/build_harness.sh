@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build tests/harness.c with all of csrc/, by the flags and instruction sets that CMakeLists.txt and csrc/lists.h name.
+# Build tests/harness*.c with all of csrc/, by the flags and instruction sets that CMakeLists.txt and csrc/lists.h name.
 #
 #   tools/build_harness.sh OUTPUT COMPILER [FLAG...]       the flags come last and so win over those of CMakeLists.txt
 set -eu
@@ -24,7 +24,7 @@ compile() {
     "$compiler" -std=c11 -I "$root/csrc" $options "$@" -c -o "$objects/$object.o"
 }
 
-for source in "$root"/csrc/*.c "$root/tests/harness.c"; do
+for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do
     compile "$(basename "$source" .c)" "$@" "$source"
 done
 for isa in $isas; do

@@ -5,7 +5,7 @@
  */
 
 /* The margins of the row's label, padded; NULL where there is one for all. */
-static inline const double *NAME(fill_margins)(const NAME(a_row) *r) {
+static inline const double *NAME(fill_margins)(const NAME(a_row) * r) {
     const fc_batch *b = r->batch;
     if (!b->margins) return NULL;
     memcpy(r->room[1], b->margins + (size_t)b->label[r->row] * r->n, r->n * sizeof(double));
@@ -14,7 +14,7 @@ static inline const double *NAME(fill_margins)(const NAME(a_row) *r) {
 }
 
 /* The terms of F64_LANES classes from i on, before they are cut at 0. */
-static inline v_f64 NAME(terms_at)(const NAME(a_row) *r, size_t i, const double *margins) {
+static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double *margins) {
     const size_t label = (size_t)r->batch->label[r->row];
     const v_f64 margin = margins ? load_v_f64(margins + i) : all_f64(r->batch->margin);
     v_f64 s;
@@ -31,7 +31,7 @@ static inline v_f64 NAME(terms_at)(const NAME(a_row) *r, size_t i, const double 
     return only_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term);
 }
 
-static inline double NAME(hinge_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(hinge_row)(const NAME(a_row) * r, double *ratio) {
     const size_t label = (size_t)r->batch->label[r->row];
     const double *margins = NAME(fill_margins)(r);
     const int squared = r->batch->squared;
@@ -60,7 +60,7 @@ static inline double NAME(hinge_row)(const NAME(a_row) *r, double *ratio) {
 }
 
 /* Crammer and Singer's: the largest of the terms; of equals, the first has the slope. */
-static inline double NAME(crammer_singer_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(crammer_singer_row)(const NAME(a_row) * r, double *ratio) {
     const size_t label = (size_t)r->batch->label[r->row];
     const double *margins = NAME(fill_margins)(r);
     double *term = r->room[2], most = 0;

@@ -4,6 +4,7 @@
  * vector types is the same arithmetic everywhere: pair sums, which decide what is reported, are element-wise IEEE
  * operations in a fixed order, so that their bytes do not depend on the instruction set.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 

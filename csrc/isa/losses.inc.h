@@ -7,6 +7,18 @@ typedef struct {
     v_f64 v[LANE_VECTORS];
 } lanes;
 
+/* 0, 1, 2, ... */
+#if FC_VBYTES == 64
+static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const v_i64 count_f64 = {0, 1, 2, 3, 4, 5, 6, 7};
+#elif FC_VBYTES == 32
+static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7};
+static const v_i64 count_f64 = {0, 1, 2, 3};
+#else
+static const v_i32 count_f32 = {0, 1, 2, 3};
+static const v_i64 count_f64 = {0, 1};
+#endif
+
 static inline double sum_of_lanes(lanes sum) {
     double lane[F64_LANES];
     for (int half = LANE_VECTORS / 2; half; half /= 2)
@@ -17,19 +29,29 @@ static inline double sum_of_lanes(lanes sum) {
     return lane[0];
 }
 
-/* n values: those beyond whole groups are the last terms of the first lanes. */
+/* n values, which memory follows: those beyond whole groups are the last terms of the first lanes. */
 static inline double sum_of_row(const double *v, size_t n) {
     lanes sum = {{{0}}};
     size_t i = 0;
     if (n == 1) return v[0];
     for (; i + FC_LANES <= n; i += FC_LANES)
         for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += load_v_f64(v + i + l * F64_LANES);
-    if (i < n) {
-        double last[FC_LANES] = {0};
-        memcpy(last, v + i, (n - i) * sizeof *v);
-        for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += load_v_f64(last + l * F64_LANES);
+    for (int l = 0; i < n && l < LANE_VECTORS; l++) {
+        const v_i64 left = (v_i64){0} + ((int64_t)(n - i) - l * F64_LANES);
+        sum.v[l] += only_f64(count_f64 < left, load_v_f64(v + i + l * F64_LANES));
     }
     return sum_of_lanes(sum);
+}
+
+/* Whether n targets are what a loss takes, each for itself. */
+static inline int all_within(const double *t, size_t n, fc_targets targets) {
+    const double low = targets == FC_ANY_FINITE ? -DBL_MAX : 0, high = targets == FC_ANY_FINITE ? DBL_MAX : 1;
+    v_i64 ok = ~(v_i64){0};
+    size_t i = 0;
+    for (; i + F64_LANES <= n; i += F64_LANES) ok &= (load_v_f64(t + i) >= low) & (load_v_f64(t + i) <= high);
+    for (; i < n; i++) ok[0] &= -(int64_t)(t[i] >= low && t[i] <= high);
+    for (int l = 1; l < F64_LANES; l++) ok[0] &= ok[l];
+    return ok[0] != 0;
 }
 
 static inline double dot_f64(const double *a, const double *b, size_t groups) {
@@ -77,18 +99,6 @@ static inline v_f64 plus_f64(v_f64 sum, v_f64 v, v_f64 *lost) {
 }
 
 static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
-
-/* 0, 1, 2, ... */
-#if FC_VBYTES == 64
-static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-static const v_i64 count_f64 = {0, 1, 2, 3, 4, 5, 6, 7};
-#elif FC_VBYTES == 32
-static const v_i32 count_f32 = {0, 1, 2, 3, 4, 5, 6, 7};
-static const v_i64 count_f64 = {0, 1, 2, 3};
-#else
-static const v_i32 count_f32 = {0, 1, 2, 3};
-static const v_i64 count_f64 = {0, 1};
-#endif
 
 /* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
 static const float LIMIT_f32 = 0x1p14f, HEADROOM_f32 = 60, DEPTH_f32 = 126, RISE_f32 = 40;

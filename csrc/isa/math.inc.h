@@ -6,7 +6,9 @@
  * the first part of ln 2 is exact.
  */
 
-static inline v_f64 pick_f64(v_i64 mask, v_f64 yes, v_f64 no) { return (v_f64)((mask & (v_i64)yes) | (~mask & (v_i64)no)); }
+static inline v_f64 pick_f64(v_i64 mask, v_f64 yes, v_f64 no) {
+    return (v_f64)((mask & (v_i64)yes) | (~mask & (v_i64)no));
+}
 static inline v_f64 only_f64(v_i64 mask, v_f64 v) { return (v_f64)(mask & (v_i64)v); }
 static inline v_f64 positive_f64(v_f64 v) { return only_f64(v > 0, v); }
 static inline v_f64 all_f64(double x) { return (v_f64){0} + x; }

@@ -6,7 +6,8 @@ static size_t NAME(kl_div)(const fc_batch_part *p) { return NAME(each_row)(p, NA
 static size_t NAME(softmax_mse)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_mse_row), NULL, NULL); }
 static size_t NAME(cross_entropy)(const fc_batch_part *p) {
     const int by_label = p->batch->label && p->batch->smoothing == 0 && !p->batch->column;
-    return by_label ? NAME(each_row)(p, NAME(label_row), NAME(label_tile), p->room[2]) : NAME(each_row)(p, NAME(target_row), NULL, NULL);
+    return by_label ? NAME(each_row)(p, NAME(label_row), NAME(label_tile), p->room[2])
+                    : NAME(each_row)(p, NAME(target_row), NULL, NULL);
 }
 static size_t NAME(hinge)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(hinge_row), NAME(hinge_tile), NULL); }
 static size_t NAME(crammer_singer)(const fc_batch_part *p) {

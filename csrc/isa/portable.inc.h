@@ -50,7 +50,9 @@ static inline v_f64 max_f64(v_f64 a, v_f64 b) {
     return a;
 }
 
-static inline void narrow_f32(float *to, v_f64 v) { FC_EACH (F64_LANES) to[l] = (float)v[l]; }
+static inline void narrow_f32(float *to, v_f64 v) {
+    FC_EACH (F64_LANES) to[l] = (float)v[l];
+}
 static inline half_i32 narrow_i64(v_i64 v) {
     half_i32 low;
     FC_EACH (F64_LANES) low[l] = (int32_t)v[l];

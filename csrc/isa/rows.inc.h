@@ -58,7 +58,7 @@ typedef struct {
     const TYPE *scores, *gradient;
 } NAME(ahead);
 
-static inline NAME(ahead) NAME(ahead_of)(const NAME(a_row) *r, size_t from, size_t count) {
+static inline NAME(ahead) NAME(ahead_of)(const NAME(a_row) * r, size_t from, size_t count) {
     const TYPE *next = r->scores + (from + 2 * count <= r->readable ? count : 0);
     const NAME(ahead) a = {next, r->gradient ? r->gradient : next};
     return a;
@@ -90,7 +90,7 @@ static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double 
 }
 
 /* Row `row` of a part that is row i of its own. */
-static inline void NAME(point_to)(NAME(a_row) *r, const fc_batch_part *part, size_t i) {
+static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, size_t i) {
     const fc_batch *b = part->batch;
     r->row = part->first + i;
     r->scores = (const TYPE *)b->scores.data + r->row * r->n;
@@ -101,11 +101,11 @@ static inline void NAME(point_to)(NAME(a_row) *r, const fc_batch_part *part, siz
     r->gradient = part->gradient ? (TYPE *)part->gradient + i * r->n : NULL;
 }
 
-static inline int NAME(is_left_out)(const NAME(a_row) *r) {
+static inline int NAME(is_left_out)(const NAME(a_row) * r) {
     return (r->batch->label && r->batch->label[r->row] < 0) || r->weight == 0;
 }
 
-static inline void NAME(put_nothing)(const NAME(a_row) *r) {
+static inline void NAME(put_nothing)(const NAME(a_row) * r) {
     if (r->gradient) memset(r->gradient, 0, r->n * sizeof(TYPE));
     if (r->each) memset(r->each, 0, r->n * sizeof *r->each);
 }
@@ -114,15 +114,15 @@ static inline void NAME(put_nothing)(const NAME(a_row) *r) {
  * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, log(1 + *ratio) is added to
  * each: to all together, as one alone leaves most of a vector idle.
  */
-static inline __attribute__((always_inline)) size_t NAME(each_row)(const fc_batch_part *part,
-                                                                  double (*loss_of)(const NAME(a_row) *, double *),
-                                                                  int (*losses_of)(const NAME(a_row) *, double *, double *),
-                                                                  double *ratio) {
+static inline __attribute__((always_inline)) size_t
+NAME(each_row)(const fc_batch_part *part, double (*loss_of)(const NAME(a_row) *, double *),
+               int (*losses_of)(const NAME(a_row) *, double *, double *), double *ratio) {
     const fc_batch *b = part->batch;
     NAME(a_row) r = {.batch = b, .first = part->first, .n = b->scores.cols, .room = part->room};
     r.groups = (r.n + FC_LANES - 1) / FC_LANES;
     for (size_t i = 0; i < part->rows; i++) {
-        double *loss = part->loss ? part->loss + i : (double[FC_LANES]){0}, *more = ratio ? ratio + i : (double[FC_LANES]){0};
+        double *loss = part->loss ? part->loss + i : (double[FC_LANES]){0},
+               *more = ratio ? ratio + i : (double[FC_LANES]){0};
         NAME(point_to)(&r, part, i);
         if (losses_of && r.n <= FC_FEW_CLASSES && i + NAME(LANES) <= part->rows && losses_of(&r, loss, more)) {
             i += NAME(LANES) - 1;

@@ -4,52 +4,79 @@
  * then rows are weighted and summed.
  */
 
-/* Scores, targets and column weights of a part in float64, and zeros up to a whole group. */
-static inline size_t NAME(fill_scores)(const fc_batch_part *p) {
+/* Targets of a part in float64; false if one is not what the loss takes. */
+static inline int NAME(fill_run)(const fc_batch_part *p, double *t, size_t n) {
     const fc_batch *b = p->batch;
-    const size_t cols = b->scores.cols, n = p->rows * cols;
-    const TYPE *scores = (const TYPE *)b->scores.data + p->first * cols;
-    double *s = p->room[0], *t = p->room[1], *w = p->room[2];
-    for (size_t i = 0; i < n; i++) s[i] = (double)scores[i];
-    if (b->label) {
-        memset(t, 0, n * sizeof *t);
-        for (size_t i = 0; i < p->rows; i++)
-            if (b->label[p->first + i] >= 0) t[i * cols + (size_t)b->label[p->first + i]] = 1;
-    } else {
+    const size_t cols = b->scores.cols;
+    if (!b->label) {
         widen_row(t, &b->target, p->first * cols, n);
+        return all_within(t, n, b->targets);
     }
-    for (size_t i = 0; i < n; i++) w[i] = 1;
-    for (size_t i = 0; b->column && i < n; i++) w[i] = b->column[i % cols];
-    for (size_t i = n; i % FC_LANES; i++) s[i] = t[i] = w[i] = 0;
-    return n;
+    memset(t, 0, n * sizeof *t);
+    for (size_t i = 0; i < p->rows; i++)
+        if (b->label[p->first + i] >= 0) t[i * cols + (size_t)b->label[p->first + i]] = 1;
+    return 1;
 }
 
-/* The row's own part of a run of losses and slopes. */
-static inline double NAME(put_scores)(const NAME(a_row) *r, double *ratio) {
-    (void)ratio;
+/* Weights of the columns of a part, or NULL. */
+static inline const double *NAME(fill_columns)(const fc_batch_part *p, double *w, size_t n) {
+    const double *column = p->batch->column;
+    const size_t cols = p->batch->scores.cols;
+    if (!column) return NULL;
+    for (size_t i = 0; i < n; i += cols) memcpy(w + i, column, cols * sizeof *w);
+    return w;
+}
+
+/* The next scores of n, in float64; those beyond are 0. */
+static inline v_f64 NAME(run_at)(const TYPE *scores, size_t i, size_t n) {
+    TYPE last[F64_LANES] = {0};
+    if (i + F64_LANES <= n) return NAME(widen)(scores + i);
+    for (size_t l = 0; i + l < n; l++) last[l] = scores[i + l];
+    return NAME(widen)(last);
+}
+
+/* One row's part of a run whose losses and slopes are there. */
+static inline double NAME(put_run)(const NAME(a_row) * r, double *ratio) {
     const fc_batch *b = r->batch;
-    const size_t from = (size_t)(r->scores - (const TYPE *)b->scores.data) - r->first * r->n;
-    const double *loss = r->room[3] + from, *slope = r->room[4] + from;
+    const size_t from = (r->row - r->first) * r->n;
+    const double *loss = r->room[2] + from, *slope = r->room[3] + from;
+    (void)ratio;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
+    if (!b->label && !all_within(r->room[0] + from, r->n, b->targets)) return (double)NAN;
     for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = loss[i] * r->weight;
     if (r->gradient) NAME(put_row)(r->gradient, slope, r->n, r->factor);
     return sum_of_row(loss, r->n);
 }
 
+/* The same for all rows, where none is special. */
+static inline size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, const double *slope, size_t n) {
+    const size_t cols = p->batch->scores.cols;
+    if (p->each) memcpy(p->each, loss, n * sizeof *loss);
+    if (p->gradient) NAME(put_row)(p->gradient, slope, n, p->batch->scale);
+    for (size_t i = 0; p->loss && i < p->rows; i++) p->loss[i] = sum_of_row(loss + i * cols, cols);
+    return p->rows;
+}
+
 #define FC_DEFINE_SCORE_LOSS(name, let, loss, slope) \
     static size_t NAME(name)(const fc_batch_part *p) { \
-        const v_f64 m = all_f64(p->batch->margin); \
-        const size_t n = NAME(fill_scores)(p); \
+        const fc_batch *b = p->batch; \
+        const size_t n = p->rows * b->scores.cols; \
+        const TYPE *scores = (const TYPE *)b->scores.data + p->first * b->scores.cols; \
+        double *targets = p->room[0], *losses = p->room[2], *slopes = p->room[3]; \
+        const int plain = NAME(fill_run)(p, targets, n) && NAME(all_finite)(scores, n) && !b->weight && !b->label; \
+        const double *columns = NAME(fill_columns)(p, p->room[1], n); \
+        const v_f64 m = all_f64(b->margin); \
         (void)m; \
         for (size_t i = 0; i < n; i += F64_LANES) { \
-            const v_f64 s = load_v_f64(p->room[0] + i), t = load_v_f64(p->room[1] + i), w = load_v_f64(p->room[2] + i); \
+            const v_f64 s = NAME(run_at)(scores, i, n), t = load_v_f64(targets + i); \
+            const v_f64 w = columns ? load_v_f64(columns + i) : all_f64(1); \
             let; \
             const v_f64 of_loss = (loss), of_slope = (slope); \
             (void)w; \
-            memcpy(p->room[3] + i, &of_loss, sizeof of_loss); \
-            memcpy(p->room[4] + i, &of_slope, sizeof of_slope); \
+            memcpy(losses + i, &of_loss, sizeof of_loss); \
+            memcpy(slopes + i, &of_slope, sizeof of_slope); \
         } \
-        return NAME(each_row)(p, NAME(put_scores), NULL, NULL); \
+        return plain ? NAME(put_runs)(p, losses, slopes, n) : NAME(each_row)(p, NAME(put_run), NULL, NULL); \
     }
 FC_SCORE_LOSSES(FC_DEFINE_SCORE_LOSS)
 #undef FC_DEFINE_SCORE_LOSS

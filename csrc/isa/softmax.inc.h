@@ -32,7 +32,7 @@ static inline NAME(scaling) NAME(scaled_by)(VECTOR top) {
 }
 
 /* Copy scores to scratch; their largest (NaN may count as any). */
-static inline TYPE NAME(copy_top)(const NAME(a_row) *r, TYPE *z, size_t from, size_t to) {
+static inline TYPE NAME(copy_top)(const NAME(a_row) * r, TYPE *z, size_t from, size_t to) {
     VECTOR most = ALL((TYPE)-INFINITY);
     for (size_t i = from; i < to; i += NAME(LANES)) {
         const VECTOR v = NAME(scores_at)(r->scores, r->n, r->readable, i);
@@ -43,7 +43,8 @@ static inline TYPE NAME(copy_top)(const NAME(a_row) *r, TYPE *z, size_t from, si
 }
 
 /* z to e. */
-static inline void NAME(exp_block)(const NAME(a_row) *r, NAME(scaling) how, NAME(softened) *s, size_t from, size_t to) {
+static inline void NAME(exp_block)(const NAME(a_row) * r, NAME(scaling) how, NAME(softened) * s, size_t from,
+                                   size_t to) {
     const NAME(ahead) ahead = NAME(ahead_of)(r, from, NAME(BLOCK));
     for (size_t i = from; i < to; i += NAME(LANES)) {
         const VECTOR v = NAME(exp_over)(LOAD(s->z + i) - how.shift, how.base, how.cut);
@@ -53,7 +54,7 @@ static inline void NAME(exp_block)(const NAME(a_row) *r, NAME(scaling) how, NAME
 }
 
 /* Fill z and e, and find the largest. */
-static inline void NAME(exp_row)(const NAME(a_row) *r, NAME(softened) *s) {
+static inline void NAME(exp_row)(const NAME(a_row) * r, NAME(softened) * s) {
     const size_t size = r->groups * FC_LANES, block = NAME(BLOCK);
     TYPE first = 0, top = (TYPE)-INFINITY;
     NAME(scaling) how = {0};
@@ -75,7 +76,7 @@ typedef struct {
 } NAME(summed);
 
 /* Add FC_LANES of e, but for those of scores equal to the largest. */
-static inline void NAME(add_group)(NAME(summed) *sum, const NAME(softened) *s, size_t i, int with_top) {
+static inline void NAME(add_group)(NAME(summed) * sum, const NAME(softened) * s, size_t i, int with_top) {
     FC_UNROLL
     for (int l = 0; l < LANE_VECTORS; l++) {
         v_f64 e = NAME(widen)(s->e + i + l * F64_LANES);
@@ -85,7 +86,7 @@ static inline void NAME(add_group)(NAME(summed) *sum, const NAME(softened) *s, s
 }
 
 /* Bits of the scores of a group that equal the largest (or are NaN). */
-static inline unsigned NAME(top_bits)(const NAME(softened) *s, size_t i) {
+static inline unsigned NAME(top_bits)(const NAME(softened) * s, size_t i) {
     unsigned bits = 0;
     FC_UNROLL
     for (int l = 0; l < FC_LANES; l += NAME(LANES))
@@ -93,7 +94,7 @@ static inline unsigned NAME(top_bits)(const NAME(softened) *s, size_t i) {
     return bits;
 }
 
-static inline void NAME(sum_row)(NAME(softened) *s, size_t groups) {
+static inline void NAME(sum_row)(NAME(softened) * s, size_t groups) {
     NAME(summed) sum = {{{{0}}}, {{{0}}}};
     int ties = 0;
     for (size_t i = 0; i < groups * FC_LANES; i += FC_LANES) {
@@ -112,7 +113,7 @@ static inline void NAME(sum_row)(NAME(softened) *s, size_t groups) {
 }
 
 /* False if the row has no softmax. */
-static inline int NAME(soften)(const NAME(a_row) *r, NAME(softened) *s) {
+static inline int NAME(soften)(const NAME(a_row) * r, NAME(softened) * s) {
     s->z = (TYPE *)r->room[0];
     s->e = (TYPE *)r->room[1];
     s->at = 0;
@@ -122,7 +123,7 @@ static inline int NAME(soften)(const NAME(a_row) *r, NAME(softened) *s) {
 }
 
 /* The sum of all but one. */
-static inline double NAME(rest)(const NAME(softened) *s, size_t i) {
+static inline double NAME(rest)(const NAME(softened) * s, size_t i) {
     return (double)s->z[i] == s->top ? s->others : s->unit + (s->others - (double)s->e[i]);
 }
 
@@ -149,7 +150,7 @@ static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double fa
         NAME(copy_few)(to, last, n);
 }
 
-static inline double NAME(softmax_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(softmax_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
@@ -157,7 +158,7 @@ static inline double NAME(softmax_row)(const NAME(a_row) *r, double *ratio) {
     return 0;
 }
 
-static inline double NAME(log_softmax_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(log_softmax_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     NAME(softened) s;
     double *out = r->room[2];
@@ -174,7 +175,7 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) *r, double *ratio) 
 /* --- targets --------------------------------------------------------------------------------------------------------- */
 
 /* Move a part of the targets to all classes that are there. */
-static inline void NAME(smooth)(const NAME(a_row) *r, const NAME(softened) *s, double *t) {
+static inline void NAME(smooth)(const NAME(a_row) * r, const NAME(softened) * s, double *t) {
     const double part = r->batch->smoothing;
     size_t there = 0;
     for (size_t i = 0; i < r->n; i++) there += (double)s->z[i] > -(double)INFINITY;
@@ -182,22 +183,26 @@ static inline void NAME(smooth)(const NAME(a_row) *r, const NAME(softened) *s, d
         t[i] = (1 - part) * t[i] + ((double)s->z[i] > -(double)INFINITY ? part / (double)there : 0);
 }
 
-/* The row's targets in float64, padded by 0; their sum is returned. */
-static inline double NAME(fill_targets)(const NAME(a_row) *r, const NAME(softened) *s, double *t) {
+/* The row's targets in float64, padded by 0, and their sum; false if they are not what they have to be. */
+static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened) * s, double *t, double *total) {
     const fc_batch *b = r->batch;
     memset(t, 0, r->groups * FC_LANES * sizeof *t);
-    if (b->label)
+    if (b->label) {
         t[b->label[r->row]] = 1;
-    else
+    } else {
         widen_row(t, &b->target, r->row * r->n, r->n);
+        if (!all_within(t, r->n, b->targets)) return 0;
+        if (b->targets == FC_PROBABILITIES && !(fabs(sum_of_row(t, r->n) - 1) <= 1e-3)) return 0;
+    }
     if (b->smoothing > 0) NAME(smooth)(r, s, t);
-    if (b->column && b->loss == FC_cross_entropy)
+    if (b->column)
         for (size_t i = 0; i < r->n; i++) t[i] *= b->column[i];
-    return sum_of_row(t, r->n);
+    *total = sum_of_row(t, r->n);
+    return 1;
 }
 
 /* sum_i t_i (log q_i's negative, and log t_i of kl_div), where t is 0 nothing. */
-static inline double NAME(soft_loss)(const NAME(a_row) *r, const NAME(softened) *s, const double *t, int divergence) {
+static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened) * s, const double *t, int divergence) {
     const double log_sum = log1p_one(s->others / s->unit);
     lanes sum = {{{0}}};
     for (size_t g = 0; g < r->groups; g++)
@@ -212,7 +217,8 @@ static inline double NAME(soft_loss)(const NAME(a_row) *r, const NAME(softened) 
 }
 
 /* Slopes q_i (sum t) - t_i, as q_i (sum of the other t) - t_i (sum of the other q): a certain target keeps its digits. */
-static inline void NAME(put_soft_slopes)(const NAME(a_row) *r, const NAME(softened) *s, const double *t, double total) {
+static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softened) * s, const double *t,
+                                         double total) {
     double *slope = r->room[3];
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
         const v_f64 e = NAME(widen)(s->e + i), w = load_v_f64(t + i), v = e * (total - w) - w * (s->sum - e);
@@ -222,18 +228,19 @@ static inline void NAME(put_soft_slopes)(const NAME(a_row) *r, const NAME(soften
     NAME(put_row)(r->gradient, slope, r->n, r->factor / s->sum);
 }
 
-static inline double NAME(soft_row)(const NAME(a_row) *r, int divergence) {
+static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
     NAME(softened) s;
     double *t = r->room[2];
-    if (!NAME(soften)(r, &s)) return (double)NAN;
-    const double total = NAME(fill_targets)(r, &s, t), loss = NAME(soft_loss)(r, &s, t, divergence);
+    double total;
+    if (!NAME(soften)(r, &s) || !NAME(fill_targets)(r, &s, t, &total)) return (double)NAN;
+    const double loss = NAME(soft_loss)(r, &s, t, divergence);
     if (r->gradient) NAME(put_soft_slopes)(r, &s, t, total);
     return loss;
 }
 
 /* --- losses ---------------------------------------------------------------------------------------------------------- */
 
-static inline double NAME(label_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(label_row)(const NAME(a_row) * r, double *ratio) {
     const size_t label = (size_t)r->batch->label[r->row];
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
@@ -246,23 +253,23 @@ static inline double NAME(label_row)(const NAME(a_row) *r, double *ratio) {
     return s.top - (double)s.z[label];
 }
 
-static inline double NAME(target_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(target_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     return NAME(soft_row)(r, 0);
 }
 
-static inline double NAME(kl_div_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(kl_div_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     return NAME(soft_row)(r, 1);
 }
 
 /* Differences d = q - t; slopes 2 q_i (d_i - sum_j q_j d_j).  Of the largest score, 1 - q is known better than q is. */
-static inline double NAME(softmax_mse_row)(const NAME(a_row) *r, double *ratio) {
+static inline double NAME(softmax_mse_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     NAME(softened) s;
     double *t = r->room[2], *q = r->room[3], *d = r->room[4];
-    if (!NAME(soften)(r, &s)) return (double)NAN;
-    NAME(fill_targets)(r, &s, t);
+    double total;
+    if (!NAME(soften)(r, &s) || !NAME(fill_targets)(r, &s, t, &total)) return (double)NAN;
     const double missing = s.others / s.sum, of_top = s.unit / s.sum;
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
         const v_f64 share = NAME(widen)(s.e + i) / s.sum, difference = share - load_v_f64(t + i);

@@ -34,22 +34,23 @@ static inline void NAME(turn)(VECTOR *v) {
 }
 
 /* Where a tile's squares begin: the last ends with the row, and overlaps the one before. */
-static inline size_t NAME(square)(size_t c, size_t n) { return c + NAME(LANES) > n && n >= NAME(LANES) ? n - NAME(LANES) : c; }
+static inline size_t NAME(square)(size_t c, size_t n) {
+    return c + NAME(LANES) > n && n >= NAME(LANES) ? n - NAME(LANES) : c;
+}
 
-static inline void NAME(turn_in)(const NAME(a_row) *r, TYPE *z) {
+static inline void NAME(turn_in)(const NAME(a_row) * r, TYPE *z) {
     const size_t n = r->n, readable = r->readable;
     const TYPE *scores = r->scores;
     for (size_t c = 0; c < n; c += NAME(LANES)) {
         const size_t at = NAME(square)(c, n), count = n - at < NAME(LANES) ? n - at : NAME(LANES);
         VECTOR v[NAME(LANES)];
-        for (size_t k = 0; k < NAME(LANES); k++)
-            v[k] = NAME(scores_at)(scores + k * n, n, readable - k * n, at);
+        for (size_t k = 0; k < NAME(LANES); k++) v[k] = NAME(scores_at)(scores + k * n, n, readable - k * n, at);
         NAME(turn)(v);
         for (size_t k = 0; k < count; k++) memcpy(z + (at + k) * NAME(LANES), &v[k], sizeof v[k]);
     }
 }
 
-static inline void NAME(turn_out)(const NAME(a_row) *r, const TYPE *z) {
+static inline void NAME(turn_out)(const NAME(a_row) * r, const TYPE *z) {
     const size_t n = r->n;
     TYPE *gradient = r->gradient;
     for (size_t c = 0; c < n; c += NAME(LANES)) {
@@ -69,7 +70,7 @@ static inline void NAME(turn_out)(const NAME(a_row) *r, const TYPE *z) {
 }
 
 /* Partial sums as rows have them: lane l the classes l, l + 16, ... */
-static inline NAME(wide) NAME(sum_tile)(NAME(wide) *lane) {
+static inline NAME(wide) NAME(sum_tile)(NAME(wide) * lane) {
     for (int half = FC_LANES / 2; half; half /= 2)
         for (int l = 0; l < half; l++)
             for (int k = 0; k < NAME(WIDE); k++) lane[l].v[k] += lane[l + half].v[k];
@@ -77,7 +78,7 @@ static inline NAME(wide) NAME(sum_tile)(NAME(wide) *lane) {
 }
 
 /* The weights of a tile's rows times the gradient's scale; false if one is left out. */
-static inline int NAME(tile_factors)(const NAME(a_row) *r, double *factor) {
+static inline int NAME(tile_factors)(const NAME(a_row) * r, double *factor) {
     const fc_batch *b = r->batch;
     int all = 1;
     for (size_t k = 0; k < NAME(LANES); k++) {
@@ -96,7 +97,7 @@ typedef struct {
 } NAME(softened_tile);
 
 /* Sums as NAME(sum_row) has them; z becomes e. */
-static inline void NAME(soften_tile)(const NAME(a_row) *r, TYPE *z, NAME(softened_tile) *s) {
+static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(softened_tile) * s) {
     const size_t n = r->n;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, n * NAME(LANES));
     VECTOR top = LOAD(z);
@@ -112,8 +113,7 @@ static inline void NAME(soften_tile)(const NAME(a_row) *r, TYPE *z, NAME(softene
         memcpy(z + c * NAME(LANES), &e, sizeof e);
         NAME(ask)(ahead, c * NAME(LANES));
         ties -= is_top;
-        for (int k = 0; k < NAME(WIDE); k++)
-            of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
+        for (int k = 0; k < NAME(WIDE); k++) of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
     }
     for (size_t l = 0; l < FC_LANES; l++)
         for (int k = 0; k < NAME(WIDE); k++) sum[l].v[k] += lost[l].v[k];
@@ -126,7 +126,7 @@ static inline void NAME(soften_tile)(const NAME(a_row) *r, TYPE *z, NAME(softene
 }
 
 /* False, with no gradient written, if a row has to be looked at by itself. */
-static inline int NAME(label_tile)(const NAME(a_row) *r, double *loss, double *ratio) {
+static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss, double *ratio) {
     const int64_t *label = r->batch->label + r->row;
     TYPE *e = (TYPE *)r->room[0], share[NAME(LANES)], slope[NAME(LANES)];
     double factor[NAME(LANES)];
@@ -157,7 +157,7 @@ static inline int NAME(label_tile)(const NAME(a_row) *r, double *loss, double *r
 
 /* --- hinge ------------------------------------------------------------------------------------------------------------ */
 
-static inline int NAME(hinge_tile)(const NAME(a_row) *r, double *loss, double *ratio) {
+static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss, double *ratio) {
     const fc_batch *b = r->batch;
     const int64_t *label = b->label + r->row;
     const int squared = b->squared;

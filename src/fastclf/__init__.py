@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 from fastclf import _native as _native
 
 if TYPE_CHECKING:
+    from fastclf import losses as losses
     from fastclf._config import show_config as show_config
     from fastclf._threads import set_num_threads as set_num_threads
     from fastclf._threads import threads as threads
@@ -30,10 +31,12 @@ _MODULES = {
     "threads": "_threads",
 }
 
-__all__ = ["KNN", "knn", "majority_vote", "pairwise_distances", "set_num_threads", "show_config", "threads"]
+__all__ = ["KNN", "knn", "losses", "majority_vote", "pairwise_distances", "set_num_threads", "show_config", "threads"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "losses":
+        return importlib.import_module("fastclf.losses")
     if name not in _MODULES:
         raise AttributeError(f"module 'fastclf' has no attribute {name!r}")
     return getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)

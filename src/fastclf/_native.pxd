@@ -78,10 +78,15 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                       size_t n_classes, const double *weights, double *votes, int64_t *winner)
+    ctypedef enum fc_targets:
+        FC_ANY_FINITE
+        FC_PARTS
+        FC_PROBABILITIES
     ctypedef struct fc_batch:
         fc_loss loss
         fc_matrix scores
         fc_matrix target
+        fc_targets targets
         const int64_t *label
         const double *weight
         const double *column

@@ -48,12 +48,16 @@ def vote(
     votes: NDArray[np.float64] | None,
     winner: NDArray[np.int64] | None,
 ) -> None: ...
+
+TARGETS: dict[str, int]
+
 def loss_names() -> list[str]: ...
 def losses(
     loss: str,
     scores: NDArray[Any],
     label: NDArray[np.int64] | None,
     target: NDArray[Any] | None,
+    targets: str,
     weight: NDArray[np.float64] | None,
     column: NDArray[np.float64] | None,
     margins: NDArray[np.float64] | None,

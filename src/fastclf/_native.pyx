@@ -250,7 +250,10 @@ def loss_names():
     return [(<bytes>fc_loss_name(<fc_loss>i)).decode() for i in range(<int>FC_LOSS_COUNT)]
 
 
-def losses(str loss, scores, label, target, weight, column, margins, double scale, double smoothing, double margin,
+TARGETS = {"any": <int>FC_ANY_FINITE, "parts": <int>FC_PARTS, "probabilities": <int>FC_PROBABILITIES}
+
+
+def losses(str loss, scores, label, target, str targets, weight, column, margins, double scale, double smoothing, double margin,
            bint squared, bint own_term, int n_threads, of_rows, of_scores, gradient):
     """Write losses of rows, of scores, and gradients, where they are not None; return the first row with no answer, or None."""
     cdef Held held = Held()
@@ -264,6 +267,7 @@ def losses(str loss, scores, label, target, weight, column, margins, double scal
     cdef void *slopes = NULL
     batch.loss = loss_id(loss)
     batch.scores = z.matrix
+    batch.targets = <fc_targets><int>TARGETS[targets]
     batch.target = fc_matrix(NULL, 0, 0, <fc_dtype>0)
     if target is not None:
         batch.target = held.view(target, MATRIX, 2).matrix

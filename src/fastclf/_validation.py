@@ -72,7 +72,7 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def as_array(a: Any, name: str) -> NDArray[Any]:
-    """`a` as an array; memory that it offers by DLPack or the array interface is not copied."""
+    """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied."""
     try:
         return shared_array(a)
     except (ValueError, BufferError, RuntimeError) as error:  # a ragged list, a tensor elsewhere than in main memory
@@ -80,7 +80,7 @@ def as_array(a: Any, name: str) -> NDArray[Any]:
 
 
 def shared_array(a: Any) -> NDArray[Any]:
-    """`a` as an array; memory that it offers by DLPack or the array interface is not copied."""
+    """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied."""
     if hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray | np.generic):
         return np.from_dlpack(a)
     return np.asarray(a)

@@ -1,27 +1,18 @@
-"""Losses of scores, each with its gradient in the same pass."""
+"""Losses of scores, each with its gradient in the same pass over memory.
 
-from fastclf.losses._hinge import hinge as hinge
-from fastclf.losses._hinge import max_margin as max_margin
-from fastclf.losses._linear import linear_cross_entropy as linear_cross_entropy
-from fastclf.losses._linear import linear_hinge as linear_hinge
-from fastclf.losses._scores import binary_cross_entropy as binary_cross_entropy
-from fastclf.losses._scores import mse as mse
-from fastclf.losses._softmax import cross_entropy as cross_entropy
-from fastclf.losses._softmax import kl_div as kl_div
-from fastclf.losses._softmax import log_softmax as log_softmax
-from fastclf.losses._softmax import softmax as softmax
-from fastclf.losses._softmax import softmax_mse as softmax_mse
+All have one form: ``loss = f(scores, target)``, a mean over rows, or with ``return_grad=True``
+``loss, gradient = f(scores, target, return_grad=True)``. Options that all have: ``sample_weight``, ``reduction``
+("mean", "sum", "none"), ``grad_out`` (where to write the gradient), ``n_threads``.
 
-__all__ = [
-    "binary_cross_entropy",
-    "cross_entropy",
-    "hinge",
-    "kl_div",
-    "linear_cross_entropy",
-    "linear_hinge",
-    "log_softmax",
-    "max_margin",
-    "mse",
-    "softmax",
-    "softmax_mse",
-]
+A softmax comes into `cross_entropy`, `kl_div` and `softmax_mse`; `hinge` is the multiclass SVM's; `mse`,
+`binary_cross_entropy` and `max_margin` are sums over scores. `linear_cross_entropy` and `linear_hinge` are of scores
+X W' + b, which are never held together. `softmax` and `log_softmax` are the functions themselves.
+"""
+
+from fastclf.losses import _hinge, _linear, _scores, _softmax
+from fastclf.losses._hinge import *  # noqa: F403
+from fastclf.losses._linear import *  # noqa: F403
+from fastclf.losses._scores import *  # noqa: F403
+from fastclf.losses._softmax import *  # noqa: F403
+
+__all__ = sorted([*_hinge.__all__, *_linear.__all__, *_scores.__all__, *_softmax.__all__])

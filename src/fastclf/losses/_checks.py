@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import numbers
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,14 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _validation as check
 
-_CHUNK_VALUES = 1 << 18  # looked at together: temporaries stay in the cache
-
-# How far the probabilities of a row may be from a sum of 1: what rounding to float16 does to a thousand.
-_SUM_TOLERANCE = 1e-3
-
 
 def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
-    """`a` as an array, unless it is sparse or has masked entries."""
+    """Return `a` as an array, unless it is sparse or has masked entries."""
     check.refuse_masked(a, name)
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
@@ -27,18 +20,18 @@ def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
-    """`a`, or the column that one dimension is."""
+    """Return `a`, or the column that one dimension is."""
     return a[:, np.newaxis] if a.ndim == 1 else a
 
 
 def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
-    """`a` as float32 or float64, whichever holds its values, in C order, aligned; not copied if it is that already."""
+    """Return `a` as float32 or float64, whichever holds it, in C order, aligned: not copied if it is that already."""
     array = check.kernel_array(dense_array(a, name), name)
     return array.astype(np.float32) if array.dtype == np.uint8 else array
 
 
 def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
-    """`a` as a finite `float_array` of so many dimensions."""
+    """Return `a` as a finite `float_array` of so many dimensions."""
     array = float_array(a, name)
     if array.ndim != ndim:
         raise ValueError(f"Expected {ndim}D array for {name}, got {array.ndim}D array with shape {array.shape}")
@@ -47,7 +40,7 @@ def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
 
 
 def scores(a: ArrayLike, name: str = "scores") -> NDArray[Any]:
-    """`a` as scores of classes: a `float_array` of shape (n_samples, n_classes)."""
+    """Return `a` as scores of classes: a `float_array` of shape (n_samples, n_classes)."""
     array = float_array(a, name)
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n_samples, n_classes), got shape {array.shape}")
@@ -57,9 +50,9 @@ def scores(a: ArrayLike, name: str = "scores") -> NDArray[Any]:
 
 
 def score_array(a: ArrayLike) -> NDArray[Any]:
-    """`a` as scores that each count for themselves: a `float_array` of one or two dimensions."""
+    """Return `a` as scores that each count for themselves: a `float_array` of one or two dimensions."""
     array = float_array(a, "scores")
-    if array.ndim not in (1, 2) or array.shape[-1:] == (0,) and array.ndim == 2:
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(f"scores must have shape (n_samples,) or (n_samples, n_columns), got shape {array.shape}")
     return array
 
@@ -113,52 +106,21 @@ def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -
 
 
 def values(target: ArrayLike, like: NDArray[Any], name: str = "target") -> NDArray[Any]:
-    """Finite numbers in the shape of `like`, in a dtype that the kernels read."""
+    """Numbers in the shape of `like`, in a dtype that the kernels read; these look at what they are."""
     array = dense_array(target, name)
     if array.shape != like.shape:
         raise ValueError(f"{name} must have the scores' shape {like.shape}, got {array.shape}")
-    array = check.kernel_array(array, name)
-    check.check_finite(as_matrix(array), name)
-    return array
-
-
-def in_unit_interval(target: NDArray[Any], name: str = "target") -> NDArray[Any]:
-    """`target`, if all of it is from 0 to 1."""
-    for start, part in _row_blocks(target):
-        outside = (part < 0) | (part > 1)
-        if outside.any():
-            at = [int(i) for i in np.argwhere(outside)[0]]
-            raise ValueError(f"{name}{[start + at[0], *at[1:]]} = {part[tuple(at)]} is outside [0, 1]")
-    return target
-
-
-def distributions(target: NDArray[Any], name: str = "target") -> NDArray[Any]:
-    """`target`, if its rows are probabilities: their sum is 1, but for rounding."""
-    in_unit_interval(target, name)
-    for start, part in _row_blocks(target):
-        sums = part.sum(axis=1, dtype=np.float64)
-        off = np.abs(sums - 1) > _SUM_TOLERANCE
-        if off.any():
-            row = int(np.flatnonzero(off)[0])
-            raise ValueError(f"{name} must hold probabilities, but row {start + row} sums to {sums[row]}")
-    return target
-
-
-def _row_blocks(a: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    step = max(1, _CHUNK_VALUES // max(1, math.prod(a.shape[1:])))
-    for start in range(0, len(a), step):
-        yield start, a[start : start + step]
+    return check.kernel_array(array, name)
 
 
 def class_targets(
-    target: ArrayLike, like: NDArray[Any], ignore_index: int | None = None, *, probabilities: bool = True
+    target: ArrayLike, like: NDArray[Any], ignore_index: int | None = None
 ) -> tuple[NDArray[np.int64] | None, NDArray[Any] | None]:
-    """Class ids, or (two-dimensional) values or probabilities of classes: the other of the two is None."""
+    """Class ids, or (two-dimensional) values of classes: the other of the two is None."""
     array = dense_array(target, "target")
     if array.ndim != 2:
         return labels(array, like.shape, ignore_index), None
-    matrix = values(array, like)
-    return None, distributions(matrix) if probabilities else matrix
+    return None, values(array, like)
 
 
 def weights(weight: ArrayLike | None, size: int, name: str) -> NDArray[np.float64] | None:
@@ -199,22 +161,22 @@ def by_class(
     return picked if of_row is None else picked * of_row
 
 
-def number(value: object, name: str, low: float = -np.inf, high: float = np.inf) -> float:
-    """A finite real number from `low` to `high`."""
+def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
+    """Return a finite real number from `low` to `high`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
     try:
-        finite = np.isfinite(float(value))
+        x = float(value)
     except OverflowError:  # an int beyond the range
-        finite = False
-    if not (finite and low <= value <= high):
+        x = np.inf
+    if not (np.isfinite(x) and low <= x <= high):
         limits = f"in [{low}, {high}]" if high < np.inf else f"at least {low}" if low > -np.inf else "finite"
-        raise ValueError(f"{name} must be {limits}, got {value!r}")
-    return float(value)
+        raise ValueError(f"{name} must be {limits}, got {value!r:.60}")
+    return x
 
 
 def integer_or_none(value: object, name: str) -> int | None:
-    """An int, or None."""
+    """Return an int, or None."""
     if value is None:
         return None
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
@@ -223,7 +185,7 @@ def integer_or_none(value: object, name: str) -> int | None:
 
 
 def flag(value: object, name: str) -> bool:
-    """A bool."""
+    """Return a bool."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)

@@ -50,6 +50,7 @@ class Batch:
     label: NDArray[np.int64] | None = None
     target: NDArray[Any] | None = None
     weight: NDArray[np.float64] | None = None  # of rows
+    targets: str = "any"  # what the matrix has to hold: a name in `_native.TARGETS`
     column: NDArray[np.float64] | None = None
     margins: NDArray[np.float64] | None = None
     smoothing: float = 0.0
@@ -72,6 +73,7 @@ class Batch:
             _matrix(self.scores),
             self.label,
             _matrix(self.target),
+            self.targets,
             self.weight,
             self.column,
             self.margins,
@@ -86,21 +88,38 @@ class Batch:
             _matrix(gradient),
         )
         if bad is not None:
-            raise ValueError(_refusal(self.scores[bad], first_row + bad, self.loss in _WITH_SOFTMAX))
+            raise ValueError(self._refusal(bad, first_row + bad))
+
+    def _refusal(self, i: int, row: int) -> str:
+        """Say what is wrong with row i, which the caller knows as `row`."""
+        scores, with_softmax = self.scores[i : i + 1], self.loss in _WITH_SOFTMAX
+        if np.isnan(scores).any():
+            found = "NaN"
+        elif with_softmax and (scores == -np.inf).all():
+            found = "no class: all are -inf"
+        elif (scores == np.inf).any():
+            found = "+inf"
+        elif not with_softmax and (scores == -np.inf).any():
+            found = "-inf"
+        else:
+            return self._refusal_of_target(i, row)
+        return f"scores contains {found} (first in row {row})"
+
+    def _refusal_of_target(self, i: int, row: int) -> str:
+        assert self.target is not None
+        name = "scores_corrupt" if self.loss == "max_margin" else "target"
+        target = self.target[i : i + 1].astype(np.float64)
+        if not np.isfinite(target).all():
+            return f"Input {name} contains {'NaN' if np.isnan(target).any() else 'infinity'} (first in row {row})."
+        outside = np.argwhere((target < 0) | (target > 1))
+        if len(outside):
+            at = [row, *(int(column) for column in outside[0][1:])]
+            return f"target{at} = {target[tuple(outside[0])]} is outside [0, 1]"
+        return f"target must hold probabilities, but row {row} sums to {target.sum()}"
 
 
 def _matrix(a: NDArray[Any] | None) -> Any:
     return None if a is None else _checks.as_matrix(a)
-
-
-def _refusal(row: NDArray[Any], number: int, with_softmax: bool) -> str:
-    if np.isnan(row).any():
-        found = "NaN"
-    elif with_softmax and (row == -np.inf).all():
-        found = "no class: all are -inf"
-    else:
-        found = "+inf" if (row == np.inf).any() else "-inf"
-    return f"scores contains {found} (first in row {number})"
 
 
 def evaluate(
@@ -118,11 +137,11 @@ def evaluate(
     """
     shape = batch.scores.shape
     scale = scale_of(batch, wanted, math.prod(shape[1:]) if by_score else 1, mean_weight) * share
-    each = np.empty(shape) if by_score and wanted.reduction == "none" else None
-    of_rows = np.empty(len(batch.scores)) if each is None else None
+    each = by_score and wanted.reduction == "none"
+    losses = np.empty(shape if each else len(batch.scores))
     gradient = _gradient(wanted, batch) if wanted.return_grad else None
-    batch.run(scale, wanted.n_threads, of_rows, each, gradient)
-    loss = reduced(each if of_rows is None else of_rows, wanted, scale)
+    batch.run(scale, wanted.n_threads, None if each else losses, losses if each else None, gradient)
+    loss = reduced(losses, wanted, scale)
     if not wanted.return_grad:
         return loss
     return loss, gradient if wanted.grad_out is None else wanted.grad_out

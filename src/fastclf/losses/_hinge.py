@@ -11,6 +11,8 @@ from fastclf import _validation as check
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Batch, Wanted, evaluate
 
+__all__ = ["hinge", "max_margin"]
+
 KINDS = {"weston_watkins": "hinge", "crammer_singer": "crammer_singer"}
 
 

@@ -17,7 +17,9 @@ from fastclf.losses._evaluate import Batch, Wanted, reduced, scale_of
 from fastclf.losses._hinge import hinge_batch
 from fastclf.losses._softmax import cross_entropy_batch
 
-# Scores of a block take at most so many bytes, or are a row's: W is read for each block, so that smaller ones cost time.
+__all__ = ["linear_cross_entropy", "linear_hinge"]
+
+# Scores of a block take at most so many bytes, or are a row's.  W is read for each block: small ones cost time.
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
 
@@ -212,7 +214,9 @@ class _Model:
         if len(weights) == 0:
             raise ValueError(f"W must have at least one class, got shape {weights.shape}")
         if b is not None and arrays[2].shape != (len(weights),):
-            raise ValueError(f"b must have shape ({len(weights)},), as W has {len(weights)} classes; got {arrays[2].shape}")
+            raise ValueError(
+                f"b must have shape ({len(weights)},), as W has {len(weights)} classes; got {arrays[2].shape}"
+            )
         dtype = np.result_type(*arrays)
         same = [a.astype(dtype, copy=False) for a in arrays]
         return cls(same[0], same[1], same[2] if b is not None else None)
@@ -277,8 +281,13 @@ def _evaluate(
 
 def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
     """Return the batch of these rows."""
-    held = {name: getattr(batch, name) for name in ("label", "target", "weight")}
-    return replace(batch, scores=scores, **{name: None if a is None else a[rows] for name, a in held.items()})
+    return replace(
+        batch,
+        scores=scores,
+        label=None if batch.label is None else batch.label[rows],
+        target=None if batch.target is None else batch.target[rows],
+        weight=None if batch.weight is None else batch.weight[rows],
+    )
 
 
 def _fill_scores(model: _Model, rows: slice, scores: NDArray[Any]) -> None:

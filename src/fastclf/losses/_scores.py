@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Batch, Wanted, evaluate
+
+__all__ = ["binary_cross_entropy", "mse"]
 
 
 def mse(
@@ -72,11 +75,11 @@ def mse(
     s = _checks.score_array(scores)
     ignored = _checks.integer_or_none(ignore_index, "ignore_index")
     if s.ndim == 1:
-        label, values = None, _checks.values(target, s)
+        batch = Batch("mse", s, target=_checks.values(target, s))
     else:
-        label, values = _checks.class_targets(target, s, ignored, probabilities=False)
+        batch = Batch("mse", s, *_checks.class_targets(target, s, ignored))
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
-    return evaluate(Batch("mse", s, label, values, weight), wanted, by_score=True)
+    return evaluate(replace(batch, weight=weight), wanted, by_score=True)
 
 
 def binary_cross_entropy(
@@ -126,8 +129,8 @@ def binary_cross_entropy(
     TypeError
         If an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
-        If shapes do not fit, targets are outside [0, 1], weights are negative, a score is NaN or infinite, or `grad_out`
-        cannot be written to.
+        If shapes do not fit, targets are outside [0, 1], weights are negative, a score is NaN or infinite, or
+        `grad_out` cannot be written to.
 
     Examples
     --------
@@ -137,7 +140,7 @@ def binary_cross_entropy(
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     s = _checks.score_array(scores)
-    values = _checks.in_unit_interval(_checks.values(target, s))
+    values = _checks.values(target, s)
     column = _checks.column_weights(pos_weight, math.prod(s.shape[1:]), "pos_weight")
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
-    return evaluate(Batch("binary_cross_entropy", s, None, values, weight, column), wanted, by_score=True)
+    return evaluate(Batch("binary_cross_entropy", s, None, values, weight, "parts", column), wanted, by_score=True)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Batch, Wanted, evaluate
 
+__all__ = ["cross_entropy", "kl_div", "log_softmax", "softmax", "softmax_mse"]
+
 
 def softmax(scores: ArrayLike, *, out: NDArray[Any] | None = None, n_threads: int | None = None) -> NDArray[Any]:
     r"""Turn scores into probabilities: :math:`p_i = e^{s_i} / \sum_j e^{s_j}`.
@@ -130,7 +132,8 @@ def cross_entropy(
         Whether to return the gradient, too: of the reduced loss; of the sum where there is no reduction.
     grad_out : array of the scores' shape and dtype, optional
         Where to write the gradient, so that nothing is allocated: C-contiguous, writeable, float32 or float64 as scores
-        are taken; may be the scores themselves. If scores are refused for their values, it may have been written to.
+        are taken; may be the scores themselves. If scores or
+        probabilities are refused for their values, it may have been written to.
     n_threads : int, optional
         Number of threads; by default as `fastclf.set_num_threads` says.
 
@@ -194,7 +197,8 @@ def cross_entropy_batch(
         of_row, of_class = _checks.by_class(label, of_class, of_row), None
     elif label is not None:
         mean_weight = _checks.by_class(label, of_class, of_row)
-    return Batch("cross_entropy", z, label, probabilities, of_row, of_class, smoothing=smoothing), mean_weight
+    batch = Batch("cross_entropy", z, label, probabilities, of_row, "probabilities", of_class, smoothing=smoothing)
+    return batch, mean_weight
 
 
 def kl_div(
@@ -250,9 +254,9 @@ def kl_div(
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     z = _checks.scores(scores)
-    probabilities = _checks.distributions(_checks.values(target, z))
+    probabilities = _checks.values(target, z)
     weight = _checks.weights(sample_weight, len(z), "sample_weight")
-    return evaluate(Batch("kl_div", z, target=probabilities, weight=weight), wanted)
+    return evaluate(Batch("kl_div", z, target=probabilities, weight=weight, targets="probabilities"), wanted)
 
 
 def softmax_mse(
@@ -316,6 +320,6 @@ def softmax_mse(
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     z = _checks.scores(scores)
     ignored = _checks.integer_or_none(ignore_index, "ignore_index")
-    label, values = _checks.class_targets(target, z, ignored, probabilities=False)
+    label, values = _checks.class_targets(target, z, ignored)
     weight = _checks.weights(sample_weight, len(z), "sample_weight")
     return evaluate(Batch("softmax_mse", z, label, values, weight), wanted, by_score=True)
