@@ -80,7 +80,7 @@
     X(max_margin, \
       /* let   */ const v_f64 d = m - s + t, \
       /* loss  */ positive_f64(d), \
-      /* slope */ -only_f64(d > 0, all_f64(1)))
+      /* slope */ only_f64(d > 0, all_f64(-1)))
 // clang-format on
 
 /* Losses that look at the scores of a row together: a function each in isa/softmax.inc.h or isa/hinge.inc.h.  The first

@@ -54,7 +54,7 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r, double *ratio) {
     const double own = margins ? margins[label] : r->batch->margin, extra = r->batch->own_term && own > 0 ? own : 0;
     if (r->gradient) {
         NAME(put_row)(r->gradient, slope, r->n, r->factor);
-        r->gradient[label] = (TYPE)(-sum_of_lanes(total) * r->factor);
+        r->gradient[label] = (TYPE)((0 - sum_of_lanes(total)) * r->factor);
     }
     return sum_of_lanes(loss) + (squared ? extra * extra : extra);
 }
@@ -76,7 +76,7 @@ static inline double NAME(crammer_singer_row)(const NAME(a_row) * r, double *rat
     if (r->gradient) {
         const double slope = (r->batch->squared ? 2 * most : most > 0) * r->factor;
         memset(r->gradient, 0, r->n * sizeof(TYPE));
-        r->gradient[label] = (TYPE)-slope;
+        r->gradient[label] = (TYPE)(0 - slope);
         r->gradient[at] = (TYPE)(at == label ? 0 : slope);
     }
     return r->batch->squared ? most * most : most;

@@ -154,7 +154,7 @@ static inline double NAME(softmax_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
-    NAME(put_scaled)(r->gradient, s.e, r->n, r->factor / s.sum);
+    if (r->gradient) NAME(put_scaled)(r->gradient, s.e, r->n, r->factor / s.sum);
     return 0;
 }
 
@@ -168,7 +168,7 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) * r, double *ratio)
         const v_f64 v = (NAME(widen)(s.z + i) - s.top) - log_sum;
         memcpy(out + i, &v, sizeof v);
     }
-    NAME(put_row)(r->gradient, out, r->n, r->factor);
+    if (r->gradient) NAME(put_row)(r->gradient, out, r->n, r->factor);
     return 0;
 }
 
@@ -220,12 +220,14 @@ static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened)
 static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softened) * s, const double *t,
                                          double total) {
     double *slope = r->room[3];
+    const double share = 1 / s->sum;
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
-        const v_f64 e = NAME(widen)(s->e + i), w = load_v_f64(t + i), v = e * (total - w) - w * (s->sum - e);
+        const v_f64 e = NAME(widen)(s->e + i), w = load_v_f64(t + i), q = e * share, others = (s->sum - e) * share;
+        const v_f64 v = q * (total - w) - w * others;
         memcpy(slope + i, &v, sizeof v);
     }
-    slope[s->at] = s->unit * (total - t[s->at]) - t[s->at] * s->others;
-    NAME(put_row)(r->gradient, slope, r->n, r->factor / s->sum);
+    slope[s->at] = s->unit * share * (total - t[s->at]) - t[s->at] * (s->others * share);
+    NAME(put_row)(r->gradient, slope, r->n, r->factor);
 }
 
 static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
@@ -247,7 +249,7 @@ static inline double NAME(label_row)(const NAME(a_row) * r, double *ratio) {
     if (r->gradient) {
         const double factor = r->factor / s.sum;
         NAME(put_scaled)(r->gradient, s.e, r->n, factor);
-        r->gradient[label] = (TYPE)(-NAME(rest)(&s, label) * factor);
+        r->gradient[label] = (TYPE)((0 - NAME(rest)(&s, label)) * factor);
     }
     *ratio = s.others / s.unit;
     return s.top - (double)s.z[label];

@@ -141,7 +141,7 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss, double *
         ratio[k] = s.others[k] / s.unit[k];
         loss[k] = (double)s.top[k] - (double)score;
         share[k] = (TYPE)f;
-        slope[k] = (TYPE)(-(score == s.top[k] ? s.others[k] : rest) * f);
+        slope[k] = (TYPE)((0 - (score == s.top[k] ? s.others[k] : rest)) * f);
         plain &= ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
     }
     if (!plain) return 0;
@@ -196,6 +196,7 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss, double *
     for (size_t k = 0; k < NAME(LANES); k++) loss[k] += squared ? extra * extra : extra;
     if (!r->gradient) return 1;
     NAME(turn_out)(r, z);
-    for (size_t k = 0; k < NAME(LANES); k++) r->gradient[k * r->n + (size_t)label[k]] = (TYPE)(-total[k] * factor[k]);
+    for (size_t k = 0; k < NAME(LANES); k++)
+        r->gradient[k * r->n + (size_t)label[k]] = (TYPE)((0 - total[k]) * factor[k]);
     return 1;
 }

@@ -9,8 +9,10 @@ import math
 import numbers
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fastclf import _native
 
@@ -149,6 +151,37 @@ def threads(n: int) -> Iterator[None]:
         yield
     finally:
         _in_context.reset(token)
+
+
+_blas_lock = threading.Lock()
+_blas_users = 0
+_blas_limit: Any = None
+
+
+@contextlib.contextmanager
+def blas(n: int) -> Iterator[None]:
+    """Limit BLAS to `n` threads; of calls at the same time the first one's limit holds until the last has ended.
+
+    The limit is one of the process: each call putting back what it found would leave another call's limit for good.
+    """
+    global _blas_users, _blas_limit
+    with _blas_lock:
+        if _blas_users == 0:
+            _blas_limit = _controller().limit(limits=n, user_api="blas")
+        _blas_users += 1
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _blas_limit.restore_original_limits()
+
+
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def environment() -> dict[str, str]:

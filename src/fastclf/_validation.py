@@ -74,16 +74,18 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
 def as_array(a: Any, name: str) -> NDArray[Any]:
     """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied."""
     try:
-        return shared_array(a)
-    except (ValueError, BufferError, RuntimeError) as error:  # a ragged list, a tensor elsewhere than in main memory
+        if hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray | np.generic):
+            return _from_dlpack(a)
+        return np.asarray(a)
+    except ValueError as error:  # a ragged list, say, or a tensor that is not in main memory
         raise ValueError(f"{name} cannot be read as an array: {error}") from None
 
 
-def shared_array(a: Any) -> NDArray[Any]:
-    """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied."""
-    if hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray | np.generic):
+def _from_dlpack(a: Any) -> NDArray[Any]:
+    try:
         return np.from_dlpack(a)
-    return np.asarray(a)
+    except (BufferError, RuntimeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:

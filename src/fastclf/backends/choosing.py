@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from fastclf import _native
+from fastclf import _native, _threads
 from fastclf._growing import GrowingArray
 from fastclf.backends import plain, sketches
 from fastclf.backends.cascades import Cascade, Stage
@@ -221,7 +220,7 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
         return cascade
     # Rows that are out of range pass all stages. Matrices are small: more threads would wait more than work, and round
     # in another order.
-    with np.errstate(over="ignore", invalid="ignore"), threadpool_limits(limits=1, user_api="blas"):
+    with np.errstate(over="ignore", invalid="ignore"), _threads.blas(1):
         sample = _Sample(metric, X, cascade.centre, n_threads)
         directions = None if metric == "l1" else sketches.principal_directions(sample.learned, max(_DIRECTIONS))
         chain, left = _cheapest(list(_candidates(sample, directions)), costs, _MOST_BYTES * d * X.itemsize)

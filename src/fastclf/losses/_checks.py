@@ -57,21 +57,25 @@ def score_array(a: ArrayLike) -> NDArray[Any]:
     return array
 
 
-def result_array(out: Any, name: str, like: NDArray[Any], others: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-    """`out` as an array that results can be written into: the scores, `like`, themselves, or beside all inputs."""
-    try:
-        array = check.shared_array(out) if hasattr(out, "__array_interface__") or hasattr(out, "__dlpack__") else None
-    except (BufferError, RuntimeError) as error:
-        raise ValueError(f"{name} cannot be written to: {error}") from None
-    if array is None:
+def result_array(
+    out: Any, name: str, like: NDArray[Any], others: tuple[NDArray[Any], ...], *, in_place: bool = False
+) -> NDArray[Any]:
+    """Return `out` as an array that results shaped as `like` can be written into, beside `like` and others.
+
+    With `in_place` it may be `like` itself.
+    """
+    if not hasattr(out, "__array_interface__") and not hasattr(out, "__dlpack__"):
         raise TypeError(f"{name} must be an array, got {type(out).__name__}")
+    array = check.as_array(out, name)
     if array.dtype != like.dtype or array.shape != like.shape:
         raise ValueError(f"{name} must be {like.dtype} of shape {like.shape}, got {array.dtype} of shape {array.shape}")
     if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
         raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
-    in_place = array.ctypes.data == like.ctypes.data
-    if any(np.may_share_memory(array, a) for a in others) or (not in_place and np.may_share_memory(array, like)):
-        raise ValueError(f"{name} overlaps an input; it may only be the scores themselves")
+    if any(np.may_share_memory(array, a) for a in others):
+        raise ValueError(f"{name} overlaps an input or another result")
+    itself = in_place and array.ctypes.data == like.ctypes.data
+    if not itself and np.may_share_memory(array, like):
+        raise ValueError(f"{name} overlaps an input" + "; it may only be the scores themselves" * in_place)
     return array
 
 
@@ -158,7 +162,13 @@ def by_class(
     if of_class is None:
         return of_row
     picked = of_class[label]
-    return picked if of_row is None else picked * of_row
+    if of_row is None:
+        return picked
+    with np.errstate(over="ignore"):
+        both = picked * of_row
+    if not np.isfinite(both).all():
+        raise ValueError("weight times sample_weight is beyond float64")
+    return both
 
 
 def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:

@@ -176,4 +176,5 @@ def _gradient(wanted: Wanted, batch: Batch) -> NDArray[Any]:
     if wanted.grad_out is None:
         return np.empty_like(batch.scores)
     inputs = (batch.target, batch.margins, batch.weight, batch.column)
-    return _checks.result_array(wanted.grad_out, "grad_out", batch.scores, tuple(a for a in inputs if a is not None))
+    others = tuple(a for a in inputs if a is not None)
+    return _checks.result_array(wanted.grad_out, "grad_out", batch.scores, others, in_place=True)

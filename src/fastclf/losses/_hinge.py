@@ -104,8 +104,8 @@ def hinge(
     >>> from fastclf import losses
     >>> losses.hinge([[13.0, -7.0, 11.0]], [0], margin=10)
     8.0
-    >>> losses.hinge([[3.2, 5.1, -1.7]], [0], return_grad=True)
-    (2.9, array([[-1.,  1.,  0.]]))
+    >>> losses.hinge([[3.0, 5.0, -1.5]], [0], return_grad=True)
+    (3.0, array([[-1.,  1.,  0.]]))
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     z = _checks.scores(scores)
@@ -203,13 +203,13 @@ def max_margin(
     first, second, negative = None, None, None
     if grad_out is not None:
         first, second = _pair(grad_out)
-        beside = _checks.result_array(first, "grad_out[0]", s, (corrupt,))
-        negative = _checks.result_array(second, "grad_out[1]", corrupt, (s, beside))
+        beside = _checks.result_array(first, "grad_out[0]", s, (corrupt,), in_place=True)
+        negative = _checks.result_array(second, "grad_out[1]", corrupt, (s, beside), in_place=True)
     found = evaluate(batch, Wanted(reduction, return_grad, first, n_threads), by_score=True)
     if not return_grad:
         return found
     loss, gradient = found
-    negative = np.negative(gradient if first is None else beside, out=negative)
+    negative = np.subtract(0, gradient if first is None else beside, out=negative)
     return loss, (gradient, negative if grad_out is None else second)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +20,7 @@ __all__ = ["linear_cross_entropy", "linear_hinge"]
 # Scores of a block take at most so many bytes, or are a row's.  W is read for each block: small ones cost time.
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
+_MOST_ROWS = 4096  # of a block: sums of more would round more
 
 
 def linear_cross_entropy(
@@ -227,14 +226,24 @@ class _Model:
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Rows whose scores are held together, and where."""
-        fit = _BLOCK_BYTES // (len(self.W) * self.X.itemsize)
+        fit = min(_BLOCK_BYTES // (len(self.W) * self.X.itemsize), _MOST_ROWS)
         step = min(max(1, fit - fit % _BLOCK_ROWS if fit > _BLOCK_ROWS else fit), len(self.X))
         scores = np.empty((step, len(self.W)), self.X.dtype)
         for start in range(0, len(self.X), max(step, 1)):
             rows = slice(start, min(start + step, len(self.X)))
             yield rows, scores[: rows.stop - start]
 
-    def gradients(self, out: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    def may_overflow(self) -> bool:
+        """Whether a score could leave the range: not if the largest values bound it."""
+        if self.X.size == 0:
+            return False
+        x, w = (max(float(a.max()), -float(a.min())) for a in (self.X, self.W))
+        b = 0.0 if self.b is None else float(np.abs(self.b).max())
+        return x * w * self.X.shape[1] + b > float(np.finfo(self.X.dtype).max)
+
+    def gradients(
+        self, out: Any, inputs: tuple[NDArray[Any] | None, ...]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """Return arrays for the gradients, those of W and b zeroed."""
         like = (self.X, self.W, self.b)
         if out is None:
@@ -243,7 +252,7 @@ class _Model:
             raise TypeError("grad_out must be a tuple of three arrays, the third None without b")
         found: list[Any] = []
         for i, (array, a) in enumerate(zip(out, like, strict=True)):
-            others = (*(x for x in like if x is not None), *(x for x in found if x is not None))
+            others = tuple(x for x in (*like, *inputs, *found) if x is not None)
             found.append(None if a is None else _checks.result_array(array, f"grad_out[{i}]", a, others))
         found[1].fill(0)
         if found[2] is not None:
@@ -264,10 +273,14 @@ def _evaluate(
         raise ValueError("grad_out was given, but return_grad is False")
     scale = scale_of(batch, wanted, 1, mean_weight) * share
     losses = np.empty(len(model.X))
-    gradients = model.gradients(grad_out) if wanted.return_grad else None
-    with _blas_threads(wanted.n_threads):
+    inputs = (batch.target, batch.weight, batch.column, batch.margins)
+    gradients = model.gradients(grad_out, inputs) if wanted.return_grad else None
+    risky = model.may_overflow()
+    with _threads.blas(_threads.resolve(wanted.n_threads)):
         for rows, scores in model.blocks():
             _fill_scores(model, rows, scores)
+            if risky:
+                _refuse_overflow(scores, rows.start)
             _part(batch, rows, scores).run(
                 scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
             )
@@ -298,6 +311,12 @@ def _fill_scores(model: _Model, rows: slice, scores: NDArray[Any]) -> None:
         _gemm(model)(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
 
 
+def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
+    bad = ~np.isfinite(scores).all(axis=1)
+    if bad.any():
+        raise ValueError(f"X W' + b overflows {scores.dtype} (first in row {first + int(np.flatnonzero(bad)[0])})")
+
+
 def _add_gradients(
     model: _Model, rows: slice, slopes: NDArray[Any], gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
 ) -> None:
@@ -308,7 +327,7 @@ def _add_gradients(
         of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
         gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
     if of_b is not None:
-        of_b += slopes.sum(axis=0)
+        of_b += slopes.sum(axis=0, dtype=np.float64)
 
 
 def _gemm(model: _Model) -> Any:
@@ -316,16 +335,3 @@ def _gemm(model: _Model) -> Any:
     from scipy.linalg.blas import get_blas_funcs
 
     return get_blas_funcs("gemm", dtype=model.X.dtype)
-
-
-@functools.cache
-def _blas() -> Any:
-    import scipy.linalg.blas  # noqa: F401  # loads the library that is to be found
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-def _blas_threads(n_threads: int | None) -> contextlib.AbstractContextManager[Any]:
-    limit: contextlib.AbstractContextManager[Any] = _blas().limit(limits=_threads.resolve(n_threads), user_api="blas")
-    return limit
