@@ -239,7 +239,7 @@ class _Model:
             return False
         x, w = (max(float(a.max()), -float(a.min())) for a in (self.X, self.W))
         b = 0.0 if self.b is None else float(np.abs(self.b).max())
-        return x * w * self.X.shape[1] + b > float(np.finfo(self.X.dtype).max)
+        return bool(x * w * self.X.shape[1] + b > np.finfo(self.X.dtype).max)
 
     def gradients(
         self, out: Any, inputs: tuple[NDArray[Any] | None, ...]
