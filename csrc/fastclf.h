@@ -195,8 +195,9 @@ typedef struct {
  * gradient  rows x cols of the scores' dtype, times weight and scale: may be the scores themselves, but not overlap them
  *           otherwise; or NULL.
  *
- * A row with NaN or infinity, or targets that are not what they have to be, has no answer: *bad_row is the first.  Of those that take a softmax, -inf is a class that is
- * not there; one of a row has to be.  Scratch memory: 40 bytes a thread for each column, and 100 KiB.
+ * A row with NaN or infinity, or with targets that are not what they have to be, has no answer: *bad_row is the first.
+ * For losses with a softmax, -inf is a class that is not there; one class of a row has to be.  Scratch memory: 40 bytes
+ * a thread for each column, and 100 KiB.
  */
 fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row);
 

@@ -74,8 +74,8 @@ typedef struct {
     const float *F, *R; /* of sketches, by row and by lane */
 } fc_sieve;
 
-/* A thread's part of a batch: so many scores, but at least a row; its scratch: so many arrays, each of room for the part
- * in float64 and whole groups of FC_LANES.
+/* Scratch of a thread: so many arrays of float64, each of room for a row, or for FC_LOSS_STEP values if the part has as
+ * many; in groups of FC_LANES, and one more.  rows_of_part (losses.c) makes the parts.
  */
 enum { FC_LOSS_STEP = 2048, FC_LOSS_ROOMS = 5 };
 

@@ -1,7 +1,6 @@
 /* losses.c -- losses and gradients of a batch: checks, tasks of some rows each, scratch, sums. */
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "kernels.h"
 #include "matrix.h"
@@ -10,6 +9,7 @@
 
 #define FC_NAME_OF(name, ...) #name,
 static const char *const names[] = {FC_SCORE_LOSSES(FC_NAME_OF) FC_ROW_LOSSES(FC_NAME_OF)};
+#undef FC_NAME_OF
 
 const char *fc_loss_name(fc_loss loss) { return (unsigned)loss < FC_LOSS_COUNT ? names[loss] : ""; }
 
@@ -76,16 +76,19 @@ static int targets_fit(const fc_batch *b) {
            (unsigned)b->targets <= FC_PROBABILITIES && t->rows == s->rows && t->cols == s->cols;
 }
 
-static int is_sum_over_scores(fc_loss loss) {
+static int is_score_loss(fc_loss loss) {
 #define FC_CASE(name, ...) || loss == FC_##name
-    return loss == FC_softmax_mse FC_SCORE_LOSSES(FC_CASE);
+    return 0 FC_SCORE_LOSSES(FC_CASE);
 #undef FC_CASE
 }
 
-/* A row at least. */
+static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss == FC_softmax_mse; }
+
+/* Score losses keep all of a part in scratch, at most FC_LOSS_STEP values; others only a row or a tile, and a ratio for each
+ * of at most FC_LOSS_STEP rows.  One row at least.
+ */
 static size_t rows_of_part(const fc_batch *b) {
-    const size_t scores =
-        is_sum_over_scores(b->loss) && b->loss != FC_softmax_mse ? FC_LOSS_STEP / 2 : 8 * FC_LOSS_STEP;
+    const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 8 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
     return rows ? rows : 1;
 }
@@ -97,7 +100,7 @@ fc_status fc_losses(const fc_batch *b, fc_run run, double *loss, double *each, v
     if (!j.losses || run.n_threads < 1 || b->scores.cols == 0 || !targets_fit(b)) return FC_BAD_ARGUMENT;
     if (__builtin_mul_overflow(b->scores.rows, b->scores.cols, &entries) || entries > PTRDIFF_MAX / sizeof *loss)
         return FC_BAD_ARGUMENT;
-    if ((each && !is_sum_over_scores(b->loss)) || !(b->smoothing >= 0 && b->smoothing <= 1)) return FC_BAD_ARGUMENT;
+    if ((each && !has_loss_of_scores(b->loss)) || !(b->smoothing >= 0 && b->smoothing <= 1)) return FC_BAD_ARGUMENT;
     j.step = rows_of_part(b);
     run.n_threads = fc_threads_for(run.n_threads, (double)entries * WORK_PER_SCORE);
     const fc_status status = fc_parallel(run, (b->scores.rows + j.step - 1) / j.step, run_thread, &j);

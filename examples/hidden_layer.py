@@ -2,7 +2,8 @@
 
 The probabilities of the classes are p = softmax(b' + W' sigma(b + W x)), where sigma is the logistic function or tanh.
 Scores are s = b' + W' h with h = sigma(b + W x). The loss hands back its gradient with respect to them, ds, from which
-backpropagation goes on: with rows of a batch, dW' = ds' h, dh = ds W', da = dh * sigma'(a), dW = da' x.
+backpropagation goes on, with a = b + W x, T for transposes and rows for the samples of a batch: dW' = ds^T h,
+dh = ds W', da = dh * sigma'(a), dW = da^T x.
 """
 
 from __future__ import annotations

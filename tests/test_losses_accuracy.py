@@ -162,6 +162,13 @@ def test_divergence_from_itself_is_off_by_rounding_only(isa, dtype, rng):
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
+def test_the_least_exact_probability_known(isa):
+    """docs/losses.md bounds it by 5.1 units in the last place."""
+    row = np.array([[-27.435154, -59.3210144]], "float32")
+    wanted = 1 / (1 + np.exp(row[:, :1].astype(np.longdouble) - row[:, 1:].astype(np.longdouble)))
+    assert 3 < ulps(losses.softmax(row)[:, 1:], wanted, "float32") < 5.1
+
+
 @each_dtype
 @pytest.mark.parametrize("weight", [1e-290, 1e-30, 1e30, 1e290])
 @pytest.mark.parametrize("name", reference.LOSSES)

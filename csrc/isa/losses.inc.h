@@ -3,6 +3,7 @@
  */
 
 enum { LANE_VECTORS = FC_LANES / F64_LANES, FC_FEW_CLASSES = 128 };
+_Static_assert(F32_LANES *FC_FEW_CLASSES <= FC_LOSS_STEP, "a tile of rows fits into scratch");
 typedef struct {
     v_f64 v[LANE_VECTORS];
 } lanes;
@@ -103,7 +104,8 @@ static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 /* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
 static const float LIMIT_f32 = 0x1p14f, HEADROOM_f32 = 60, DEPTH_f32 = 126, RISE_f32 = 40;
 static const double LIMIT_f64 = 0x1p19, HEADROOM_f64 = 100, DEPTH_f64 = 770, RISE_f64 = 40;
-/* Factors that are normal numbers, and whose products with e are finite or infinite as they should be. */
+/* Factors by which e may be multiplied in the dtype itself: of float32, normal numbers, else the rounded factor has lost
+ * digits; of float64, both ways are the same operation. */
 static const float LEAST_f32 = 0x1p-126f, MOST_f32 = 0x1p126f;
 static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 

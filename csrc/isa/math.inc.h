@@ -21,11 +21,12 @@ static const double SHIFTER_f64 = 0x1.8p52, LOG2E_f64 = 0x1.71547652b82fep+0;
 static inline v_f32 shifted_f32(v_f32 x) { return fma_f32(x, all_f32(LOG2E_f32), all_f32(SHIFTER_f32)); }
 static inline v_f64 shifted_f64(v_f64 x) { return x * LOG2E_f64 + SHIFTER_f64; }
 
+static const float BIAS_f32 = 127;
+static const double BIAS_f64 = 1023;
+
 /* exp(x) / 2^m, where base is SHIFTER + m - BIAS; 0 where x <= cut, NaN where x is.  The result has to be a normal number.
  * Off by less than 0.9 units in the last place.
  */
-static const float BIAS_f32 = 127;
-static const double BIAS_f64 = 1023;
 static inline v_f32 exp_over_f32(v_f32 x, v_f32 base, v_f32 cut) {
     const v_f32 t = shifted_f32(x), n = t - SHIFTER_f32;
     v_f32 r = fma_f32(n, all_f32(-0x1.62e43p-1f), x), p = all_f32(0x1.6a2262p-10f);
@@ -83,10 +84,10 @@ static inline v_f64 split_f64(v_f64 v, v_f64 *f) {
     const int64_t root_half = INT64_C(0x3fe6a09e667f3bcd);
     const v_i64 above = (v_i64)v - root_half, exponent = above >> 52;
     *f = (v_f64)((above & INT64_C(0xfffffffffffff)) + root_half) - 1;
-    return (v_f64)(exponent + (int64_t)0x4338000000000000) - SHIFTER_f64;
+    return (v_f64)(exponent + (v_i64)all_f64(SHIFTER_f64)) - SHIFTER_f64; /* exponent as a float64 */
 }
 
-/* log x for x > 0; subnormal numbers count as about 2^-1022. */
+/* log x for x > 0; subnormal numbers count as 2^-1022. */
 static inline v_f64 log_f64(v_f64 x) {
     v_f64 f;
     const v_f64 k = split_f64(pick_f64(x < 0x1p-1022, all_f64(0x1p-1022), x), &f);
@@ -97,7 +98,7 @@ static inline v_f64 log_f64(v_f64 x) {
 static inline v_f64 log1p_f64(v_f64 x) {
     v_f64 f;
     const v_f64 u = 1 + x, k = split_f64(u, &f);
-    const v_i64 near_one = k == 0, finite = u < (v_f64){0} + INFINITY;
+    const v_i64 near_one = k == 0, finite = u < all_f64((double)INFINITY);
     const v_f64 lost = pick_f64(x < 1, x - (u - 1), 1 - (u - x)) / u;
     return pick_f64(finite, log_of_parts(k, pick_f64(near_one, x, f), only_f64(~near_one, lost)), u);
 }

@@ -1,6 +1,7 @@
 /* rows.inc.h -- included for each dtype of scores: rows in whole groups of FC_LANES, and how losses go through them.
  *
- * Small rows are what most calls have: nothing is stored in pieces and then loaded whole, which processors wait for.
+ * Small rows are what most calls have: only at a part's end is anything stored in pieces and then loaded whole, which
+ * processors wait for.
  */
 
 enum { NAME(LANES) = FC_VBYTES / (int)sizeof(TYPE) };
@@ -26,7 +27,7 @@ static inline void NAME(copy_few)(TYPE *to, const TYPE *from, size_t n) {
     if (n & 1) to[i] = from[i];
 }
 
-/* Scores of a row of n from i on, and -inf beyond its end; so many can be read from its first. */
+/* Scores i, i + 1, ... of a row of n, and -inf beyond its end; from the row's first on, `readable` values can be read. */
 static inline VECTOR NAME(scores_at)(const TYPE *scores, size_t n, size_t readable, size_t i) {
     const VECTOR filler = ALL((TYPE)-INFINITY);
     VECTOR v = filler;
@@ -89,7 +90,7 @@ static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double 
     for (; i < n; i++) to[i] = (TYPE)(from[i] * factor);
 }
 
-/* Row `row` of a part that is row i of its own. */
+/* Make r the part's row i. */
 static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, size_t i) {
     const fc_batch *b = part->batch;
     r->row = part->first + i;

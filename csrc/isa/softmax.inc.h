@@ -8,8 +8,8 @@
  * A block is read, searched for its largest and turned into e while memory brings the next.  Only where a later block
  * rises RISE or more above the first is the row gone through again, from its largest.
  *
- * Scores beyond LIMIT move by the first block's largest, which is exact for all within a factor of 2 of it; others are so
- * far below it that they do not count.
+ * Where that largest is beyond LIMIT, scores move by it first (in the second pass, by the row's largest), which is exact
+ * for all within a factor of 2 of it; others are so far below it that they do not count.
  */
 enum { NAME(BLOCK) = 4096 / (int)sizeof(TYPE) };
 
@@ -127,7 +127,7 @@ static inline double NAME(rest)(const NAME(softened) * s, size_t i) {
     return (double)s->z[i] == s->top ? s->others : s->unit + (s->others - (double)s->e[i]);
 }
 
-/* e times a factor: in the dtype itself where the factor is a normal number of it. */
+/* e times a factor: in the dtype itself where the factor is from LEAST to MOST. */
 static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double factor) {
     const TYPE f = (TYPE)factor;
     size_t i = 0;
@@ -142,12 +142,13 @@ static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double fa
     if (i == n) return;
     const size_t from = n >= NAME(LANES) ? n - NAME(LANES) : 0;
     const VECTOR v = LOAD(e + from) * f;
-    TYPE last[FC_LANES];
-    memcpy(last, &v, sizeof v);
-    if (n >= NAME(LANES))
-        memcpy(to + from, last, sizeof v);
-    else
-        NAME(copy_few)(to, last, n);
+    if (n >= NAME(LANES)) {
+        memcpy(to + from, &v, sizeof v);
+    } else {
+        TYPE few[FC_LANES];
+        memcpy(few, &v, sizeof v);
+        NAME(copy_few)(to, few, n);
+    }
 }
 
 static inline double NAME(softmax_row)(const NAME(a_row) * r, double *ratio) {
@@ -201,7 +202,7 @@ static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened)
     return 1;
 }
 
-/* sum_i t_i (log q_i's negative, and log t_i of kl_div), where t is 0 nothing. */
+/* sum_i t_i (-log p_i), or for kl_div sum_i t_i (log t_i - log p_i); where t_i is 0, its term is 0. */
 static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened) * s, const double *t, int divergence) {
     const double log_sum = log1p_one(s->others / s->unit);
     lanes sum = {{{0}}};
@@ -209,14 +210,14 @@ static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened)
         for (int l = 0; l < LANE_VECTORS; l++) {
             const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
             const v_f64 w = load_v_f64(t + i);
-            v_f64 bits = (s->top - NAME(widen)(s->z + i)) + log_sum;
-            if (divergence) bits += log_f64(w);
-            sum.v[l] += only_f64(w != 0, w * bits);
+            v_f64 nats = (s->top - NAME(widen)(s->z + i)) + log_sum;
+            if (divergence) nats += log_f64(w);
+            sum.v[l] += only_f64(w != 0, w * nats);
         }
     return sum_of_lanes(sum);
 }
 
-/* Slopes q_i (sum t) - t_i, as q_i (sum of the other t) - t_i (sum of the other q): a certain target keeps its digits. */
+/* Slopes p_i (sum t) - t_i, as p_i (sum of the other t) - t_i (sum of the other p): a certain target keeps its digits. */
 static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softened) * s, const double *t,
                                          double total) {
     double *slope = r->room[3];
@@ -265,7 +266,7 @@ static inline double NAME(kl_div_row)(const NAME(a_row) * r, double *ratio) {
     return NAME(soft_row)(r, 1);
 }
 
-/* Differences d = q - t; slopes 2 q_i (d_i - sum_j q_j d_j).  Of the largest score, 1 - q is known better than q is. */
+/* Differences d = p - t; slopes 2 p_i (d_i - sum_j p_j d_j).  Of the largest score, 1 - p is known better than p is. */
 static inline double NAME(softmax_mse_row)(const NAME(a_row) * r, double *ratio) {
     (void)ratio;
     NAME(softened) s;

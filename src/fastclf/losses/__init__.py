@@ -1,7 +1,7 @@
 """Losses of scores, each with its gradient in the same pass over memory.
 
-All have one form: ``loss = f(scores, target)``, a mean over rows, or with ``return_grad=True``
-``loss, gradient = f(scores, target, return_grad=True)``. Options that all have: ``sample_weight``, ``reduction``
+Losses of scores have one form: ``loss = f(scores, target)``, a mean over rows, or with ``return_grad=True``
+``loss, gradient = f(scores, target, return_grad=True)``. Options that all losses have: ``sample_weight``, ``reduction``
 ("mean", "sum", "none"), ``grad_out`` (where to write the gradient), ``n_threads``.
 
 A softmax comes into `cross_entropy`, `kl_div` and `softmax_mse`; `hinge` is the multiclass SVM's; `mse`,

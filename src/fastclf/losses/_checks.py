@@ -39,13 +39,13 @@ def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
     return array
 
 
-def scores(a: ArrayLike, name: str = "scores") -> NDArray[Any]:
+def scores(a: ArrayLike) -> NDArray[Any]:
     """Return `a` as scores of classes: a `float_array` of shape (n_samples, n_classes)."""
-    array = float_array(a, name)
+    array = float_array(a, "scores")
     if array.ndim != 2:
-        raise ValueError(f"{name} must have shape (n_samples, n_classes), got shape {array.shape}")
+        raise ValueError(f"scores must have shape (n_samples, n_classes), got shape {array.shape}")
     if array.shape[1] == 0:
-        raise ValueError(f"{name} must have at least one class, got shape {array.shape}")
+        raise ValueError(f"scores must have at least one class, got shape {array.shape}")
     return array
 
 
@@ -79,7 +79,7 @@ def result_array(
     return array
 
 
-def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | None = None) -> NDArray[np.int64]:
+def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | None) -> NDArray[np.int64]:
     """Class ids of the rows of scores of that shape, as a copy of their own; -1 where they are `ignore_index`."""
     rows, classes = shape
     if target.dtype.kind not in "iub" and target.size:
@@ -118,7 +118,7 @@ def values(target: ArrayLike, like: NDArray[Any], name: str = "target") -> NDArr
 
 
 def class_targets(
-    target: ArrayLike, like: NDArray[Any], ignore_index: int | None = None
+    target: ArrayLike, like: NDArray[Any], ignore_index: int | None
 ) -> tuple[NDArray[np.int64] | None, NDArray[Any] | None]:
     """Class ids, or (two-dimensional) values of classes: the other of the two is None."""
     array = dense_array(target, "target")

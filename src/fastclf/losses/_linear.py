@@ -102,12 +102,12 @@ def linear_cross_entropy(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    wanted = Wanted(reduction, return_grad, None, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     model = _Model.of(X, W, b)
     batch, mean_weight = cross_entropy_batch(
         model.scores(), target, weight, sample_weight, ignore_index, label_smoothing
     )
-    return _evaluate(model, batch, wanted, grad_out, mean_weight=mean_weight)
+    return _evaluate(model, batch, wanted, mean_weight=mean_weight)
 
 
 def linear_hinge(
@@ -187,12 +187,12 @@ def linear_hinge(
     >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0.0, 0.5], [0, 1])
     1.0
     """
-    wanted = Wanted(reduction, return_grad, None, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
     model = _Model.of(X, W, b)
     batch, share = hinge_batch(
         model.scores(), target, margin, kind, squared, average, count_target, weight, sample_weight, ignore_index
     )
-    return _evaluate(model, batch, wanted, grad_out, share=share)
+    return _evaluate(model, batch, wanted, share=share)
 
 
 @dataclass(frozen=True)
@@ -262,17 +262,14 @@ def _evaluate(
     model: _Model,
     batch: Batch,
     wanted: Wanted,
-    grad_out: Any,
     *,
     share: float = 1.0,
     mean_weight: NDArray[np.float64] | None = None,
 ) -> Any:
-    if grad_out is not None and not wanted.return_grad:
-        raise ValueError("grad_out was given, but return_grad is False")
     scale = scale_of(batch, wanted, 1, mean_weight) * share
     losses = np.empty(len(model.X))
     inputs = (batch.target, batch.weight, batch.column, batch.margins)
-    gradients = model.gradients(grad_out, inputs) if wanted.return_grad else None
+    gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
     of_b, risky = np.zeros(len(model.W)), model.may_overflow()
     with _threads.blas(_threads.resolve(wanted.n_threads)):
         for rows, scores in model.blocks():
@@ -289,7 +286,7 @@ def _evaluate(
         return loss
     if gradients[2] is not None:
         gradients[2][:] = of_b
-    return loss, gradients if grad_out is None else grad_out
+    return loss, gradients if wanted.grad_out is None else wanted.grad_out
 
 
 def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:

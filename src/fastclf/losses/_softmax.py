@@ -39,7 +39,8 @@ def softmax(scores: ArrayLike, *, out: NDArray[Any] | None = None, n_threads: in
 
     Notes
     -----
-    Float32 probabilities above 1e-37 are off by at most 3.5 ULP, float64 ones above 1e-300 by at most 6.
+    Float32 probabilities above 1e-37 are off by at most 5.1 ULP (3.51 was seen), float64 ones above 1e-300 were never
+    seen off by more than 5.
 
     Examples
     --------
@@ -132,8 +133,8 @@ def cross_entropy(
         Whether to return the gradient, too: of the reduced loss; of the sum where there is no reduction.
     grad_out : array of the scores' shape and dtype, optional
         Where to write the gradient, so that nothing is allocated: C-contiguous, writeable, float32 or float64 as scores
-        are taken; may be the scores themselves. If scores or
-        probabilities are refused for their values, it may have been written to.
+        are taken; may be the scores themselves. If scores or probabilities are refused for their values, it may have
+        been written to.
     n_threads : int, optional
         Number of threads; by default as `fastclf.set_num_threads` says.
 
@@ -160,11 +161,12 @@ def cross_entropy(
     Notes
     -----
     The gradient is :math:`p_i - t_i` (times the row's part in the reduction). Names and defaults are those of PyTorch,
-    but for `sample_weight` and the mean of no rows. Sums are of float64 and nothing cancels, so that losses near 0 keep
-    their digits: of float32 scores and class ids, losses above 1e-37 are off by at
-    most 4 ULP of float32, gradients by 3.5.
+    but for `sample_weight` and the mean of no rows. Sums are of float64. With class ids nothing cancels, so that losses
+    near 0 keep their digits: of float32 scores, losses above 1e-37 are off by at most 4 ULP of float32, gradients by
+    5.1.
 
-    The bytes of a row's loss and gradient do not depend on threads, on other rows or on the processor.
+    The bytes of a row's loss and gradient do not depend on threads, on the processor or, but for a mean's factor, on
+    other rows.
 
     Examples
     --------
@@ -234,8 +236,8 @@ def kl_div(
     Returns
     -------
     loss : float, or ndarray of shape (n_samples,), float64
-        The divergence, the cross-entropy H(t, p) less the entropy H(t). Where both are large and close, it is off by
-        their rounding, about 1e-16 (1e-7 for float32 scores).
+        The divergence, the cross-entropy H(t, p) less the entropy H(t). Where the two are close, it is off by their
+        rounding, about 1e-16 of them (1e-7 for float32 scores).
     gradient : array of the scores' shape and dtype
         With ``return_grad=True``: that of the cross-entropy, with respect to the scores.
 
