@@ -19,7 +19,7 @@ typedef struct {
 static const shape shapes[] = {{1, 1},      {1, 50},   {3, 2},     {16, 10},   {17, 16},  {33, 17},
                                {40, 100},   {129, 3},  {5, 128},   {5, 129},   {16, 130}, {7, 1025},
                                {300, 1000}, {2, 5000}, {2100, 10}, {25100, 10}};
-enum { LARGE = 1000, THREADED = 250000, MOST_MARGINS = 130 };
+enum { LARGE = 250, THREADED = 250000, MOST_MARGINS = 130 };
 
 /* What scores are like; MASKED have classes at -inf, but one that is there in each row; BAD have a row with NaN. */
 typedef enum { PLAIN, STEEP, TIED, MASKED, BEYOND, BAD, KIND_COUNT } kind;

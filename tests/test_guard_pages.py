@@ -62,6 +62,7 @@ def test_the_detector_leaves_a_correct_call_alone():
     assert children.result(guarded.statuses_of_plants, "scalar", "nothing") == [0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _native.isas())
 def test_the_detector_sees_an_element_of_any_array_of_a_loss(name):
     statuses = children.result(guarded_losses.statuses_of_plants, name, True)
