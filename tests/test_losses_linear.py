@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from fastclf import losses
 from fastclf.losses import _linear
@@ -160,3 +162,16 @@ def test_no_scores_of_all_rows_are_held(monkeypatch, rng):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1e6 < 4000 * 500 * 4
+
+
+def test_blas_has_its_threads_back_after_calls_at_the_same_time(rng):
+    X, W, b, target, _ = made(rng, "float32", {})
+
+    def call(i):
+        return losses.linear_cross_entropy(X, W, b, target, n_threads=1 + i % 3)
+
+    call(0)
+    before = [library["num_threads"] for library in threadpoolctl.threadpool_info()]
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(call, range(40)))) == 1
+    assert [library["num_threads"] for library in threadpoolctl.threadpool_info()] == before

@@ -33,9 +33,14 @@ def checked(n_threads: object, name: str = "n_threads") -> int:
 
 def resolve(n_threads: int | None) -> int:
     """How many threads a call given `n_threads` uses."""
+    return asked(n_threads) or default()
+
+
+def asked(n_threads: int | None) -> int | None:
+    """How many threads a call given `n_threads` was told to use, by whatever means; None if it was not."""
     if n_threads is not None:
         return checked(n_threads)
-    return _in_context.get() or _process_wide or default()
+    return _in_context.get() or _process_wide
 
 
 def default() -> int:
@@ -160,7 +165,7 @@ _blas_limit: Any = None
 
 @contextlib.contextmanager
 def blas(n: int) -> Iterator[None]:
-    """Limit BLAS to `n` threads; of calls at the same time the first one's limit holds until the last has ended.
+    """Limit BLAS, where it is loaded, to `n` threads; of calls at the same time the first one's limit holds for all.
 
     The limit is one of the process: each call putting back what it found would leave another call's limit for good.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -271,16 +272,17 @@ def _evaluate(
     inputs = (batch.target, batch.weight, batch.column, batch.margins)
     gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
     of_b, risky = np.zeros(len(model.W)), model.may_overflow()
-    with _threads.blas(_threads.resolve(wanted.n_threads)):
+    gemm, told = _gemm(model), _threads.asked(wanted.n_threads)
+    with contextlib.nullcontext() if told is None else _threads.blas(told):  # to set a limit takes a millisecond
         for rows, scores in model.blocks():
-            _fill_scores(model, rows, scores)
+            _fill_scores(gemm, model, rows, scores)
             if risky:
                 _refuse_overflow(scores, rows.start)
             _part(batch, rows, scores).run(
                 scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
             )
             if gradients:
-                of_b += _add_gradients(model, rows, scores, gradients)
+                of_b += _add_gradients(gemm, model, rows, scores, gradients)
     loss = reduced(losses, wanted, scale)
     if gradients is None:
         return loss
@@ -300,12 +302,12 @@ def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
     )
 
 
-def _fill_scores(model: _Model, rows: slice, scores: NDArray[Any]) -> None:
+def _fill_scores(gemm: Any, model: _Model, rows: slice, scores: NDArray[Any]) -> None:
     """Write X W' + b."""
     scores[:] = 0 if model.b is None else model.b
     if model.X.shape[1]:
         # BLAS sees the transposes, of which columns are contiguous: scores' = W X' + b'.
-        _gemm(model)(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
+        gemm(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
 
 
 def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
@@ -315,12 +317,15 @@ def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
 
 
 def _add_gradients(
-    model: _Model, rows: slice, slopes: NDArray[Any], gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+    gemm: Any,
+    model: _Model,
+    rows: slice,
+    slopes: NDArray[Any],
+    gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
 ) -> NDArray[np.float64]:
     """Write the slopes times W, and add their transpose times X; return their sum."""
     of_X, of_W, _ = gradients
     if model.X.shape[1]:
-        gemm = _gemm(model)
         of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
         gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
     return _sum_of_rows(slopes)
