@@ -88,7 +88,7 @@ static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss
  * of at most FC_LOSS_STEP rows.  One row at least.
  */
 static size_t rows_of_part(const fc_batch *b) {
-    const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 8 * FC_LOSS_STEP;
+    const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 16 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
     return rows ? rows : 1;
 }
