@@ -328,13 +328,7 @@ def _add_gradients(
     if model.X.shape[1]:
         of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
         gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
-    return _sum_of_rows(slopes)
-
-
-def _sum_of_rows(slopes: NDArray[Any]) -> NDArray[np.float64]:
-    """Sum a few rows at a time in their dtype, and these in float64: much faster than all in float64."""
-    parts = np.add.reduceat(slopes, np.arange(0, len(slopes), _BLOCK_ROWS), axis=0)
-    total: NDArray[np.float64] = parts.sum(axis=0, dtype=np.float64)
+    total: NDArray[np.float64] = slopes.sum(axis=0, dtype=np.float64)
     return total
 
 
