@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 
@@ -144,3 +146,19 @@ SKETCHED_FLOATS = {
     "all zero": choice_of(0.0),
     **{f"pairs, 1e{e}": near_pairs(float(f"1e{e}")) for e in (-44, -38, -37, -36, 0, 34, 35, 36, 37)},
 }
+
+
+EVERY_BYTES = BYTES | SKETCHED_BYTES
+EVERY_FLOATS = FLOATS | SKETCHED_FLOATS
+DATA = [
+    *itertools.product(EVERY_BYTES, ("uint8",)),
+    *itertools.product(EVERY_FLOATS, ("float32", "float64")),
+    *itertools.product(DOUBLES, ("float64",)),
+]
+
+
+def built(name, dtype, shape, seed=1):
+    """Rows by name, finite in their dtype."""
+    with np.errstate(over="ignore"):
+        rows = (EVERY_BYTES | EVERY_FLOATS | DOUBLES)[name](np.random.default_rng(seed), shape, dtype)
+        return np.nan_to_num(np.asarray(rows).astype(dtype))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastclf import _native
+from fastclf.backends import cascades
 
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
@@ -58,3 +59,11 @@ def data_file():
         return path
 
     return find
+
+
+@pytest.fixture(scope="module")
+def searches_in_stages():
+    """Use stages for small data, too, where a plain search would take less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cascades, "_MOST_REFINED", np.inf)
+        yield

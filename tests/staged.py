@@ -99,3 +99,7 @@ def cascade(metric, X, chain, *, tilt=1.0, cost=0.0, refine_cost=0.0, n_threads=
             for level, sketch in enumerate(how.sketch(X, centre, n_threads))
         ]
     return Cascade(metric, plain.centre(X), refine_cost, tuple(how for how, _ in made), tuple(stages))
+
+
+def plainly(metric, Q, X, k, own=None):
+    return plain.search(metric, Q, X, k, 1, middle=plain.centre(X), own=own)

@@ -1,58 +1,34 @@
-"""Searches in stages give the bytes of a search without: for stages made by hand, and for those that are learned."""
+"""Searches in stages made by hand give the bytes of a search without."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import itertools
-import pickle
 
+import adversarial
 import numpy as np
 import pytest
 import reference
 import staged
-from adversarial import BYTES, DOUBLES, FLOATS, SKETCHED_BYTES, SKETCHED_FLOATS, few_directions
+from adversarial import few_directions
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from test_kernels import assert_same_bytes, on_isa, pairwise
 from test_properties import anything
 
-import fastclf
-from fastclf import KNN, _native
-from fastclf.backends import cascades, choosing, plain
+from fastclf import _native
+from fastclf.backends import cascades
 from fastclf.backends.cascades import Stage
 
 each_metric = pytest.mark.parametrize("metric", _native.metrics())
-EVERY_BYTES = BYTES | SKETCHED_BYTES
-EVERY_FLOATS = FLOATS | SKETCHED_FLOATS
-DATA = [
-    *itertools.product(EVERY_BYTES, ("uint8",)),
-    *itertools.product(EVERY_FLOATS, ("float32", "float64")),
-    *itertools.product(DOUBLES, ("float64",)),
-]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def searches_in_stages():
-    """Use stages for small data, too, where a plain search would take less time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cascades, "_MOST_REFINED", np.inf)
-        yield
-
-
-def built(name, dtype, shape, seed=1):
-    """Rows by name, finite in their dtype."""
-    with np.errstate(over="ignore"):
-        rows = (EVERY_BYTES | EVERY_FLOATS | DOUBLES)[name](np.random.default_rng(seed), shape, dtype)
-        return np.nan_to_num(np.asarray(rows).astype(dtype))
+pytestmark = pytest.mark.usefixtures("searches_in_stages")
 
 
 @functools.cache
 def data(name, dtype):
     """17 queries and 70 rows, of which 10 are queries too."""
-    rows = built(name, dtype, (77, 18))
+    rows = adversarial.built(name, dtype, (77, 18))
     return rows[:17].copy(), rows[7:].copy()
 
 
@@ -69,15 +45,8 @@ def first(found, k, queries=slice(None)):
     return found[0][queries, :k], found[1][queries, :k]
 
 
-def plainly(metric, Q, X, k, own=None):
-    return plain.search(metric, Q, X, k, 1, middle=plain.centre(X), own=own)
-
-
-# --- stages made by hand ----------------------------------------------------------------------------------------------
-
-
 @each_metric
-@pytest.mark.parametrize(("name", "dtype"), DATA)
+@pytest.mark.parametrize(("name", "dtype"), adversarial.DATA)
 def test_stages_change_nothing(isa, metric, name, dtype):
     Q, X = data(name, dtype)
     expected = neighbors(metric, name, dtype)
@@ -93,7 +62,7 @@ def test_stages_change_nothing(isa, metric, name, dtype):
 
 
 @each_metric
-@pytest.mark.parametrize("name", EVERY_BYTES)
+@pytest.mark.parametrize("name", adversarial.EVERY_BYTES)
 def test_the_answer_for_bytes_is_the_true_one(isa, metric, name):
     Q, X = (part[:60] for part in data(name, "uint8"))
     expected = reference.knn(reference.METRICS[metric](Q, X), 7)
@@ -104,7 +73,7 @@ def test_the_answer_for_bytes_is_the_true_one(isa, metric, name):
 @each_metric
 @pytest.mark.parametrize(("name", "dtype"), [("near a plane", "float32"), ("bytes near a plane", "uint8")])
 def test_stages_drop_rows(isa, metric, name, dtype):
-    rows = built(name, dtype, (1200, 26))
+    rows = adversarial.built(name, dtype, (1200, 26))
     Q, X = rows[:40], rows[40:]
     for chain in staged.chains(metric):
         tally = staged.cascade(metric, X, chain).tally()
@@ -117,13 +86,13 @@ def test_stages_drop_rows(isa, metric, name, dtype):
 
 @pytest.mark.parametrize("metric", ["l2", "cosine"])
 def test_levels_add_up(metric):
-    rows = built("normal", "float32", (600, 26))
+    rows = adversarial.built("normal", "float32", (600, 26))
     cascade = staged.cascade(metric, rows, ("levels",))
     alone = tuple(dataclasses.replace(stage, adds=False) for stage in cascade.stages)
     pairs = []
     for how in (cascade, dataclasses.replace(cascade, stages=alone)):
         tally = how.tally()
-        assert_same_bytes(how.search(rows[:60], rows, 3, 1, tally=tally), plainly(metric, rows[:60], rows, 3))
+        assert_same_bytes(how.search(rows[:60], rows, 3, 1, tally=tally), staged.plainly(metric, rows[:60], rows, 3))
         pairs.append(tally.pairs)
     assert pairs[0][0] == pairs[1][0]
     assert (pairs[0][2:] < pairs[1][2:]).all()
@@ -134,9 +103,9 @@ def test_levels_add_up(metric):
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_numbers_of_queries_threads_and_batches(isa, metric, dtype):
     name = "bytes near a plane" if dtype == "uint8" else "near a plane"
-    rows = built(name, dtype, (500, 26))
+    rows = adversarial.built(name, dtype, (500, 26))
     Q, X = rows[:300], rows[200:]
-    expected = plainly(metric, Q, X, 9)
+    expected = staged.plainly(metric, Q, X, 9)
     for chain in staged.chains(metric)[-1:]:
         cascade = staged.cascade(metric, X, chain, n_threads=3)
         for nq, n_threads in itertools.product((0, 1, 2, 31, 33, 300), (1, 3)):
@@ -145,30 +114,30 @@ def test_numbers_of_queries_threads_and_batches(isa, metric, dtype):
         assert_same_bytes(tuple(map(np.concatenate, zip(*parts, strict=True))), expected)
         for own in (np.arange(len(X)), np.arange(90, 170)):  # all rows, or a batch of them
             found = cascade.search(X[own], X, 5, 3, own=own)
-            assert_same_bytes(found, plainly(metric, X[own], X, 5, own))
+            assert_same_bytes(found, staged.plainly(metric, X[own], X, 5, own))
 
 
 @each_metric
 def test_more_queries_than_a_block_and_more_codes_than_a_part(isa, metric):
-    rows = built("near a plane", "float32", (2300, 40))
+    rows = adversarial.built("near a plane", "float32", (2300, 40))
     Q, X = rows[:2200], rows[1900:]
     cascade = staged.cascade(metric, X, staged.chains(metric)[-1])
-    assert_same_bytes(cascade.search(Q, X, 3, 1), plainly(metric, Q, X, 3))
-    rows = built("near a plane", "float64", (160, 1200))
+    assert_same_bytes(cascade.search(Q, X, 3, 1), staged.plainly(metric, Q, X, 3))
+    rows = adversarial.built("near a plane", "float64", (160, 1200))
     Q, X = rows[:40], rows[40:]
     cascade = staged.cascade(metric, X, ("each feature",))
     assert cascade.sketchers[0].cols == (1200,)
-    assert_same_bytes(cascade.search(Q, X, 3, 1), plainly(metric, Q, X, 3))
+    assert_same_bytes(cascade.search(Q, X, 3, 1), staged.plainly(metric, Q, X, 3))
 
 
 # Three segments of the rows: each thread has its own, and few queries are not enough to share out.
 @each_metric
 def test_segments_of_the_rows(isa, metric):
-    rows = built("near a plane", "float32", (9000, 60))
+    rows = adversarial.built("near a plane", "float32", (9000, 60))
     Q, X = rows[:20], rows[20:]
     cascade = staged.cascade(metric, X, staged.chains(metric)[1], n_threads=3)
     for k in (1, 50):
-        assert_same_bytes(cascade.search(Q, X, k, 3), plainly(metric, Q, X, k))
+        assert_same_bytes(cascade.search(Q, X, k, 3), staged.plainly(metric, Q, X, k))
 
 
 @each_metric
@@ -189,7 +158,7 @@ def test_queries_of_another_dtype(isa, metric, q_dtype, x_dtype):
 @each_metric
 def test_bytes_that_lie_in_floats(isa, metric):
     Q, X = (part.astype("float32") for part in data("bytes near a plane", "uint8"))
-    expected = plainly(metric, Q, X, 9)
+    expected = staged.plainly(metric, Q, X, 9)
     for chain in staged.chains(metric):
         assert_same_bytes(staged.cascade(metric, X, chain).search(Q, X, 9, 1, as_bytes=True), expected)
 
@@ -199,7 +168,7 @@ def test_bytes_that_lie_in_floats(isa, metric):
 def test_queries_of_another_scale(isa, metric, scale):
     Q, X = data("near a plane", "float64")
     Q = Q * scale
-    expected = plainly(metric, Q, X, 9)
+    expected = staged.plainly(metric, Q, X, 9)
     for chain in staged.chains(metric):
         cascade = staged.cascade(metric, X, chain, refine_cost=1.0)
         assert_same_bytes(cascade.search(Q, X, 9, 1), expected)
@@ -215,7 +184,7 @@ def test_rows_far_beyond_their_steps(isa, exponent):
     Q = np.array([[127 * 2.0**exponent, 0.0]])
     how = staged.Sketcher("l2", (1,), np.zeros(1), np.array([[1, 0]], np.float32), beyond=True)
     cascade = by_hand(how, X)
-    assert_same_bytes(cascade.search(Q, X, 3, 1), plainly("l2", Q, X, 3))
+    assert_same_bytes(cascade.search(Q, X, 3, 1), staged.plainly("l2", Q, X, 3))
 
 
 def by_hand(how, X, tilt=1.0):
@@ -237,7 +206,7 @@ def test_bounds_that_are_the_distance(isa, metric, tilt):
     groups = np.arange(2), np.arange(3), np.ones(2, np.float32)
     how = staged.Sketcher(metric, (2,), np.zeros(2), groups=groups, step=1.0)
     for k in (1, 20, 299):
-        assert_same_bytes(by_hand(how, X, tilt).search(Q, X, k, 1), plainly(metric, Q, X, k))
+        assert_same_bytes(by_hand(how, X, tilt).search(Q, X, k, 1), staged.plainly(metric, Q, X, k))
 
 
 # Directions of length 2 make sketches twice as far apart as rows.
@@ -248,7 +217,7 @@ def test_directions_that_are_too_long(isa):
     directions = np.array([[1.2, 1.6, 0.0]], np.float32)
     how = staged.Sketcher("l2", (1,), np.zeros(1), directions, skew=3.00001)
     for k in (1, 100, 200):
-        assert_same_bytes(by_hand(how, X).search(Q, X, k, 1), plainly("l2", Q, X, k))
+        assert_same_bytes(by_hand(how, X).search(Q, X, k, 1), staged.plainly("l2", Q, X, k))
 
 
 @each_metric
@@ -268,7 +237,7 @@ def test_any_positive_tilt_and_unit_are_right(isa, metric):
 @each_metric
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_queries_that_are_given_up(isa, metric, dtype):
-    X = built("bytes near a plane" if dtype == "uint8" else "near a plane", dtype, (500, 26))
+    X = adversarial.built("bytes near a plane" if dtype == "uint8" else "near a plane", dtype, (500, 26))
     near = X[100:200].astype("float32")
     away = np.random.default_rng(6).normal(size=near.shape) * (0 if metric == "cosine" else 1e7)
     far = away.astype("float32")
@@ -279,11 +248,11 @@ def test_queries_that_are_given_up(isa, metric, dtype):
         cascade = staged.cascade(metric, X, chain, cost=0.01, refine_cost=20.0)
         for Q, fewest, most in ((far, 90, 100), (mixed, 5, 99)):
             tally = cascade.tally()
-            assert_same_bytes(cascade.search(Q, X, 6, n_threads, tally=tally), plainly(metric, Q, X, 6))
+            assert_same_bytes(cascade.search(Q, X, 6, n_threads, tally=tally), staged.plainly(metric, Q, X, 6))
             assert fewest <= tally.given_up <= most, (chain, tally)
         tally = cascade.tally()
         found = cascade.search(X[own], X, 300, n_threads, own=own, tally=tally)
-        assert_same_bytes(found, plainly(metric, X[own], X, 300, own))
+        assert_same_bytes(found, staged.plainly(metric, X[own], X, 300, own))
         assert tally.given_up > 0
 
 
@@ -306,234 +275,7 @@ def test_stages_change_nothing_for_any_data(metric, data, share, which, tilt):
     k = 1 + int(share * (len(X) - 1))
     chains = staged.chains(metric)
     cascade = staged.cascade(metric, X, chains[which % len(chains)], tilt=tilt)
-    assert_same_bytes(cascade.search(Q, X, k, 1), plainly(metric, Q, X, k))
+    assert_same_bytes(cascade.search(Q, X, k, 1), staged.plainly(metric, Q, X, k))
     if len(X) > 1:
         own = np.arange(len(X))
-        assert_same_bytes(cascade.search(X, X, 1, 1, own=own), plainly(metric, X, X, 1, own))
-
-
-# --- stages that are learned ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def learns_always(monkeypatch):
-    """Choose the best stages for small data, too, whether or not they are worth it."""
-    for name, value in (("LEAST_ROWS", 1), ("LEAST_VALUES", 1), ("LEAST_FEATURES", 1), ("WORTHWHILE", np.inf)):
-        monkeypatch.setattr(choosing, name, value)
-
-
-LEARNED = [("uint8", 180), ("float32", 64), ("float64", 64)]
-learned_data = pytest.mark.parametrize(("dtype", "d"), LEARNED)
-
-
-@functools.cache
-def structured(dtype, d, n=600):
-    """Rows near a plane, so that few numbers say much of them."""
-    rows = few_directions(0.0)(np.random.default_rng(5), (n, d), dtype)
-    return (128 + 15 * rows).clip(0, 255).astype(dtype) if dtype == "uint8" else rows.astype(dtype)
-
-
-def parts_of(cascade):
-    """All that a cascade holds, to compare."""
-    stages = [
-        (s.words, s.adds, s.skew, s.unit, s.tilt, s.cost, s.left, s.codes.view.tobytes(), s.terms.view.tobytes())
-        for s in cascade.stages
-    ]
-    return cascade.metric, cascade.refine_cost, stages
-
-
-def cascade_of(model):
-    return model._memory.backend._cascade
-
-
-@each_metric
-@learned_data
-def test_learned_stages_change_nothing(learns_always, isa, metric, dtype, d):
-    X = structured(dtype, d)
-    cascade = choosing.learn(metric, X, 2)
-    assert len(cascade.stages) > 0
-    for k, n_threads in ((1, 1), (10, 3), (len(X), 1)):
-        assert_same_bytes(cascade.search(X[:50], X, k, n_threads), plainly(metric, X[:50], X, k))
-    own = np.arange(100)
-    assert_same_bytes(cascade.search(X[:100], X, 4, 1, own=own), plainly(metric, X[:100], X, 4, own))
-
-
-@each_metric
-@pytest.mark.parametrize(("name", "dtype"), DATA)
-def test_learning_from_hard_data(learns_always, metric, name, dtype):
-    X = built(name, dtype, (300, 100 if dtype == "uint8" else 50))
-    cascade = choosing.learn(metric, X, 1)
-    assert_same_bytes(cascade.search(X[:20], X, 6, 1), plainly(metric, X[:20], X, 6))
-
-
-@each_metric
-@learned_data
-def test_learning_is_deterministic(learns_always, metric, dtype, d):
-    X = structured(dtype, d)
-    once, again = (choosing.learn(metric, rows, n_threads) for rows, n_threads in ((X, 1), (X.copy(), 2)))
-    assert parts_of(once) == parts_of(again)
-
-
-@each_metric
-@learned_data
-def test_models_with_stages(learns_always, metric, dtype, d):
-    X = structured(dtype, d)
-    y = np.arange(len(X)) % 7
-    model = KNN(k=4, metric=metric, n_threads=2).fit(X, y)
-    assert len(cascade_of(model).stages) > 0
-    Q = X[::5] + X.dtype.type(1)
-    assert_same_bytes(model.kneighbors(Q), fastclf.knn(Q, X, 4, metric=metric))
-    assert_same_bytes(model.kneighbors(), plainly(metric, X, X, 4, np.arange(len(X))))
-    votes = y[fastclf.knn(Q, X, 4, metric=metric)[1]]
-    assert np.array_equal(model.predict(Q), reference.vote(votes))
-    for other in (pickle.loads(pickle.dumps(model)), clone(model).fit(X, y)):
-        assert parts_of(cascade_of(other)) == parts_of(cascade_of(model))
-        assert_same_bytes(other.kneighbors(Q), model.kneighbors(Q))
-
-
-@each_metric
-@learned_data
-def test_partial_fit_extends_the_stages(learns_always, metric, dtype, d):
-    X = structured(dtype, d)
-    y = np.arange(len(X)) % 3
-    whole = KNN(k=5, metric=metric).fit(X, y)
-    model = KNN(k=5, metric=metric).fit(X[:350], y[:350])
-    learned = cascade_of(model)
-    for start, end in ((350, 351), (351, 600)):
-        model.partial_fit(X[start:end], y[start:end])
-    grown = cascade_of(model)
-    assert grown.sketchers == learned.sketchers
-    for stage, before in zip(grown.stages, learned.stages, strict=True):
-        assert len(stage.codes) == len(stage.terms) == len(X)
-        assert len(before.codes) == 350
-        assert np.array_equal(stage.codes.view[:350], before.codes.view)
-    Q = X[::7]
-    assert_same_bytes(model.kneighbors(Q), whole.kneighbors(Q))
-    assert_same_bytes(model.kneighbors(Q), fastclf.knn(Q, X, 5, metric=metric))
-    assert_same_bytes(model.kneighbors(), whole.kneighbors())
-    # Twice the rows: what was learned from the first is out of date.
-    model.partial_fit(X[:100], y[:100])
-    assert parts_of(cascade_of(model)) == parts_of(choosing.learn(metric, np.vstack([X, X[:100]]), 1))
-
-
-@each_metric
-def test_partial_fit_with_another_dtype(learns_always, metric):
-    X = structured("uint8", 180, 700)
-    y = np.zeros(len(X), int)
-    halves = X[350:] + np.float32(0.5)
-    both = np.vstack([X[:350].astype("float32"), halves])
-    for parts in ((X[:350], halves), (halves, X[:350])):
-        model = KNN(metric=metric).fit(parts[0], y[: len(parts[0])]).partial_fit(parts[1], y[: len(parts[1])])
-        assert len(cascade_of(model).stages) > 0
-        rows = np.vstack(parts)
-        assert_same_bytes(model.kneighbors(both[::9], 6), fastclf.knn(both[::9], rows, 6, metric=metric))
-
-
-def test_bytes_without_structure_get_no_stages(monkeypatch, rng):
-    for name in ("LEAST_ROWS", "LEAST_VALUES"):
-        monkeypatch.setattr(choosing, name, 1)
-    X = rng.integers(0, 256, (1500, 200)).astype("uint8")
-    for metric in _native.metrics():
-        assert choosing.learn(metric, X, 2).stages == ()
-
-
-def test_bytes_near_a_plane_get_stages(monkeypatch):
-    for name in ("LEAST_ROWS", "LEAST_VALUES"):
-        monkeypatch.setattr(choosing, name, 1)
-    X = structured("uint8", 600, 12000)
-    alike = np.repeat(X[:, ::8], 8, axis=1)  # features that go together, for metrics that have no directions
-    for metric, rows in (("l1", alike), ("l2", X)):
-        assert len(choosing.learn(metric, rows, 2).stages) > 0
-
-
-@each_metric
-def test_small_data_gets_no_stages(metric):
-    assert choosing.learn(metric, structured("float32", 64), 1).stages == ()
-
-
-# --- explain ----------------------------------------------------------------------------------------------------------
-
-
-def check_report(report, X, metric, n_queries):
-    assert (report.metric, report.n_rows, report.n_queries) == (metric, len(X), n_queries)
-    assert report.row_bytes == X.shape[1] * X.itemsize
-    assert 0 < report.sketch_bytes <= report.row_bytes
-    assert len(report.steps) > 1
-    assert report.steps[0].rows == len(X)
-    assert report.steps[-1].words == "in full"
-    counts = [step.rows for step in report.steps]
-    assert counts == sorted(counts, reverse=True)
-    assert counts[-1] < len(X)
-    text = str(report)
-    searched = "what a sample showed" if n_queries is None else f"{n_queries} queries"
-    lines = text.splitlines()
-    assert lines[0] == f"exact search of {len(X)} rows of {report.row_bytes} bytes by {metric}; {searched}"
-    for line, step in zip(lines[2:], report.steps, strict=False):
-        assert line.startswith(step.words)
-        assert f"{step.rows:.0f}" in line[len(step.words) :].split()
-    assert f"{report.sketch_bytes} bytes a row" in text
-    return text
-
-
-@each_metric
-@learned_data
-def test_explain_with_stages(learns_always, metric, dtype, d):
-    X = structured(dtype, d, 2000)
-    model = KNN(k=3, metric=metric).fit(X, np.zeros(len(X), int))
-    words = [stage.words for stage in cascade_of(model).stages]
-    for report in (model.explain(X[:150]), model.explain(X[:150], k=1)):
-        text = check_report(report, X, metric, 150)
-        assert [step.words for step in report.steps[:-1]] == words
-        shares = [step.time_share for step in report.steps] + [report.sketching_share]
-        assert all(share >= 0 for share in shares)
-        assert sum(shares) == pytest.approx(1)
-        assert "%" in text
-        assert report.given_up == 0
-    report = model.explain()
-    check_report(report, X, metric, None)
-    assert all(np.isnan(step.time_share) for step in report.steps)
-    assert np.isnan(report.sketching_share)
-    assert [step.rows for step in report.steps[1:]] == [s.left * len(X) for s in cascade_of(model).stages]
-
-
-@each_metric
-def test_explain_counts_queries_given_up(learns_always, metric):
-    X = structured("float32", 64, 2000)
-    model = KNN(k=3, metric=metric).fit(X, np.zeros(len(X), int))
-    backend = model._memory.backend
-    backend._cascade = dataclasses.replace(backend._cascade, refine_cost=1e5)
-    report = model.explain(X[:60], k=500)
-    assert report.given_up > 0
-    assert f"{report.given_up} queries were compared with all rows in full instead" in str(report)
-    assert_same_bytes(model.kneighbors(X[:60], 500), fastclf.knn(X[:60], X, 500, metric=metric))
-
-
-def test_explain_of_a_plain_search(rng):
-    model = KNN(k=2).fit(rng.normal(size=(30, 4)), np.zeros(30, int))
-    for report, searched in (
-        (model.explain(), "what a sample showed"),
-        (model.explain(np.zeros((7, 4))), "7 queries"),
-        (model.explain(np.zeros((0, 4))), "0 queries"),
-    ):
-        assert [(step.words, step.rows) for step in report.steps] == [("in full", 30 if report.n_queries != 0 else 0)]
-        assert report.sketch_bytes == 0
-        assert str(report) == (
-            f"exact search of 30 rows of 32 bytes by l2; {searched}\n"
-            "every row is compared in full: there are few, or nothing shorter would leave few"
-        )
-
-
-def test_explain_refuses_what_it_cannot_do(rng):
-    with pytest.raises(NotFittedError):
-        KNN().explain()
-    with pytest.raises(NotFittedError):
-        KNN().explain(np.zeros((1, 4)))
-    model = KNN().fit(rng.normal(size=(30, 4)), np.zeros(30, int))
-    for k in (0, -1, 31):
-        with pytest.raises(ValueError, match="k"):
-            model.explain(np.zeros((1, 4)), k=k)
-    for k in (1.5, "3"):
-        with pytest.raises(TypeError, match="k"):
-            model.explain(np.zeros((1, 4)), k=k)
-    with pytest.raises(ValueError, match="features"):
-        model.explain(np.zeros((1, 5)))
+        assert_same_bytes(cascade.search(X, X, 1, 1, own=own), staged.plainly(metric, X, X, 1, own))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import reference
 import staged
-from test_cascades import DATA, built
+from adversarial import DATA, built
 
 from fastclf import _native
 from fastclf.backends import sketches

@@ -31,13 +31,12 @@ static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double
     return only_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term);
 }
 
-static inline double NAME(hinge_row)(const NAME(a_row) * r, double *ratio) {
+static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)r->batch->label[r->row];
     const double *margins = NAME(fill_margins)(r);
     const int squared = r->batch->squared;
     double *slope = r->room[2];
     lanes loss = {{{0}}}, total = {{{0}}};
-    (void)ratio;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n);
     for (size_t g = 0; g < r->groups; g++) {
@@ -60,12 +59,11 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r, double *ratio) {
 }
 
 /* Crammer and Singer's: the largest of the terms; of equals, the first has the slope. */
-static inline double NAME(crammer_singer_row)(const NAME(a_row) * r, double *ratio) {
+static inline double NAME(crammer_singer_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)r->batch->label[r->row];
     const double *margins = NAME(fill_margins)(r);
     double *term = r->room[2], most = 0;
     size_t at = label;
-    (void)ratio;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
         const v_f64 v = NAME(terms_at)(r, i, margins);

@@ -16,6 +16,7 @@ typedef struct {
     const TYPE *scores;
     double weight, factor, *each, *const *room;
     TYPE *gradient;
+    double *ratio; /* of the row: see each_row */
 } NAME(a_row);
 
 /* n values, n less than 16, without a call. */
@@ -112,28 +113,29 @@ static inline void NAME(put_nothing)(const NAME(a_row) * r) {
 }
 
 /* Call `loss_of` for each row of a part: it returns the row's loss, or NaN if there is none; or, for few classes,
- * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, log(1 + *ratio) is added to
- * each: to all together, as one alone leaves most of a vector idle.
+ * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, a row's log(1 + *r.ratio) is
+ * added to each: to all together, as one alone leaves most of a vector idle.
  */
-static inline __attribute__((always_inline)) size_t
-NAME(each_row)(const fc_batch_part *part, double (*loss_of)(const NAME(a_row) *, double *),
-               int (*losses_of)(const NAME(a_row) *, double *, double *), double *ratio) {
+static inline __attribute__((always_inline)) size_t NAME(each_row)(const fc_batch_part *part,
+                                                                   double (*loss_of)(const NAME(a_row) *),
+                                                                   int (*losses_of)(const NAME(a_row) *, double *),
+                                                                   double *ratio) {
     const fc_batch *b = part->batch;
     NAME(a_row) r = {.batch = b, .first = part->first, .n = b->scores.cols, .room = part->room};
     r.groups = (r.n + FC_LANES - 1) / FC_LANES;
     for (size_t i = 0; i < part->rows; i++) {
-        double *loss = part->loss ? part->loss + i : (double[FC_LANES]){0},
-               *more = ratio ? ratio + i : (double[FC_LANES]){0};
+        double *loss = part->loss ? part->loss + i : (double[FC_LANES]){0};
         NAME(point_to)(&r, part, i);
-        if (losses_of && r.n <= FC_FEW_CLASSES && i + NAME(LANES) <= part->rows && losses_of(&r, loss, more)) {
+        r.ratio = ratio ? ratio + i : (double[FC_LANES]){0};
+        if (losses_of && r.n <= FC_FEW_CLASSES && i + NAME(LANES) <= part->rows && losses_of(&r, loss)) {
             i += NAME(LANES) - 1;
             continue;
         }
-        *loss = *more = 0;
+        *loss = *r.ratio = 0;
         if (NAME(is_left_out)(&r))
             NAME(put_nothing)(&r);
         else
-            *loss = loss_of(&r, more);
+            *loss = loss_of(&r);
         if (isnan(*loss)) return i;
     }
     if (part->loss) finish_losses(part->loss, ratio, b->weight ? b->weight + part->first : NULL, part->rows);

@@ -36,11 +36,10 @@ static inline v_f64 NAME(run_at)(const TYPE *scores, size_t i, size_t n) {
 }
 
 /* One row's part of a run whose losses and slopes are there. */
-static inline double NAME(put_run)(const NAME(a_row) * r, double *ratio) {
+static inline double NAME(put_run)(const NAME(a_row) * r) {
     const fc_batch *b = r->batch;
     const size_t from = (r->row - r->first) * r->n;
     const double *loss = r->room[2] + from, *slope = r->room[3] + from;
-    (void)ratio;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     if (!b->label && !all_within(r->room[0] + from, r->n, b->targets)) return (double)NAN;
     for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = loss[i] * r->weight;

@@ -101,7 +101,7 @@ static inline void NAME(sum_row)(NAME(softened) * s, size_t groups) {
         const unsigned bits = NAME(top_bits)(s, i);
         if (bits && !ties) s->at = i + (size_t)__builtin_ctz(bits);
         ties += __builtin_popcount(bits);
-        if (bits)
+        if (bits) /* compiled twice: most groups need no comparison */
             NAME(add_group)(&sum, s, i, 1);
         else
             NAME(add_group)(&sum, s, i, 0);
@@ -151,16 +151,14 @@ static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double fa
     }
 }
 
-static inline double NAME(softmax_row)(const NAME(a_row) * r, double *ratio) {
-    (void)ratio;
+static inline double NAME(softmax_row)(const NAME(a_row) * r) {
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
     if (r->gradient) NAME(put_scaled)(r->gradient, s.e, r->n, r->factor / s.sum);
     return 0;
 }
 
-static inline double NAME(log_softmax_row)(const NAME(a_row) * r, double *ratio) {
-    (void)ratio;
+static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
     NAME(softened) s;
     double *out = r->room[2];
     if (!NAME(soften)(r, &s)) return (double)NAN;
@@ -233,8 +231,7 @@ static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softe
 
 static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
     NAME(softened) s;
-    double *t = r->room[2];
-    double total;
+    double *t = r->room[2], total;
     if (!NAME(soften)(r, &s) || !NAME(fill_targets)(r, &s, t, &total)) return (double)NAN;
     const double loss = NAME(soft_loss)(r, &s, t, divergence);
     if (r->gradient) NAME(put_soft_slopes)(r, &s, t, total);
@@ -243,7 +240,7 @@ static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
 
 /* --- losses ---------------------------------------------------------------------------------------------------------- */
 
-static inline double NAME(label_row)(const NAME(a_row) * r, double *ratio) {
+static inline double NAME(label_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)r->batch->label[r->row];
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
@@ -252,26 +249,18 @@ static inline double NAME(label_row)(const NAME(a_row) * r, double *ratio) {
         NAME(put_scaled)(r->gradient, s.e, r->n, factor);
         r->gradient[label] = (TYPE)((0 - NAME(rest)(&s, label)) * factor);
     }
-    *ratio = s.others / s.unit;
+    *r->ratio = s.others / s.unit;
     return s.top - (double)s.z[label];
 }
 
-static inline double NAME(target_row)(const NAME(a_row) * r, double *ratio) {
-    (void)ratio;
-    return NAME(soft_row)(r, 0);
-}
+static inline double NAME(target_row)(const NAME(a_row) * r) { return NAME(soft_row)(r, 0); }
 
-static inline double NAME(kl_div_row)(const NAME(a_row) * r, double *ratio) {
-    (void)ratio;
-    return NAME(soft_row)(r, 1);
-}
+static inline double NAME(kl_div_row)(const NAME(a_row) * r) { return NAME(soft_row)(r, 1); }
 
 /* Differences d = p - t; slopes 2 p_i (d_i - sum_j p_j d_j).  Of the largest score, 1 - p is known better than p is. */
-static inline double NAME(softmax_mse_row)(const NAME(a_row) * r, double *ratio) {
-    (void)ratio;
+static inline double NAME(softmax_mse_row)(const NAME(a_row) * r) {
     NAME(softened) s;
-    double *t = r->room[2], *q = r->room[3], *d = r->room[4];
-    double total;
+    double *t = r->room[2], *q = r->room[3], *d = r->room[4], total;
     if (!NAME(soften)(r, &s) || !NAME(fill_targets)(r, &s, t, &total)) return (double)NAN;
     const double missing = s.others / s.sum, of_top = s.unit / s.sum;
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {

@@ -126,7 +126,7 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
 }
 
 /* False, with no gradient written, if a row has to be looked at by itself. */
-static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss, double *ratio) {
+static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss) {
     const int64_t *label = r->batch->label + r->row;
     TYPE *e = (TYPE *)r->room[0], share[NAME(LANES)], slope[NAME(LANES)];
     double factor[NAME(LANES)];
@@ -138,11 +138,11 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss, double *
     for (size_t k = 0; k < NAME(LANES); k++) {
         const TYPE score = r->scores[k * r->n + (size_t)label[k]], of_label = e[(size_t)label[k] * NAME(LANES) + k];
         const double f = factor[k] / (s.unit[k] + s.others[k]), rest = s.unit[k] + (s.others[k] - (double)of_label);
-        ratio[k] = s.others[k] / s.unit[k];
+        r->ratio[k] = s.others[k] / s.unit[k];
         loss[k] = (double)s.top[k] - (double)score;
         share[k] = (TYPE)f;
         slope[k] = (TYPE)((0 - (score == s.top[k] ? s.others[k] : rest)) * f);
-        plain &= ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
+        plain &= r->ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
     }
     if (!plain) return 0;
     if (!r->gradient) return 1;
@@ -157,7 +157,7 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss, double *
 
 /* --- hinge ------------------------------------------------------------------------------------------------------------ */
 
-static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss, double *ratio) {
+static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
     const fc_batch *b = r->batch;
     const int64_t *label = b->label + r->row;
     const int squared = b->squared;
@@ -166,7 +166,6 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss, double *
     NAME(wide) own, factors, losses[FC_LANES] = {{{{0}}}}, totals[FC_LANES] = {{{{0}}}};
     v_i64 labels[NAME(WIDE)];
     VECTOR zero = ALL(0);
-    (void)ratio;
     if (b->margins || !NAME(tile_factors)(r, factor)) return 0;
     NAME(turn_in)(r, z);
     for (size_t k = 0; k < NAME(LANES); k++) own_score[k] = (double)z[(size_t)label[k] * NAME(LANES) + k];

@@ -56,10 +56,7 @@ def refuse_masked(a: object, name: str) -> None:
 
 def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     """Return `a` as a finite two-dimensional array that the kernels take: see `kernel_array`."""
-    refuse_masked(a, name)
-    if hasattr(a, "toarray"):
-        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
-    array = as_array(a, name)
+    array = dense_array(a, name)
     if array.ndim != 2:
         raise ValueError(f"Expected 2D array for {name}, got {array.ndim}D array with shape {array.shape}")
     if array.shape[1] == 0:
@@ -69,6 +66,14 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     array = kernel_array(array, name)
     check_finite(array, name)
     return array
+
+
+def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
+    """Return `a` as an array, unless it is sparse or has masked entries."""
+    refuse_masked(a, name)
+    if hasattr(a, "toarray"):
+        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
+    return as_array(a, name)
 
 
 def as_array(a: Any, name: str) -> NDArray[Any]:
@@ -149,13 +154,18 @@ def output(out: object, shape: tuple[int, ...], inputs: tuple[NDArray[Any], ...]
     """`out`, if results can be written straight into it."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
-    if out.dtype != np.float64 or out.shape != shape:
-        raise ValueError(f"out must be float64 of shape {shape}, got {out.dtype} of shape {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
-        raise ValueError("out must be C-contiguous, aligned and writeable")
+    refuse_unwritable(out, "out", np.dtype(np.float64), shape)
     if any(np.may_share_memory(out, a) for a in inputs):
         raise ValueError("out overlaps an input")
     return out
+
+
+def refuse_unwritable(out: NDArray[Any], name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise unless results of that dtype and shape can be written straight into `out`."""
+    if out.dtype != dtype or out.shape != shape:
+        raise ValueError(f"{name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
 
 
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
@@ -179,18 +189,28 @@ def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
 
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """`weights` as finite, non-negative float64 of the given shape."""
-    refuse_masked(weights, "weights")
-    array = as_array(weights, "weights")
+    return summable(weights_of(weights, shape, "weights"))
+
+
+def weights_of(weights: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    """`weights` as finite, non-negative float64 of the given shape, in C order, aligned."""
+    array = dense_array(weights, name)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"weights must be numbers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
     if array.shape != shape:
-        raise ValueError(f"weights must have shape {shape}, got {array.shape}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    array = float64_array(array)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(f"weights{list(at)} = {array[at]}: weights must be finite and not negative")
-    return summable(array)
+        raise ValueError(f"{name}{list(at)} = {array[at]}: weights must be finite and not negative")
+    return array
+
+
+def float64_array(a: NDArray[Any]) -> NDArray[np.float64]:
+    """Return `a` in float64, C order, aligned; values of longer types that are beyond it become infinite."""
+    with np.errstate(over="ignore"):
+        return np.require(a, np.float64, ["C", "A"])
 
 
 def summable(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,14 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastclf import _validation as check
 
 
-def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
-    """Return `a` as an array, unless it is sparse or has masked entries."""
-    check.refuse_masked(a, name)
-    if hasattr(a, "toarray"):
-        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
-    return check.as_array(a, name)
-
-
 def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
     """Return `a`, or the column that one dimension is."""
     return a[:, np.newaxis] if a.ndim == 1 else a
@@ -26,7 +18,7 @@ def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
 
 def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
     """Return `a` as float32 or float64, whichever holds it, in C order, aligned: not copied if it is that already."""
-    array = check.kernel_array(dense_array(a, name), name)
+    array = check.kernel_array(check.dense_array(a, name), name)
     return array.astype(np.float32) if array.dtype == np.uint8 else array
 
 
@@ -67,10 +59,7 @@ def result_array(
     if not hasattr(out, "__array_interface__") and not hasattr(out, "__dlpack__"):
         raise TypeError(f"{name} must be an array, got {type(out).__name__}")
     array = check.as_array(out, name)
-    if array.dtype != like.dtype or array.shape != like.shape:
-        raise ValueError(f"{name} must be {like.dtype} of shape {like.shape}, got {array.dtype} of shape {array.shape}")
-    if not (array.flags.c_contiguous and array.flags.aligned and array.flags.writeable):
-        raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
+    check.refuse_unwritable(array, name, like.dtype, like.shape)
     if any(np.may_share_memory(array, a) for a in others):
         raise ValueError(f"{name} overlaps an input or another result")
     itself = in_place and array.ctypes.data == like.ctypes.data
@@ -79,21 +68,21 @@ def result_array(
     return array
 
 
-def labels(target: NDArray[Any], shape: tuple[int, ...], ignore_index: int | None) -> NDArray[np.int64]:
-    """Class ids of the rows of scores of that shape, as a copy of their own; -1 where they are `ignore_index`."""
-    rows, classes = shape
-    if target.dtype.kind not in "iub" and target.size:
-        raise TypeError(f"target of shape {target.shape} must hold class ids, which are integers; got {target.dtype}")
-    if target.shape != (rows,):
-        raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {target.shape}")
-    low, high = (int(target.min()), int(target.max())) if rows else (0, 0)
+def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -> NDArray[np.int64]:
+    """Class ids of the rows of `like`, as a copy of their own; -1 where they are `ignore_index`."""
+    array, (rows, classes) = check.dense_array(target, "target"), like.shape
+    if array.dtype.kind not in "iub" and array.size:
+        raise TypeError(f"target of shape {array.shape} must hold class ids, which are integers; got {array.dtype}")
+    if array.shape != (rows,):
+        raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {array.shape}")
+    low, high = (int(array.min()), int(array.max())) if rows else (0, 0)
     if low < 0 or high >= classes or (ignore_index is not None and low <= ignore_index <= high):
-        return _labels_with_others(target, classes, ignore_index)
-    return target.astype(np.int64)
+        return _class_ids_with_others(array, classes, ignore_index)
+    return array.astype(np.int64)
 
 
-def _labels_with_others(target: NDArray[Any], classes: int, ignore_index: int | None) -> NDArray[np.int64]:
-    """`labels`, where not all are classes that count."""
+def _class_ids_with_others(target: NDArray[Any], classes: int, ignore_index: int | None) -> NDArray[np.int64]:
+    """`class_ids`, where not all are classes that count."""
     ignored = np.zeros(target.shape, bool) if ignore_index is None else target == ignore_index
     outside = ((target < 0) | (target >= classes)) & ~ignored
     if outside.any():
@@ -104,14 +93,9 @@ def _labels_with_others(target: NDArray[Any], classes: int, ignore_index: int | 
     return ids
 
 
-def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -> NDArray[np.int64]:
-    """`target` as `labels` of the rows of `like`."""
-    return labels(dense_array(target, "target"), like.shape, ignore_index)
-
-
 def values(target: ArrayLike, like: NDArray[Any], name: str = "target") -> NDArray[Any]:
     """Numbers in the shape of `like`, in a dtype that the kernels read; these look at what they are."""
-    array = dense_array(target, name)
+    array = check.dense_array(target, name)
     if array.shape != like.shape:
         raise ValueError(f"{name} must have the scores' shape {like.shape}, got {array.shape}")
     return check.kernel_array(array, name)
@@ -121,38 +105,21 @@ def class_targets(
     target: ArrayLike, like: NDArray[Any], ignore_index: int | None
 ) -> tuple[NDArray[np.int64] | None, NDArray[Any] | None]:
     """Class ids, or (two-dimensional) values of classes: the other of the two is None."""
-    array = dense_array(target, "target")
+    array = check.dense_array(target, "target")
     if array.ndim != 2:
-        return labels(array, like.shape, ignore_index), None
+        return class_ids(array, like, ignore_index), None
     return None, values(array, like)
 
 
 def weights(weight: ArrayLike | None, size: int, name: str) -> NDArray[np.float64] | None:
     """Finite weights, not negative, one for each of `size`."""
-    if weight is None:
-        return None
-    array = dense_array(weight, name)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
-    if array.shape != (size,):
-        raise ValueError(f"{name} must have shape ({size},), got {array.shape}")
-    array = _float64(array)
-    bad = ~(np.isfinite(array) & (array >= 0))
-    if bad.any():
-        at = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{name}[{at}] = {array[at]}: weights must be finite and not negative")
-    return array
+    return None if weight is None else check.weights_of(weight, (size,), name)
 
 
 def column_weights(weight: Any, size: int, name: str) -> NDArray[np.float64] | None:
     """`weights` of columns, or one number for all of them."""
-    array = None if weight is None else dense_array(weight, name)
+    array = None if weight is None else check.dense_array(weight, name)
     return weights(np.full(size, array) if array is not None and array.ndim == 0 else array, size, name)
-
-
-def _float64(a: NDArray[Any]) -> NDArray[np.float64]:
-    with np.errstate(over="ignore"):  # of longer types: infinities are refused
-        return np.require(a, np.float64, ["C", "A"])
 
 
 def by_class(
@@ -205,7 +172,7 @@ def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | Non
     """One margin, or a matrix of one for each true class (row) and other class (column)."""
     if isinstance(margin, numbers.Number):
         return number(margin, "margin"), None
-    matrix = dense_array(margin, "margin")
+    matrix = check.dense_array(margin, "margin")
     if matrix.ndim == 0:
         return number(matrix[()], "margin"), None
     if matrix.shape != (classes, classes) or matrix.dtype.kind not in "biuf":
@@ -213,6 +180,6 @@ def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | Non
             f"margin must be a number or a matrix of shape ({classes}, {classes}), got {matrix.dtype} of shape "
             f"{matrix.shape}"
         )
-    matrix = _float64(matrix)
+    matrix = check.float64_array(matrix)
     check.check_finite(matrix, "margin")
     return 0.0, matrix

@@ -39,7 +39,7 @@ def linear_cross_entropy(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, of which no more than 64 MiB are held at a time.
+    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, holding 64 MiB of them, or a row.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def linear_cross_entropy(
     grad_out : tuple of three arrays, optional
         Where to write the gradients: of the dtype of all and the shapes of X, W and b (None without b), C-contiguous.
     n_threads : int, optional
-        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says.
+        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says, else BLAS has its own.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def linear_hinge(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, of which no more than 64 MiB are held at a time.
+    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, holding 64 MiB of them, or a row.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def linear_hinge(
     grad_out : tuple of three arrays, optional
         Where to write the gradients, as in `linear_cross_entropy`.
     n_threads : int, optional
-        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says.
+        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says, else BLAS has its own.
 
     Returns
     -------
