@@ -174,7 +174,9 @@ typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
  * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
  * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each true
  *          class and each other.
- * squared  the hinges' terms are squared.
+ * smooth   where not 0, hinge's terms are smooth * log(1 + exp(term / smooth)), and crammer_singer's largest is
+ *          smooth * log(sum of exp(term / smooth)).
+ * squared  the hinges' terms are squared; they are not smoothed then.
  * own_term hinge counts the label's term too, which is its margin.
  */
 typedef struct {
@@ -183,7 +185,7 @@ typedef struct {
     fc_targets targets;
     const int64_t *label;
     const double *weight, *column, *margins;
-    double scale, smoothing, margin;
+    double scale, smoothing, margin, smooth;
     int squared, own_term;
 } fc_batch;
 
@@ -203,6 +205,48 @@ fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *eac
 
 /* The sum of `n` values, as if of twice float64's precision and rounded once. */
 double fc_total(const double *values, size_t n);
+
+/* Scores X W' + b of a linear model.
+ *
+ * dtype   float or double, at least as wide as X: what is computed in, and the type of all that follows.
+ * centre  X.cols values that are subtracted from each row, or NULL.
+ * W, b    classes x X.cols, and classes; b may be NULL.
+ */
+typedef struct {
+    fc_matrix X;
+    fc_dtype dtype;
+    const void *centre, *W, *b;
+    size_t classes;
+} fc_linear;
+
+/* `scores`: X.rows x classes. */
+fc_status fc_linear_scores(const fc_linear *model, fc_run run, void *scores);
+
+/* The sum of the losses of a model's scores and its gradients: by W and, of the same form, by b; X is read once.
+ *
+ * batch: as in fc_losses, but for the scores' data.  Scratch memory: about 1 MiB a thread or 16 rows, and up to 32 times of_W,
+ * but no more than 256 MiB or of_W itself.
+ */
+fc_status fc_linear_loss(const fc_linear *model, const fc_batch *batch, fc_run run, double *loss, double *of_W,
+                         double *of_b, size_t *bad_row);
+
+/* A sparse matrix in compressed rows, and a dense one of float or double.
+ *
+ * start    rows + 1 numbers that do not fall: row i has the values [start[i], start[i + 1]).
+ * index    their columns, rows of M.
+ * value    of any dtype.
+ */
+typedef struct {
+    size_t rows, values;
+    const int64_t *start;
+    const int32_t *index;
+    const void *value;
+    fc_dtype dtype;
+    fc_matrix M;
+} fc_sparse;
+
+/* Their product, rows x M.cols of M's dtype: summed in float64, a row's values in order. */
+fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out);
 
 /* Which instruction sets this build and machine have, worst first; which is in use; use another (0 if it is not there).
  */

@@ -88,8 +88,30 @@ typedef struct {
     double *room[FC_LOSS_ROOMS];
 } fc_batch_part;
 
+/* A block of rows and what they are multiplied with: rows of whole FC_LINEs, `depth` values of one dtype each, padded by 0. */
+typedef struct {
+    const void *x, *W, *b; /* rows x depth; (classes + FC_LINEAR_MORE) x depth, the last 0; classes */
+    size_t rows, depth, classes;
+    void *scores; /* rows x classes: scores, later slopes */
+    double *sum;  /* classes x depth */
+} fc_linear_block;
+
+enum { FC_LINEAR_MORE = 6 };
+
+/* How linear scores and their gradients are computed in one dtype. */
+typedef struct {
+    /* n features of a row of X, by its dtype, less the centre; padded. */
+    void (*centred[FC_DTYPE_COUNT])(const void *x, const void *centre, size_t n, void *out, size_t padded);
+    void (*scores)(const fc_linear_block *block);
+    void (*slopes)(const fc_linear_block *block); /* sum += slopes' x */
+    /* Rows [from, to) of the product. */
+    void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
+} fc_linear_kernels;
+
 typedef struct {
     fc_tile tile[FC_TILE_COUNT][FC_DTYPE_COUNT];
+
+    fc_linear_kernels linear[FC_DTYPE_COUNT]; /* of float and double */
 
     /* How many rows have an answer before the first that has none; NULL for dtypes that are not scores'. */
     size_t (*losses[FC_LOSS_COUNT][FC_DTYPE_COUNT])(const fc_batch_part *part);

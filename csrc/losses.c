@@ -1,5 +1,7 @@
 /* losses.c -- losses and gradients of a batch: checks, tasks of some rows each, scratch, sums. */
-#include <stdatomic.h>
+#include "losses.h"
+
+#include <math.h>
 #include <stdlib.h>
 
 #include "kernels.h"
@@ -18,46 +20,60 @@ static const double WORK_PER_SCORE = 16;
 
 typedef struct {
     const fc_batch *batch;
-    size_t (*losses)(const fc_batch_part *);
     size_t step; /* rows a task */
     double *loss, *each;
     void *gradient;
     atomic_size_t bad_row;
 } job;
 
-/* Results of rows from `first` on. */
-static fc_batch_part part_from(const job *j, size_t first) {
-    const fc_matrix *s = &j->batch->scores;
-    fc_batch_part part = {.batch = j->batch, .first = first, .rows = fc_smaller(j->step, s->rows - first)};
-    if (j->loss) part.loss = j->loss + first;
-    if (j->each) part.each = j->each + first * s->cols;
-    if (j->gradient) part.gradient = (char *)j->gradient + first * s->cols * fc_dtype_size(s->dtype);
-    return part;
-}
-
 /* Tasks begin in order and are finished once begun, so that the first row of all that has no answer is found. */
 static void note_bad(job *j, size_t row, fc_team *team) {
-    size_t first = atomic_load(&j->bad_row);
-    while (row < first && !atomic_compare_exchange_weak(&j->bad_row, &first, row)) {
-    }
+    fc_note_first(&j->bad_row, row);
     fc_stop(team, FC_BAD_ROW);
+}
+
+void fc_note_first(atomic_size_t *first, size_t row) {
+    size_t known = atomic_load(first);
+    while (row < known && !atomic_compare_exchange_weak(first, &known, row)) {
+    }
+}
+
+int fc_loss_room(fc_loss_scratch *scratch, const fc_batch *b) {
+    const size_t step = fc_loss_step(b), cols = b->scores.cols,
+                 room = fc_round_up(fc_smaller(step * cols, cols > FC_LOSS_STEP ? cols : FC_LOSS_STEP), FC_LANES) +
+                        FC_LANES;
+    scratch->memory = aligned_alloc(FC_LINE, fc_round_up(FC_LOSS_ROOMS * room * sizeof(double), FC_LINE));
+    for (size_t i = 0; scratch->memory && i < FC_LOSS_ROOMS; i++) scratch->room[i] = scratch->memory + i * room;
+    return scratch->memory != NULL;
+}
+
+size_t fc_losses_of_rows(const fc_batch *b, const fc_loss_scratch *scratch, size_t first, size_t rows, double *loss,
+                         double *each, void *gradient) {
+    const size_t cols = b->scores.cols, step = fc_loss_step(b), size = fc_dtype_size(b->scores.dtype);
+    for (size_t done = 0; done < rows; done += step) {
+        const size_t row = first + done;
+        fc_batch_part part = {.batch = b, .first = row, .rows = fc_smaller(step, rows - done)};
+        if (loss) part.loss = loss + row;
+        if (each) part.each = each + row * cols;
+        if (gradient) part.gradient = (char *)gradient + row * cols * size;
+        for (size_t i = 0; i < FC_LOSS_ROOMS; i++) part.room[i] = scratch->room[i];
+        const size_t answered = fc_kernels_active()->losses[b->loss][b->scores.dtype](&part);
+        if (answered < part.rows) return done + answered;
+    }
+    return rows;
 }
 
 static void run_thread(void *data, fc_team *team, int thread) {
     job *j = data;
-    const size_t cols = j->batch->scores.cols,
-                 room = fc_round_up(fc_smaller(j->step * cols, cols > FC_LOSS_STEP ? cols : FC_LOSS_STEP), FC_LANES) +
-                        FC_LANES;
-    double *scratch = aligned_alloc(FC_LINE, fc_round_up(FC_LOSS_ROOMS * room * sizeof *scratch, FC_LINE));
-    if (!scratch) fc_stop(team, FC_NO_MEMORY);
+    fc_loss_scratch scratch;
+    if (!fc_loss_room(&scratch, j->batch)) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
-        fc_batch_part part = part_from(j, task * j->step);
-        for (size_t i = 0; i < FC_LOSS_ROOMS; i++) part.room[i] = scratch + i * room;
-        const size_t answered = j->losses(&part);
-        if (answered < part.rows) note_bad(j, part.first + answered, team);
+        const size_t first = task * j->step, rows = fc_smaller(j->step, j->batch->scores.rows - first);
+        const size_t answered = fc_losses_of_rows(j->batch, &scratch, first, rows, j->loss, j->each, j->gradient);
+        if (answered < rows) note_bad(j, first + answered, team);
         fc_stopped(team, thread);
     }
-    free(scratch);
+    free(scratch.memory);
 }
 
 static int labels_fit(const fc_batch *b) {
@@ -87,22 +103,25 @@ static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss
 /* Score losses keep all of a part in scratch, at most FC_LOSS_STEP values; others only a row or a tile, and a ratio for each
  * of at most FC_LOSS_STEP rows.  One row at least.
  */
-static size_t rows_of_part(const fc_batch *b) {
+size_t fc_loss_step(const fc_batch *b) {
     const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 16 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
     return rows ? rows : 1;
 }
 
-fc_status fc_losses(const fc_batch *b, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row) {
+int fc_batch_fits(const fc_batch *b) {
     size_t entries;
-    if ((unsigned)b->loss >= FC_LOSS_COUNT || (unsigned)b->scores.dtype >= FC_DTYPE_COUNT) return FC_BAD_ARGUMENT;
-    job j = {b, fc_kernels_active()->losses[b->loss][b->scores.dtype], 0, loss, each, gradient, SIZE_MAX};
-    if (!j.losses || run.n_threads < 1 || b->scores.cols == 0 || !targets_fit(b)) return FC_BAD_ARGUMENT;
-    if (__builtin_mul_overflow(b->scores.rows, b->scores.cols, &entries) || entries > PTRDIFF_MAX / sizeof *loss)
-        return FC_BAD_ARGUMENT;
-    if ((each && !has_loss_of_scores(b->loss)) || !(b->smoothing >= 0 && b->smoothing <= 1)) return FC_BAD_ARGUMENT;
-    j.step = rows_of_part(b);
-    run.n_threads = fc_threads_for(run.n_threads, (double)entries * WORK_PER_SCORE);
+    if ((unsigned)b->loss >= FC_LOSS_COUNT || (unsigned)b->scores.dtype >= FC_DTYPE_COUNT) return 0;
+    if (!fc_kernels_active()->losses[b->loss][b->scores.dtype] || b->scores.cols == 0 || !targets_fit(b)) return 0;
+    if (__builtin_mul_overflow(b->scores.rows, b->scores.cols, &entries) || entries > PTRDIFF_MAX / sizeof(double))
+        return 0;
+    return b->smoothing >= 0 && b->smoothing <= 1 && b->smooth >= 0 && b->smooth < (double)INFINITY;
+}
+
+fc_status fc_losses(const fc_batch *b, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row) {
+    if (!fc_batch_fits(b) || run.n_threads < 1 || (each && !has_loss_of_scores(b->loss))) return FC_BAD_ARGUMENT;
+    job j = {b, fc_loss_step(b), loss, each, gradient, SIZE_MAX};
+    run.n_threads = fc_threads_for(run.n_threads, (double)(b->scores.rows * b->scores.cols) * WORK_PER_SCORE);
     const fc_status status = fc_parallel(run, (b->scores.rows + j.step - 1) / j.step, run_thread, &j);
     *bad_row = j.bad_row;
     return status;

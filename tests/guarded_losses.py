@@ -10,6 +10,7 @@ import numpy as np
 from guarded import DTYPES, WIDTHS, Guarded, Progress
 
 from fastclf import _native
+from fastclf.losses._evaluate import Batch
 
 SCORES = ("float32", "float64")
 CLASSES = (*WIDTHS, 255, 256, 257, 511, 513, 1023, 1024, 1025, 2049)
@@ -69,25 +70,22 @@ class Arrays:
         of_target = options.get("target", "float64")
         scores = view("scores", shape, dtype, part(self._scores[dtype]))
         gradient = scores if options.get("in_place") else view("gradient", shape, dtype)
-        bad = _native.losses(
+        how = Batch(
             loss,
             scores,
             view("label", (rows,), "int64", labels),
             view("target", shape, of_target, part(self._targets[of_target])),
-            options.get("targets", "any"),
             view("weight", (rows,), values=self._rng.integers(lowest, 4, rows)),
+            options.get("targets", "any"),
             view("column", (cols,)),
             view("margins", (cols, cols)),
-            0.5,
             options.get("smoothing", 0.0),
             1.0,
+            options.get("smooth", 0.0),
             options.get("squared", False),
             options.get("own_term", False),
-            1,
-            view("of_rows", (rows,)),
-            view("of_scores", shape),
-            gradient,
         )
+        bad = _native.losses(how, scores, 0.5, 1, view("of_rows", (rows,)), view("of_scores", shape), gradient)
         assert bad is None, bad
 
 
@@ -107,6 +105,7 @@ def options_of(loss, chosen):
     options["column"] = loss in COLUMN_WEIGHTS and chosen(coin)
     options["smoothing"] = 0.1 if loss == "cross_entropy" and chosen(coin) else 0.0
     options["margins"] = loss in LABELS_ONLY and chosen(coin)
+    options["smooth"] = 0.5 if loss in LABELS_ONLY and chosen(coin) else 0.0
     return options | {"squared": chosen(coin), "own_term": chosen(coin)}
 
 

@@ -9,6 +9,11 @@
 #define FC_VBYTES 64
 #include "vectors.h"
 
+/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+#define FC_LINEAR_ROWS 4
+#define FC_LINEAR_CLASSES 6
+#define FC_LINEAR_VECTORS 4
+
 #define FC_TILES(X) \
     X(dot, u8, 32, 12) \
     X(dot, f32, 32, 12) \

@@ -1,7 +1,7 @@
 /* hinge.inc.h -- included for each dtype of scores: the multiclass hinges.
  *
- * Of a row with label y, class i's term is max(0, (s_i - s_y) + margin(y, i)), in float64.  The label's own
- * term is taken as 0, like those beyond the row.  A term at its kink, 0, has slope 0.
+ * Of a row with label y, class i's term is max(0, (s_i - s_y) + margin(y, i)), in float64.  A term at its
+ * kink, 0, has slope 0.
  */
 
 /* The margins of the row's label, padded; NULL where there is one for all. */
@@ -13,8 +13,8 @@ static inline const double *NAME(fill_margins)(const NAME(a_row) * r) {
     return r->room[1];
 }
 
-/* The terms of F64_LANES classes from i on, before they are cut at 0. */
-static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double *margins) {
+/* The terms of F64_LANES classes from i on, before they are cut at 0; `own` for the label and beyond the row. */
+static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double *margins, double own) {
     const size_t label = (size_t)r->batch->label[r->row];
     const v_f64 margin = margins ? load_v_f64(margins + i) : all_f64(r->batch->margin);
     v_f64 s;
@@ -28,13 +28,14 @@ static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double
     const v_f64 term = (s - (double)r->scores[label]) + margin;
     if (i + F64_LANES <= r->n && label / F64_LANES != i / F64_LANES) return term;
     const v_i64 at = count_f64 + (int64_t)i;
-    return only_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term);
+    return pick_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term, all_f64(own));
 }
 
 static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)r->batch->label[r->row];
     const double *margins = NAME(fill_margins)(r);
     const int squared = r->batch->squared;
+    const double smooth = r->batch->smooth;
     double *slope = r->room[2];
     lanes loss = {{{0}}}, total = {{{0}}};
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
@@ -43,19 +44,41 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r) {
         NAME(ask)(ahead, g * FC_LANES);
         for (int l = 0; l < LANE_VECTORS; l++) {
             const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
-            const v_f64 term = NAME(terms_at)(r, i, margins), kept = positive_f64(term);
-            const v_f64 v = squared ? kept + kept : only_f64(term > 0, all_f64(1));
-            memcpy(slope + i, &v, sizeof v);
-            loss.v[l] += squared ? kept * kept : kept;
-            total.v[l] += v;
+            const hinge_term h = hinge_of(NAME(terms_at)(r, i, margins, -(double)INFINITY), squared, smooth);
+            memcpy(slope + i, &h.slope, sizeof h.slope);
+            loss.v[l] += h.loss;
+            total.v[l] += h.slope;
         }
     }
-    const double own = margins ? margins[label] : r->batch->margin, extra = r->batch->own_term && own > 0 ? own : 0;
+    const double own = margins ? margins[label] : r->batch->margin;
+    const v_f64 extra = hinge_of(all_f64(r->batch->own_term ? own : -(double)INFINITY), squared, smooth).loss;
     if (r->gradient) {
         NAME(put_row)(r->gradient, slope, r->n, r->factor);
         r->gradient[label] = (TYPE)((0 - sum_of_lanes(total)) * r->factor);
     }
-    return sum_of_lanes(loss) + (squared ? extra * extra : extra);
+    return sum_of_lanes(loss) + extra[0];
+}
+
+/* The largest of n terms, smoothed: smooth * log(sum of exp(term / smooth)), of which the slopes are a softmax.  It is off by at
+ * most smooth * log n.
+ */
+static inline double NAME(smooth_largest)(const NAME(a_row) * r, double *term, double most) {
+    const double smooth = r->batch->smooth;
+    double sum = 0;
+    for (size_t i = 0; i < r->n; i += F64_LANES) {
+        const v_f64 e = exp_f64((load_v_f64(term + i) - most) / smooth);
+        memcpy(term + i, &e, sizeof e);
+    }
+    for (size_t i = 0; i < r->n; i++) sum += term[i];
+    for (size_t i = 0; i < r->n; i++) term[i] /= sum;
+    if (r->gradient) {
+        const size_t label = (size_t)r->batch->label[r->row];
+        double others = 0;
+        for (size_t i = 0; i < r->n; i++) others += i == label ? 0 : term[i];
+        NAME(put_row)(r->gradient, term, r->n, r->factor);
+        r->gradient[label] = (TYPE)((0 - others) * r->factor);
+    }
+    return most + smooth * log1p_one(sum - 1);
 }
 
 /* Crammer and Singer's: the largest of the terms; of equals, the first has the slope. */
@@ -66,11 +89,12 @@ static inline double NAME(crammer_singer_row)(const NAME(a_row) * r) {
     size_t at = label;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
-        const v_f64 v = NAME(terms_at)(r, i, margins);
+        const v_f64 v = NAME(terms_at)(r, i, margins, 0);
         memcpy(term + i, &v, sizeof v);
     }
     for (size_t i = 0; i < r->n; i++)
         if (term[i] > most) most = term[i], at = i;
+    if (r->batch->smooth > 0 && !r->batch->squared) return NAME(smooth_largest)(r, term, most);
     if (r->gradient) {
         const double slope = (r->batch->squared ? 2 * most : most > 0) * r->factor;
         memset(r->gradient, 0, r->n * sizeof(TYPE));

@@ -66,6 +66,19 @@ static inline double dot_f64(const double *a, const double *b, size_t groups) {
 /* 1 / (1 + exp(-s)), given e = exp(-|s|). */
 static inline v_f64 sigmoid(v_f64 s, v_f64 e) { return pick_f64(s < 0, e, all_f64(1)) / (1 + e); }
 
+/* A term of a hinge, cut at 0, and its slope; smoothed, smooth * log(1 + exp(term / smooth)). */
+typedef struct {
+    v_f64 loss, slope;
+} hinge_term;
+
+static inline hinge_term hinge_of(v_f64 term, int squared, double smooth) {
+    const v_f64 kept = positive_f64(term);
+    if (squared) return (hinge_term){kept * kept, kept + kept};
+    if (!(smooth > 0)) return (hinge_term){kept, only_f64(term > 0, all_f64(1))};
+    const v_f64 s = term / smooth, e = exp_f64(-abs_f64(s));
+    return (hinge_term){smooth * (positive_f64(s) + log1p_f64(e)), sigmoid(s, e)};
+}
+
 /* n values of a matrix of any dtype, from entry `from`. */
 static void widen_row(double *to, const fc_matrix *m, size_t from, size_t n) {
     if (m->dtype == FC_u8)
@@ -99,6 +112,10 @@ static inline v_f64 plus_f64(v_f64 sum, v_f64 v, v_f64 *lost) {
     return next;
 }
 
+/* a b + c, for sums of products of that dtype. */
+static inline v_f32 times_plus_f32(v_f32 a, v_f32 b, v_f32 c) { return fma_f32(a, b, c); }
+static inline v_f64 times_plus_f64(v_f64 a, v_f64 b, v_f64 c) { return a * b + c; }
+
 static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 
 /* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
@@ -121,6 +138,7 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "softmax.inc.h"
 #include "hinge.inc.h"
 #include "turned.inc.h"
+#include "linear.inc.h"
 #include "parts.inc.h"
 #include "scores.inc.h"
 #undef NAME
@@ -144,6 +162,7 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "softmax.inc.h"
 #include "hinge.inc.h"
 #include "turned.inc.h"
+#include "linear.inc.h"
 #include "parts.inc.h"
 #include "scores.inc.h"
 #undef NAME

@@ -2,6 +2,11 @@
 #define FC_VBYTES 16
 #include "vectors.h"
 
+/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+#define FC_LINEAR_ROWS 1
+#define FC_LINEAR_CLASSES 3
+#define FC_LINEAR_VECTORS 4
+
 #define FC_TILES(X) \
     X(dot, u8, 16, 3) \
     X(dot, f32, 16, 3) \

@@ -160,7 +160,7 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss) {
 static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
     const fc_batch *b = r->batch;
     const int64_t *label = b->label + r->row;
-    const int squared = b->squared;
+    const v_f64 none = all_f64(-(double)INFINITY);
     TYPE *z = (TYPE *)r->room[0];
     double factor[NAME(LANES)], own_score[NAME(LANES)], total[NAME(LANES)];
     NAME(wide) own, factors, losses[FC_LANES] = {{{{0}}}}, totals[FC_LANES] = {{{{0}}}};
@@ -179,20 +179,21 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
         zero += score * 0;
         NAME(ask)(ahead, c * NAME(LANES));
         for (int k = 0; k < NAME(WIDE); k++) {
-            const v_f64 term = only_f64(labels[k] != (v_i64){0} + (int64_t)c, (s.v[k] - own.v[k]) + b->margin);
-            const v_f64 kept = positive_f64(term), slope = squared ? kept + kept : only_f64(term > 0, all_f64(1));
-            losses[c % FC_LANES].v[k] += squared ? kept * kept : kept;
-            totals[c % FC_LANES].v[k] += slope;
-            NAME(narrow)(z + c * NAME(LANES) + k * F64_LANES, slope * factors.v[k]);
+            const v_f64 term = (s.v[k] - own.v[k]) + b->margin;
+            const hinge_term h =
+                hinge_of(pick_f64(labels[k] != (v_i64){0} + (int64_t)c, term, none), b->squared, b->smooth);
+            losses[c % FC_LANES].v[k] += h.loss;
+            totals[c % FC_LANES].v[k] += h.slope;
+            NAME(narrow)(z + c * NAME(LANES) + k * F64_LANES, h.slope * factors.v[k]);
         }
     }
     const NAME(wide) sum = NAME(sum_tile)(losses), all = NAME(sum_tile)(totals);
-    const double extra = b->own_term && b->margin > 0 ? b->margin : 0;
+    const v_f64 extra = hinge_of(b->own_term ? all_f64(b->margin) : none, b->squared, b->smooth).loss;
     for (int l = 0; l < NAME(LANES); l++)
         if (!(zero[l] == 0)) return 0;
     memcpy(loss, &sum, sizeof sum);
     memcpy(total, &all, sizeof all);
-    for (size_t k = 0; k < NAME(LANES); k++) loss[k] += squared ? extra * extra : extra;
+    for (size_t k = 0; k < NAME(LANES); k++) loss[k] += extra[0];
     if (!r->gradient) return 1;
     NAME(turn_out)(r, z);
     for (size_t k = 0; k < NAME(LANES); k++)

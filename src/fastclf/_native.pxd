@@ -1,11 +1,12 @@
 # The C interface, csrc/fastclf.h.
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 
 cdef extern from "fastclf.h" nogil:
     ctypedef enum fc_metric:
         FC_METRIC_COUNT
     ctypedef enum fc_dtype:
+        FC_f64
         FC_DTYPE_COUNT
     ctypedef enum fc_loss:
         FC_LOSS_COUNT
@@ -94,9 +95,29 @@ cdef extern from "fastclf.h" nogil:
         double scale
         double smoothing
         double margin
+        double smooth
         int squared
         int own_term
     fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row)
+    ctypedef struct fc_linear:
+        fc_matrix X
+        fc_dtype dtype
+        const void *centre
+        const void *W
+        const void *b
+        size_t classes
+    fc_status fc_linear_scores(const fc_linear *model, fc_run run, void *scores)
+    fc_status fc_linear_loss(const fc_linear *model, const fc_batch *batch, fc_run run, double *loss, double *of_W,
+                             double *of_b, size_t *bad_row)
+    ctypedef struct fc_sparse:
+        size_t rows
+        size_t values
+        const int64_t *start
+        const int32_t *index
+        const void *value
+        fc_dtype dtype
+        fc_matrix M
+    fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out)
     double fc_total(const double *values, size_t n)
     size_t fc_isa_count()
     const char *fc_isa_name(size_t i)

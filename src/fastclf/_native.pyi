@@ -1,7 +1,7 @@
 """The one extension module: check the buffers, call the C interface, check its status, return."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,25 +52,70 @@ def vote(
 TARGETS: dict[str, int]
 
 def loss_names() -> list[str]: ...
+
+class Loss(Protocol):
+    """A loss and what it is compared with, for scores that come beside."""
+
+    @property
+    def loss(self) -> str: ...
+    @property
+    def label(self) -> NDArray[np.int64] | None: ...
+    @property
+    def target(self) -> NDArray[Any] | None: ...
+    @property
+    def targets(self) -> str: ...
+    @property
+    def weight(self) -> NDArray[np.float64] | None: ...
+    @property
+    def column(self) -> NDArray[np.float64] | None: ...
+    @property
+    def margins(self) -> NDArray[np.float64] | None: ...
+    @property
+    def smoothing(self) -> float: ...
+    @property
+    def margin(self) -> float: ...
+    @property
+    def smooth(self) -> float: ...
+    @property
+    def squared(self) -> bool: ...
+    @property
+    def own_term(self) -> bool: ...
+
 def losses(
-    loss: str,
+    how: Loss,
     scores: NDArray[Any],
-    label: NDArray[np.int64] | None,
-    target: NDArray[Any] | None,
-    targets: str,
-    weight: NDArray[np.float64] | None,
-    column: NDArray[np.float64] | None,
-    margins: NDArray[np.float64] | None,
     scale: float,
-    smoothing: float,
-    margin: float,
-    squared: bool,
-    own_term: bool,
     n_threads: int,
     of_rows: NDArray[np.float64] | None,
     of_scores: NDArray[np.float64] | None,
     gradient: NDArray[Any] | None,
 ) -> int | None: ...
+def linear_scores(
+    X: NDArray[Any],
+    centre: NDArray[Any] | None,
+    W: NDArray[Any],
+    b: NDArray[Any] | None,
+    n_threads: int,
+    scores: NDArray[Any],
+) -> None: ...
+def linear_loss(
+    how: Loss,
+    X: NDArray[Any],
+    centre: NDArray[Any] | None,
+    W: NDArray[Any],
+    b: NDArray[Any] | None,
+    n_threads: int,
+    of_W: NDArray[np.float64],
+    of_b: NDArray[np.float64],
+) -> tuple[float, None] | tuple[None, int]: ...
+def sparse_product(
+    start: NDArray[np.int64],
+    index: NDArray[np.int32],
+    value: NDArray[Any],
+    M: NDArray[Any],
+    n_threads: int,
+    out: NDArray[Any],
+) -> None: ...
 def total(values: NDArray[np.float64]) -> float: ...
 def isas() -> list[str]: ...
 def isa() -> str: ...

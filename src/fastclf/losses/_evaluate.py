@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ class Batch:
     margins: NDArray[np.float64] | None = None
     smoothing: float = 0.0
     margin: float = 0.0
+    smooth: float = 0.0  # of hinges: see fc_batch
     squared: bool = False
     own_term: bool = False
 
@@ -69,19 +70,9 @@ class Batch:
     ) -> None:
         """Call the kernel; raise for the first row that has no answer, numbered from `first_row`."""
         bad = _native.losses(
-            self.loss,
+            self.for_kernels(),
             _matrix(self.scores),
-            self.label,
-            _matrix(self.target),
-            self.targets,
-            self.weight,
-            self.column,
-            self.margins,
             scale,
-            self.smoothing,
-            self.margin,
-            self.squared,
-            self.own_term,
             _threads.resolve(n_threads),
             of_rows,
             _matrix(of_scores),
@@ -89,6 +80,10 @@ class Batch:
         )
         if bad is not None:
             raise ValueError(self._refusal(bad, first_row + bad))
+
+    def for_kernels(self) -> Batch:
+        """Return the same with targets of two dimensions."""
+        return self if self.target is None else replace(self, target=_matrix(self.target))
 
     def _refusal(self, i: int, row: int) -> str:
         """Say what is wrong with row i, which the caller knows as `row`."""

@@ -1,0 +1,222 @@
+/* linear.inc.h -- included for each dtype that is computed in: products of a block of rows with weights, and of slopes with
+ * the block.
+ *
+ * A line is FC_LINE bytes of features.  Rows of a block and of weights are whole lines, padded by 0.  A score is summed in
+ * as many partial sums as a line has features, which are then added by halves; a feature's slope over the block's rows in
+ * their order: the same bytes on every instruction set, for any tile.
+ */
+enum { NAME(LINE) = FC_LINE / (int)sizeof(TYPE), NAME(LINE_VECTORS) = FC_LINE / FC_VBYTES };
+
+/* Features of a row of X, less the centre. */
+#define FC_DEFINE_CENTRED(dtype, type) \
+    static void NAME(centred_##dtype)(const void *x, const void *centre, size_t n, void *out, size_t padded) { \
+        const type *from = x; \
+        const TYPE *middle = centre; \
+        TYPE *to = out; \
+        for (size_t i = 0; i < n; i++) to[i] = (TYPE)from[i] - middle[i]; \
+        for (size_t i = n; i < padded; i++) to[i] = 0; \
+    }
+FC_DEFINE_CENTRED(u8, uint8_t)
+FC_DEFINE_CENTRED(f32, float)
+FC_DEFINE_CENTRED(f64, double)
+#undef FC_DEFINE_CENTRED
+
+/* Sums over the lanes of FC_LINEAR_ROWS * FC_LINEAR_CLASSES lines or less, to `sum`: first whole vectors, then by turning
+ * squares, then lanes, always the lower half and the higher.
+ */
+static inline void NAME(sum_lines)(VECTOR *line, int lines, TYPE *sum) {
+    for (int i = 0; i < lines; i++)
+        for (int half = NAME(LINE_VECTORS) / 2; half; half /= 2)
+            for (int v = 0; v < half; v++) line[i * NAME(LINE_VECTORS) + v] += line[i * NAME(LINE_VECTORS) + v + half];
+    for (int i = 0; i < lines; i += NAME(LANES)) {
+        VECTOR square[NAME(LANES)];
+        for (int k = 0; k < NAME(LANES); k++)
+            square[k] = line[(i + k < lines ? i + k : lines - 1) * NAME(LINE_VECTORS)];
+        NAME(turn)(square);
+        for (int half = NAME(LANES) / 2; half; half /= 2)
+            for (int k = 0; k < half; k++) square[k] += square[k + half];
+        memcpy(sum + i, &square[0], sizeof square[0]);
+    }
+}
+
+/* Scores of FC_LINEAR_ROWS rows (the last again where there are fewer) for `classes` classes. */
+static inline __attribute__((always_inline)) void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t class,
+                                                                   int classes) {
+    enum { ROWS = FC_LINEAR_ROWS, VECTORS = NAME(LINE_VECTORS), MOST = FC_LINEAR_CLASSES };
+    const TYPE *x[ROWS], *w = (const TYPE *)b->W + class * b->depth;
+    VECTOR acc[ROWS * MOST * VECTORS] = {0}, line[ROWS * MOST * VECTORS]; /* registers; the same in memory */
+    TYPE sum[ROWS * MOST + NAME(LANES)];
+    FC_UNROLL
+    for (int r = 0; r < ROWS; r++)
+        x[r] = (const TYPE *)b->x + (row + (size_t)r < b->rows ? row + (size_t)r : b->rows - 1) * b->depth;
+    for (size_t i = 0; i < b->depth; i += (size_t)NAME(LINE)) {
+        FC_UNROLL
+        for (int v = 0; v < VECTORS; v++) {
+            const size_t at = i + (size_t)(v * NAME(LANES));
+            VECTOR xs[ROWS];
+            FC_UNROLL
+            for (int r = 0; r < ROWS; r++) xs[r] = LOAD(x[r] + at);
+            FC_UNROLL
+            for (int c = 0; c < classes; c++) {
+                const VECTOR ws = LOAD(w + (size_t)c * b->depth + at);
+                FC_UNROLL
+                for (int r = 0; r < ROWS; r++) {
+                    VECTOR *a = &acc[(r * classes + c) * VECTORS + v];
+                    *a = NAME(times_plus)(xs[r], ws, *a);
+                }
+            }
+        }
+    }
+    FC_UNROLL
+    for (int i = 0; i < ROWS * classes * VECTORS; i++) line[i] = acc[i];
+    NAME(sum_lines)(line, ROWS * classes, sum);
+    for (size_t r = 0; r < ROWS && row + r < b->rows; r++)
+        for (size_t c = 0; c < (size_t)classes && class + c < b->classes; c++)
+            ((TYPE *)b->scores)[(row + r) * b->classes + class + c] =
+                sum[r * (size_t)classes + c] + ((const TYPE *)b->b)[class + c];
+}
+
+/* Add slopes times rows for `classes` classes and `vectors` vectors of features from `at` on. */
+static inline __attribute__((always_inline)) void NAME(slope_tile)(const fc_linear_block *b, size_t at, size_t class,
+                                                                   int classes, int vectors) {
+    VECTOR acc[FC_LINEAR_CLASSES * FC_LINEAR_VECTORS] = {0};
+    const TYPE *x = (const TYPE *)b->x + at, *slope = (const TYPE *)b->scores + class;
+    for (size_t row = 0; row < b->rows; row++, x += b->depth, slope += b->classes) {
+        VECTOR xs[FC_LINEAR_VECTORS];
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) xs[v] = LOAD(x + v * NAME(LANES));
+        FC_UNROLL
+        for (int c = 0; c < classes; c++) {
+            const VECTOR s = NAME(spread)(slope + c);
+            FC_UNROLL
+            for (int v = 0; v < vectors; v++) acc[c * vectors + v] = NAME(times_plus)(s, xs[v], acc[c * vectors + v]);
+        }
+    }
+    FC_UNROLL
+    for (int c = 0; c < classes; c++) FC_UNROLL
+    for (int v = 0; v < vectors; v++) {
+        double *sum = b->sum + (class + (size_t)c) * b->depth + at + (size_t)(v * NAME(LANES));
+        TYPE lane[NAME(LANES)];
+        memcpy(lane, &acc[c * vectors + v], sizeof lane);
+        for (int l = 0; l < NAME(LANES); l += F64_LANES) {
+            const v_f64 total = load_v_f64(sum + l) + NAME(widen)(lane + l);
+            memcpy(sum + l, &total, sizeof total);
+        }
+    }
+}
+
+/* All classes in tiles of about the same width: FC_LINEAR_CLASSES or less. */
+static inline int NAME(tile_width)(size_t classes) {
+    const size_t tiles = (classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
+    return (int)((classes + tiles - 1) / tiles);
+}
+
+#define FC_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+_Static_assert(FC_LINEAR_CLASSES <= 6, "FC_WIDTHS names every width");
+
+static void NAME(linear_scores)(const fc_linear_block *b) {
+    const int width = NAME(tile_width)(b->classes);
+    for (size_t row = 0; row < b->rows; row += FC_LINEAR_ROWS)
+        for (size_t class = 0; class < b->classes; class += (size_t)width) switch (width) {
+#define FC_CASE(n) \
+    case n: \
+        if (n <= FC_LINEAR_CLASSES) NAME(score_tile)(b, row, class, n); \
+        break;
+                FC_WIDTHS(FC_CASE)
+#undef FC_CASE
+            }
+}
+
+static void NAME(linear_slopes)(const fc_linear_block *b) {
+    enum { VECTORS = FC_LINEAR_VECTORS };
+    const size_t whole = b->depth - b->depth % (VECTORS * NAME(LANES));
+    const int width = NAME(tile_width)(b->classes);
+    for (size_t at = 0; at < b->depth; at += at < whole ? VECTORS * NAME(LANES) : NAME(LANES))
+        for (size_t class = 0; class < b->classes; class += (size_t)width) {
+            const size_t left = b->classes - class;
+            switch (left < (size_t)width ? (int)left : width) {
+#define FC_CASE(n) \
+    case n: \
+        if (n > FC_LINEAR_CLASSES) break; \
+        if (at < whole) \
+            NAME(slope_tile)(b, at, class, n, VECTORS); \
+        else \
+            NAME(slope_tile)(b, at, class, n, 1); \
+        break;
+                FC_WIDTHS(FC_CASE)
+#undef FC_CASE
+            }
+        }
+}
+#undef FC_WIDTHS
+
+/* --- compressed rows -------------------------------------------------------------------------------------------------- */
+
+typedef TYPE NAME(four) __attribute__((vector_size(4 * sizeof(TYPE))));
+typedef double NAME(sum_of_four) __attribute__((vector_size(4 * sizeof(double))));
+
+/* Columns [from, from + 4 * fours) of a row's product, of which `wanted` are kept: sums in float64, in the order of the row's
+ * values.  Four columns of M are read at once; at its end, of a copy.
+ */
+#define FC_DEFINE_SPARSE_TILE(dtype, type) \
+    static inline __attribute__((always_inline)) void NAME(sparse_tile_##dtype)( \
+        const fc_sparse *s, size_t row, size_t from, int fours, size_t wanted, TYPE *out) { \
+        NAME(sum_of_four) acc[4] = {0}; \
+        TYPE last[16] = {0}; \
+        for (int64_t i = s->start[row]; i < s->start[row + 1]; i++) { \
+            const size_t at = (size_t)s->index[i] * s->M.cols + from; \
+            const TYPE *m = (const TYPE *)s->M.data + at; \
+            const double value = (double)((const type *)s->value)[i]; \
+            if (at + 4 * (size_t)fours > s->M.rows * s->M.cols) m = memcpy(last, m, wanted * sizeof *m); \
+            FC_UNROLL \
+            for (int k = 0; k < fours; k++) { \
+                NAME(four) v; \
+                memcpy(&v, m + 4 * k, sizeof v); \
+                acc[k] += value * __builtin_convertvector(v, NAME(sum_of_four)); \
+            } \
+        } \
+        for (size_t c = 0; c < wanted; c++) out[c] = (TYPE)acc[c / 4][c % 4]; \
+    } \
+    static void NAME(sparse_product_##dtype)(const fc_sparse *s, size_t row, TYPE *out) { \
+        for (size_t c = 0; c < s->M.cols; c += 16) { \
+            const size_t left = s->M.cols - c; \
+            switch ((left + 3) / 4) { \
+            case 1: \
+                NAME(sparse_tile_##dtype)(s, row, c, 1, left, out + c); \
+                break; \
+            case 2: \
+                NAME(sparse_tile_##dtype)(s, row, c, 2, left, out + c); \
+                break; \
+            case 3: \
+                NAME(sparse_tile_##dtype)(s, row, c, 3, left, out + c); \
+                break; \
+            default: \
+                NAME(sparse_tile_##dtype)(s, row, c, 4, left < 16 ? left : 16, out + c); \
+            } \
+        } \
+    }
+FC_DEFINE_SPARSE_TILE(u8, uint8_t)
+FC_DEFINE_SPARSE_TILE(f32, float)
+FC_DEFINE_SPARSE_TILE(f64, double)
+#undef FC_DEFINE_SPARSE_TILE
+
+static void NAME(sparse_product)(const fc_sparse *s, size_t from, size_t to, void *out) {
+    TYPE *rows = out;
+    for (size_t row = from; row < to; row++, rows += s->M.cols) switch (s->dtype) {
+        case FC_u8:
+            NAME(sparse_product_u8)(s, row, rows);
+            break;
+        case FC_f32:
+            NAME(sparse_product_f32)(s, row, rows);
+            break;
+        default:
+            NAME(sparse_product_f64)(s, row, rows);
+        }
+}
+
+#define FC_LINEAR_ENTRY_OF(dtype) \
+    [FC_##dtype] = { \
+        .centred = {[FC_u8] = centred_u8_##dtype, [FC_f32] = centred_f32_##dtype, [FC_f64] = centred_f64_##dtype}, \
+        .scores = linear_scores_##dtype, \
+        .slopes = linear_slopes_##dtype, \
+        .sparse_product = sparse_product_##dtype},

@@ -1,0 +1,52 @@
+/* sparse.c -- products of a sparse matrix with a dense one. */
+#include "kernels.h"
+#include "matrix.h"
+#include "sizes.h"
+#include "threads.h"
+
+enum { TASK_VALUES = 1 << 14 }; /* of the sparse matrix, about */
+
+typedef struct {
+    const fc_sparse *product;
+    size_t step;
+    char *out;
+} job;
+
+/* Whether a task's columns exist: looked at when they are about to be used. */
+static int columns_fit(const fc_sparse *s, size_t from, size_t to) {
+    int ok = 1;
+    for (int64_t i = s->start[from]; i < s->start[to]; i++) ok &= s->index[i] >= 0 && (size_t)s->index[i] < s->M.rows;
+    return ok;
+}
+
+static void run_thread(void *data, fc_team *team, int thread) {
+    const job *j = data;
+    const fc_sparse *s = j->product;
+    for (size_t task; fc_next_task(team, &task);) {
+        const size_t from = task * j->step, to = fc_smaller(from + j->step, s->rows);
+        char *out = j->out + from * s->M.cols * fc_dtype_size(s->M.dtype);
+        if (columns_fit(s, from, to))
+            fc_kernels_active()->linear[s->M.dtype].sparse_product(s, from, to, out);
+        else
+            fc_stop(team, FC_BAD_ARGUMENT);
+        fc_stopped(team, thread);
+    }
+}
+
+static int fits(const fc_sparse *s) {
+    size_t entries;
+    if ((s->M.dtype != FC_f32 && s->M.dtype != FC_f64) || (unsigned)s->dtype >= FC_DTYPE_COUNT || s->M.cols == 0)
+        return 0;
+    if (__builtin_mul_overflow(s->rows, s->M.cols, &entries) || entries > PTRDIFF_MAX / sizeof(double)) return 0;
+    int ok = s->start[0] == 0 && (uint64_t)s->start[s->rows] <= s->values;
+    for (size_t i = 0; i < s->rows; i++) ok &= s->start[i] <= s->start[i + 1];
+    return ok;
+}
+
+fc_status fc_sparse_product(const fc_sparse *s, fc_run run, void *out) {
+    if (run.n_threads < 1 || !fits(s)) return FC_BAD_ARGUMENT;
+    job j = {s, 1 + TASK_VALUES * s->rows / (s->values + 1), out};
+    if (j.step > s->rows) j.step = s->rows + 1;
+    run.n_threads = fc_threads_for(run.n_threads, 4 * (double)s->values * (double)s->M.cols);
+    return fc_parallel(run, (s->rows + j.step - 1) / j.step, run_thread, &j);
+}
