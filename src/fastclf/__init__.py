@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from fastclf.functional import knn as knn
     from fastclf.functional import majority_vote as majority_vote
     from fastclf.functional import pairwise_distances as pairwise_distances
+    from fastclf.linear import LinearClassifier as LinearClassifier
     from fastclf.neighbors import KNN as KNN
 
 # Public names and the modules they come from: imported when first asked for, as the estimators bring in scikit-learn.
 _MODULES = {
     "KNN": "neighbors",
+    "LinearClassifier": "linear",
     "knn": "functional",
     "majority_vote": "functional",
     "pairwise_distances": "functional",
@@ -31,7 +33,17 @@ _MODULES = {
     "threads": "_threads",
 }
 
-__all__ = ["KNN", "knn", "losses", "majority_vote", "pairwise_distances", "set_num_threads", "show_config", "threads"]
+__all__ = [
+    "KNN",
+    "LinearClassifier",
+    "knn",
+    "losses",
+    "majority_vote",
+    "pairwise_distances",
+    "set_num_threads",
+    "show_config",
+    "threads",
+]
 
 
 def __getattr__(name: str) -> Any:

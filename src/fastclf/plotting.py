@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ _WRONG = {"sign": "✗", "colour": "#c2410c", "line": (0, (3, 2))}
 
 _TEXT = "#333333"
 _INCHES = 1.05  # a picture
+_LINES = ("o-", "s--", "^:", "d-.")
 _GAP = 0.45  # between the queries and their neighbours, in pictures
 
 
@@ -90,6 +92,114 @@ def plot_neighbors(
         for axes, picture, label in zip(row, pictures(np.asarray(X_train)[nearest]), classes, strict=True):
             _show(axes, picture, f"{names[label]}", label == truth)
     _head(grid)
+    return figure
+
+
+def plot_templates(
+    W: ArrayLike, shape: tuple[int, ...], class_names: Sequence[Any], *, figure: Figure | None = None
+) -> Figure:
+    """Draw the rows of a linear classifier's weights as pictures.
+
+    Parameters
+    ----------
+    W : array-like of shape (n_classes, n_features)
+        Weights.
+    shape : tuple of int
+        Of a picture: (height, width), drawn from blue (negative) over white to red; or (height, width, 3) or
+        (3, height, width) with colours, of which middle grey is 0.
+    class_names : sequence of length n_classes
+        What is written below.
+    figure : matplotlib.figure.Figure, optional
+        Where to draw; by default a new figure that pyplot does not know of.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If `shape` does not hold as many values as a row of `W`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastclf.plotting import plot_templates
+    >>> len(plot_templates(np.eye(4), (2, 2), "abcd").axes)
+    4
+    """
+    weights = np.asarray(W, dtype=np.float64)
+    pictures = _templates(weights, tuple(shape))
+    columns = min(len(weights), 5)
+    rows = -(-len(weights) // columns)
+    if figure is None:
+        figure = _new_figure((1.5 * _INCHES * columns, 1.7 * _INCHES * rows))
+    for i, (picture, row) in enumerate(zip(pictures, weights, strict=True)):
+        axes = figure.add_subplot(rows, columns, i + 1)
+        largest = float(np.abs(row).max()) or 1.0
+        axes.imshow(picture, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+        axes.set(xticks=[], yticks=[])
+        axes.set_xlabel(str(class_names[i]), color=_TEXT, fontsize=9)
+    return figure
+
+
+def _templates(weights: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return pictures of weights, or colours from 0 to 1."""
+    grey, colours_last, colours_first = (
+        len(shape) == 2,
+        len(shape) == 3 and shape[2] == 3,
+        len(shape) == 3 and shape[0] == 3,
+    )
+    if not (grey or colours_last or colours_first):
+        raise ValueError(f"shape must be (height, width), (height, width, 3) or (3, height, width), got {shape}")
+    if int(np.prod(shape)) != weights.shape[1]:
+        raise ValueError(f"shape={shape} holds {int(np.prod(shape))} values, but there are {weights.shape[1]} features")
+    pictures: NDArray[np.float64] = weights.reshape(-1, *shape)
+    if grey:
+        return pictures
+    largest = np.abs(weights).max(axis=1)[:, None, None, None]
+    pictures = 0.5 + pictures / (2 * np.where(largest > 0, largest, 1))
+    return pictures if colours_last else pictures.transpose(0, 2, 3, 1)
+
+
+def plot_loss_curves(curves: dict[str, ArrayLike], *, figure: Figure | None = None) -> Figure:
+    """Draw objectives over iterations, on a logarithmic scale, one line each.
+
+    Parameters
+    ----------
+    curves : dict of str to array-like
+        Objectives after each iteration, such as `loss_curve_`, by name.
+    figure : matplotlib.figure.Figure, optional
+        Where to draw; by default a new figure that pyplot does not know of.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from fastclf.plotting import plot_loss_curves
+    >>> len(plot_loss_curves({"softmax": [2.3, 1.0, 0.9]}).axes)
+    1
+    """
+    figure = _new_figure((5.5, 3.5)) if figure is None else figure
+    axes = figure.add_subplot()
+    for (name, values), line in zip(curves.items(), itertools.cycle(_LINES)):
+        curve = np.asarray(values, dtype=np.float64)
+        axes.plot(np.arange(1, len(curve) + 1), curve, line, label=name, markersize=3)
+    axes.set_yscale("log")
+    axes.set_xlabel("iteration", color=_TEXT)
+    axes.set_ylabel("objective J", color=_TEXT)
+    axes.legend(frameon=False)
     return figure
 
 

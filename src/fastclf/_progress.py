@@ -1,0 +1,44 @@
+"""Telling how far a long computation has come: with tqdm where it is installed, else in lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Tell = Callable[[float, float], None]
+
+
+@contextmanager
+def iterations(name: str, verbose: int, total: int) -> Iterator[Tell]:
+    """Yield what to call after each of at most `total` iterations, with J and how far it may be above the optimum."""
+    if not verbose:
+        yield _nothing
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield _lines(name)
+        return
+    with tqdm(total=total, desc=name, file=sys.stderr) as bar:
+
+        def tell(value: float, excess: float) -> None:
+            bar.set_postfix_str(f"J={value:.6g} to go={excess:.2g}", refresh=False)
+            bar.update()
+
+        yield tell
+
+
+def _nothing(value: float, excess: float) -> None:
+    """Tell nobody."""
+
+
+def _lines(name: str) -> Tell:
+    count = 0
+
+    def tell(value: float, excess: float) -> None:
+        nonlocal count
+        count += 1
+        print(f"{name}: iteration {count}, J = {value:.6g}, about {excess:.2g} to go", file=sys.stderr)
+
+    return tell

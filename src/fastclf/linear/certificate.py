@@ -1,0 +1,69 @@
+"""A proven bound on how far weights are from the optimum: the duality gap.
+
+Let a_i be the slope of row i's loss by its scores.  For any factors t_i in [0, 1] such that sum_i w_i t_i a_i = 0
+(there is an intercept), t_i a_i are feasible in the dual problem, and
+
+    J - J* <= sum_i w_i (loss_i - t_i (loss_i - slack_i)) + l2 |W + sum_i w_i t_i a_i x_i' / (2 l2)|^2
+
+as losses are convex and at least 0.  Slopes of smoothed losses do as well: their slack is in `Loss`; else it is 0.
+With one factor for each class, the condition says that the factors,
+divided by their sum, are the stationary distribution of a Markov chain: from class to class at the rates of which the
+slopes' sums by class consist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from fastclf import _native
+from fastclf.linear.objective import Objective
+from fastclf.linear.rows import row_blocks
+from fastclf.linear.solving import smoothing_error
+
+
+def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], width: float) -> float:
+    """Return the bound, for weights found with kinks rounded over `width`; infinite where none is known."""
+    batch, rows = objective.batch, objective.rows
+    if batch.label is None or objective.l2 == 0:
+        return np.inf
+    smooth = objective.smoothed(width)
+    factors = _factors(smooth, W, b) if objective.has_intercept else np.ones(objective.classes)
+    weight = factors[batch.label] * (1 if batch.weight is None else batch.weight)
+    _, of_W, _ = rows.loss(replace(smooth.batch, weight=weight), W, b)
+    loss, _, _ = rows.loss(batch, W, b)
+    kept, _, _ = rows.loss(replace(batch, weight=weight), W, b)
+    apart = W + of_W * objective.scale / (2 * objective.l2)
+    slack = (
+        0.0
+        if smooth.loss.slack is None
+        else smoothing_error(replace(smooth, batch=replace(smooth.batch, weight=weight)), W, b)
+    )
+    return (loss - kept) * objective.scale + slack + objective.l2 * float(np.vdot(apart, apart))
+
+
+def _factors(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return factors of the classes, the largest 1, which make the slopes sum to 0."""
+    classes = objective.classes
+    flows = np.zeros((classes, classes))
+    for block in row_blocks(objective.rows.shape):
+        part = objective.sample(block)
+        slopes = part.rows.scores(W, b)
+        _native.losses(part.batch, slopes, 1.0, 1, None, None, slopes)
+        assert part.batch.label is not None
+        np.add.at(flows, part.batch.label, slopes.astype(np.float64))
+    np.fill_diagonal(flows, 0)
+    np.fill_diagonal(flows, -flows.sum(axis=1))
+    return _stationary(flows)
+
+
+def _stationary(flows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve factors' flows = 0, of factors that are not negative and as alike as can be."""
+    _, sizes, right = scipy.linalg.svd(flows.T)
+    free = right[sizes <= max(float(sizes[-1]), 1e-14 * float(sizes[0]))]
+    factors = np.maximum(free.sum(axis=1) @ free, 0)
+    largest = float(factors.max())
+    return factors / largest if largest > 0 else np.ones(len(flows))

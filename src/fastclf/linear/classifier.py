@@ -1,0 +1,474 @@
+"""The linear classifier."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastclf import _native, _threads
+from fastclf import _validation as check
+from fastclf.linear import fitting
+from fastclf.linear.certificate import duality_gap
+from fastclf.linear.inputs import Labels, Options, kernel_rows, objective_of, rows_of
+from fastclf.linear.losses import LOSSES
+
+
+def _has_probabilities(self: LinearClassifier) -> bool:
+    """Whether the loss defines probabilities: raises AttributeError else, as scikit-learn expects."""
+    if self.loss in LOSSES and LOSSES[self.loss].probabilities is None:
+        raise AttributeError(f"loss={self.loss!r} defines no probabilities")
+    return True
+
+
+class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    r"""Linear classifier, trained to the optimum: softmax regression, multiclass SVMs, regression on labels.
+
+    Scores are :math:`f(x) = W x + b`; the class with the largest score is predicted. W and b minimise
+
+    .. math:: J(W, b) = \frac{\sum_i w_i \, \mathrm{loss}(f(x_i), y_i)}{\sum_i w_i} + l_2 \sum_{c, k} W_{ck}^2 ,
+
+    with the losses of `fastclf.losses` (those that are sums over scores, as means over the classes).
+
+    Parameters
+    ----------
+    loss : {"softmax", "hinge", "squared_hinge", "crammer_singer", "mse", "softmax_mse", "sigmoid"}, default="softmax"
+        Cross-entropy of the softmax; the multiclass SVM of Weston and Watkins, or with squared terms; Crammer and
+        Singer's; the squared error of the scores, or of their softmax, on one-hot labels; the logistic loss of each
+        class for itself, which takes several labels a row as well (a two-dimensional indicator `y`).
+    l2 : float, default=1e-4
+        Weight of the penalty, at least 0. Intercepts are not penalised. scikit-learn's ``C`` is ``1 / (2 * l2 *
+        n_samples)``.
+    margin : float or array-like of shape (n_classes, n_classes), default=1.0
+        The hinges' margin: one, or one for each true class (row) and other class (column), in the order of `classes_`.
+    fit_intercept : bool, default=True
+        Whether there is a b.
+    solver : {"auto", "lbfgs", "newton", "sgd"}, default="auto"
+        "newton" computes the whole Hessian, of few weights; "lbfgs" learns the curvature from a sample of the rows and
+        corrects it; "sgd" makes steps on mini-batches. "auto" takes "newton" for problems so small that it is the
+        faster, else "lbfgs".
+    max_iter : int, default=1000
+        The most iterations of `fit`: passes over the rows, about.
+    tol : float, default=1e-4
+        How far J may be above its least value when a fit ends, estimated, in parts of J (or of a thousandth of J at
+        W = 0, if that is more).
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; "balanced" makes all classes count the same.
+    random_state : int, RandomState instance or None, default=None
+        Draws the rows whose curvature is looked at, and the order of mini-batches. The optimum does not depend on it.
+    n_threads : int, optional
+        Number of threads; by default as `set_num_threads` says.
+    verbose : int, default=0
+        Whether to tell on stderr how far `fit` is, with a progress bar where tqdm is installed.
+    warm_start : bool, default=False
+        Whether `fit` begins at the weights that there are, if they have the same classes and features.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted; of an indicator `y`, the numbers of its columns.
+    coef_ : ndarray of shape (n_classes, n_features)
+        W, float64: a row for each class, also of two.
+    intercept_ : ndarray of shape (n_classes,)
+        b; 0 without `fit_intercept`.
+    n_iter_ : int
+        Iterations made: steps of "lbfgs" or "newton", epochs of "sgd".
+    converged_ : bool
+        Whether the criterion of `tol` was met.
+    objective_ : float
+        J at the end.
+    loss_curve_ : ndarray of shape (n_iter_,)
+        J after each iteration; where the loss has kinks, of the smoothed loss of that time; of `partial_fit`, J of each
+        mini-batch before the step.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`; only where X has names that are all strings.
+
+    See Also
+    --------
+    fastclf.losses : The losses themselves.
+    KNN : The classifier that remembers the rows instead.
+
+    Notes
+    -----
+    X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Sums are
+    computed in float32 within a block of rows and float64 beyond (of float64: all in float64), so the optimum is found
+    to about 1e-6 of J. Sparse matrices are not made dense; beside them a copy by columns is held. A fit holds, beyond
+    X, about 60 vectors of the weights' size, a sample of 4000 rows or as many as there are features, and a square
+    matrix of up to 6144 features ("lbfgs"); the Hessian ("newton"); or next to nothing ("sgd").
+
+    What `tol` compares: for smooth losses the estimate is half the squared length of the gradient in variables in which
+    J has about the same curvature in all directions (half of Newton's decrement squared), so that units and offsets of
+    the features do not matter. The hinges are rounded at their kinks, over less and less width; what this changes J by
+    is known, and counts. `duality_gap` proves a bound instead. "softmax_mse" is not convex: what is found is a point
+    where J is flat, from W = 0.
+
+    With fewer than two kinds of labels there is nothing to learn, and `fit` raises.
+
+    References
+    ----------
+    .. [1] R. H. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for bound constrained optimization",
+       SIAM Journal on Scientific Computing 16, 1995.
+    .. [2] Y. Nesterov, "Smooth minimization of non-smooth functions", Mathematical Programming 103, 2005.
+
+    Examples
+    --------
+    >>> from fastclf import LinearClassifier
+    >>> model = LinearClassifier().fit([[0, 0], [0, 1], [9, 9]], ["left", "left", "right"])
+    >>> model.predict([[8, 8], [1, 0]])
+    array(['right', 'left'], dtype='<U5')
+    >>> model.converged_
+    True
+    """
+
+    def __init__(
+        self,
+        loss: str = "softmax",
+        *,
+        l2: float = 1e-4,
+        margin: float | ArrayLike = 1.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        class_weight: Any = None,
+        random_state: Any = None,
+        n_threads: int | None = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.l2 = l2
+        self.margin = margin
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.verbose = verbose
+        self.warm_start = warm_start
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the weights that minimise J.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, finite: uint8, float32 and float64 are used as they are, other dtypes as `knn` takes them.
+        y : array-like of shape (n_samples,), or with ``loss="sigmoid"`` of shape (n_samples, n_labels)
+            Classes: integers, strings, bools or other sortable labels; or an indicator of 0 and 1 for each of several
+            labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows, not negative. Twice the weight is the same as the row twice.
+
+        Returns
+        -------
+        LinearClassifier
+            The fitted model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data is not as described; the model is left as it was.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If J may still be further from the optimum than `tol` says.
+        """
+        options = Options.of(self)
+        before = dict(self.__dict__)
+        try:
+            rows, labels = self._checked_data(X, y, True)
+            objective = objective_of(
+                rows_of(rows, options), labels, self.margin, options, self.class_weight, sample_weight
+            )
+            W, b = self._start(options, labels.classes, objective.rows.centre)
+            found = fitting.fit(objective, W, b, self.loss, options)
+        except BaseException:
+            self.__dict__ = before  # without the number and names of the features that validate_data has set
+            raise
+        self.__dict__.pop("_descent", None)
+        self._labels_are_indicators = labels.indicator is not None
+        self._keep(labels.classes, found.W, found.b, objective.rows.centre)
+        self.n_iter_, self.converged_, self._width = len(found.curve), found.converged, found.width
+        self.objective_, self.loss_curve_ = found.value, np.array(found.curve)
+        if not found.converged:
+            warnings.warn(found.complaint, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Go once through some rows in mini-batches, in an order drawn by `random_state`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows; those of the first call set the scale of the features.
+        y : array-like of shape (n_samples,), or with ``loss="sigmoid"`` of shape (n_samples, n_labels)
+            Their classes.
+        classes : array-like of shape (n_classes,), optional
+            All classes there will be: needed in the first call if its rows do not have them all.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        LinearClassifier
+            The model, with the average of its weights over the steps, later ones counting more.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data is not as described; the model is left as it was.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> model = LinearClassifier(random_state=0)
+        >>> for _ in range(50):
+        ...     model = model.partial_fit([[0], [1], [8], [9]], [0, 0, 1, 1])
+        >>> model.predict([[2], [7]])
+        array([0, 1])
+        """
+        options = Options.of(self)
+        first = not hasattr(self, "classes_")
+        before = dict(self.__dict__)
+        try:
+            known = self._known_classes(classes)
+            rows, labels = self._checked_data(X, y, first, known)
+            begun = getattr(self, "_descent", None)
+            centre = None if begun is None else begun.centre
+            objective = objective_of(
+                rows_of(rows, options, centre), labels, self.margin, options, self.class_weight, sample_weight
+            )
+            if begun is None:
+                W, b = self._start(options, labels.classes, objective.rows.centre, not first)
+                begun = fitting.begin_descent(objective, W, b, self.loss, options)
+            descent, values = fitting.descend(begun, objective, options)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        self._descent = descent
+        self._labels_are_indicators = labels.indicator is not None
+        self._keep(labels.classes, descent.mean_W, descent.mean_b, descent.centre)
+        self.loss_curve_ = np.concatenate([getattr(self, "loss_curve_", np.empty(0)) if not first else [], values])
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1 if not first else 1
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute scores, in float64.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_queries, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes), or (n_queries,) of two classes
+            Scores in the order of `classes_`; of two classes, the second's less the first's. A row's scores do not
+            depend on the other rows, on the threads or on the processor.
+        """
+        scores = self._scores(X)
+        if scores.shape[1] == 2 and not self._labels_are_indicators:
+            scores = scores[:, 1] - scores[:, 0]
+        return scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_queries, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,), or (n_queries, n_labels) of indicators
+            The class with the largest score, the first of equals; or 1 for each label whose score is above 0.
+        """
+        scores = self._scores(X)
+        if self._labels_are_indicators:
+            return (scores > 0).astype(np.int64)
+        winners: NDArray[Any] = self.classes_[scores.argmax(axis=1)]
+        return winners
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute probabilities of the classes, of the losses that define them: "softmax", "softmax_mse", "sigmoid".
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_queries, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes)
+            Probabilities in the order of `classes_`. Rows sum to 1, but for several labels a row, which are
+            independent; with
+            "sigmoid" and one label a row, the classes' probabilities are divided by their sum.
+        """
+        scores = self._scores(X)
+        probabilities = LOSSES[self.loss].probabilities
+        assert probabilities is not None
+        found: NDArray[np.float64] = probabilities(scores)
+        if self.loss == "sigmoid" and not self._labels_are_indicators:
+            found = np.where(found.sum(axis=1, keepdims=True) > 0, found, 1.0)
+            found /= found.sum(axis=1, keepdims=True)
+        return found
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Compute the logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_queries, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes)
+            Logarithms; -inf of probabilities that are 0.
+        """
+        with np.errstate(divide="ignore"):
+            logarithms: NDArray[np.float64] = np.log(self.predict_proba(X))
+        return logarithms
+
+    def duality_gap(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Prove a bound on how far J is above its least value.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            What the model was fitted on.
+
+        Returns
+        -------
+        float
+            J - J* is at most this, up to rounding. Infinite where no bound is known: without a penalty, for several
+            labels a row, and for "softmax_mse", which is not convex.
+
+        Notes
+        -----
+        The bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than the
+        distance itself.
+        "mse" and "sigmoid" have none if there is an intercept.
+        """
+        check_is_fitted(self, "coef_")
+        options = Options.of(self)
+        rows, labels = self._checked_data(X, y, False, self.classes_)
+        of_rows = rows_of(rows, options)
+        objective = objective_of(of_rows, labels, self.margin, options, self.class_weight, sample_weight)
+        return duality_gap(objective, self.coef_, self.intercept_ + self.coef_ @ of_rows.centre, self._width)
+
+    def plot_templates(self, shape: tuple[int, ...], *, class_names: Any = None, figure: Any = None) -> Any:
+        """Draw the rows of W as pictures: what each class looks for.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of a picture: (height, width), or (height, width, 3) or (3, height, width) with colours.
+        class_names : sequence of str, optional
+            Names of the classes; by default `classes_`.
+        figure : matplotlib.figure.Figure, optional
+            Where to draw; by default a new figure that pyplot does not know of.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure, with axes for each class.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `shape` does not hold as many values as there are features.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> from fastclf.datasets import digits
+        >>> data = digits()
+        >>> figure = LinearClassifier(l2=0.01).fit(data.X_train, data.y_train).plot_templates((8, 8))
+        >>> len(figure.axes)
+        10
+        """
+        from fastclf.plotting import plot_templates
+
+        check_is_fitted(self, "coef_")
+        names = self.classes_.tolist() if class_names is None else class_names
+        return plot_templates(self.coef_, shape, names, figure=figure)
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn what the estimator takes."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = self.loss == "sigmoid"
+        return tags
+
+    def _checked_data(
+        self, X: ArrayLike, y: ArrayLike, reset: bool, classes: NDArray[Any] | None = None
+    ) -> tuple[Any, Labels]:
+        """Rows for the kernels, and labels."""
+        check.refuse_masked(X, "X")
+        array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", accept_sparse="csr", multi_output=True)
+        check.refuse_rounded(X, array, "X")
+        return kernel_rows(array), Labels.of(labels, self.loss, classes)
+
+    def _known_classes(self, classes: ArrayLike | None) -> NDArray[Any] | None:
+        """Classes that `partial_fit` counts with, if they are known before `y` is seen."""
+        given = None if classes is None else check.class_labels(classes, "classes")
+        known: NDArray[Any] | None = getattr(self, "classes_", None)
+        if known is not None and given is not None and not np.array_equal(known, given):
+            raise ValueError(f"classes={given.tolist()} is not what it was before: {known.tolist()}")
+        return given if known is None else known
+
+    def _start(
+        self, options: Options, classes: NDArray[Any], centre: NDArray[np.float64], warm: bool | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights and intercepts, about a centre, to begin with."""
+        shape = (len(classes), len(centre))
+        warm = options.warm_start if warm is None else warm
+        if warm and hasattr(self, "coef_") and self.coef_.shape == shape and np.array_equal(self.classes_, classes):
+            intercept = self.intercept_ + self.coef_ @ centre if options.fit_intercept else np.zeros(shape[0])
+            return self.coef_.copy(), intercept
+        return np.zeros(shape), np.zeros(shape[0])
+
+    def _keep(
+        self, classes: NDArray[Any], W: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64]
+    ) -> None:
+        """Keep weights, and intercepts about the centre as those about 0; with mean 0 where only differences count."""
+        intercept = b - W @ centre
+        if LOSSES[self.loss].of_differences:
+            intercept -= intercept.mean()
+        self.classes_, self.coef_, self.intercept_ = classes, W, intercept
+
+    def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self, "coef_")
+        check.refuse_masked(X, "X")
+        array = validate_data(self, X, reset=False, dtype="numeric", accept_sparse="csr", ensure_min_samples=0)
+        check.refuse_rounded(X, array, "X")
+        rows, n_threads = kernel_rows(array), _threads.resolve(self.n_threads)
+        scores = np.empty((rows.shape[0], len(self.coef_)))
+        W, b = np.ascontiguousarray(self.coef_, np.float64), np.ascontiguousarray(self.intercept_, np.float64)
+        if scipy.sparse.issparse(rows):
+            start, index = rows.indptr.astype(np.int64), rows.indices.astype(np.int32, copy=False)
+            _native.sparse_product(start, index, rows.data, np.ascontiguousarray(W.T), n_threads, scores)
+            return scores + b
+        _native.linear_scores(rows, None, W, b, n_threads, scores)
+        return scores

@@ -1,0 +1,191 @@
+"""Checks of what `LinearClassifier` is given, and its form for the solvers."""
+
+from __future__ import annotations
+
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from fastclf import _threads
+from fastclf import _validation as check
+from fastclf.linear.losses import LOSSES, Loss
+from fastclf.linear.objective import Objective
+from fastclf.linear.rows import DenseRows, Rows, SparseRows
+from fastclf.losses import _checks
+from fastclf.losses._evaluate import Batch
+
+SOLVERS = ("auto", "lbfgs", "newton", "sgd")
+
+_CENTRE_ROWS = 4096  # of which the mean is taken
+
+
+@dataclass(frozen=True)
+class Options:
+    """Parameters of the classifier that need no data, checked."""
+
+    loss: Loss
+    l2: float
+    fit_intercept: bool
+    solver: str
+    max_iter: int
+    tol: float
+    n_threads: int
+    verbose: int
+    warm_start: bool
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, model: Any) -> Options:
+        """Check those of a model."""
+        check.one_of(model.loss, tuple(LOSSES), "loss")
+        check.one_of(model.solver, SOLVERS, "solver")
+        return cls(
+            loss=LOSSES[model.loss],
+            l2=_checks.number(model.l2, "l2", 0),
+            fit_intercept=_checks.flag(model.fit_intercept, "fit_intercept"),
+            solver=model.solver,
+            max_iter=_at_least(model.max_iter, 1, "max_iter"),
+            tol=_checks.number(model.tol, "tol", 0),
+            n_threads=_threads.resolve(model.n_threads),
+            verbose=_at_least(model.verbose, 0, "verbose"),
+            warm_start=_checks.flag(model.warm_start, "warm_start"),
+            rng=np.random.default_rng(check_random_state(model.random_state).randint(2**31 - 1)),
+        )
+
+
+def _at_least(value: Any, low: int, name: str) -> int:
+    if not isinstance(value, numbers.Integral | np.bool_):
+        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value!r}")
+    return int(value)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Classes, and the rows' codes among them; or indicators of several labels a row."""
+
+    classes: NDArray[Any]
+    codes: NDArray[np.int64] | None = None
+    indicator: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(cls, y: Any, loss: str, classes: NDArray[Any] | None = None) -> Labels:
+        """Check `y`; with `classes`, all of it has to be among them."""
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind.startswith("multilabel") and loss == "sigmoid":
+            return cls._indicator(y, classes)
+        check.refuse_masked(y, "y")
+        check_classification_targets(y)
+        labels = column_or_1d(y, warn=True)
+        found, codes = np.unique(labels, return_inverse=True)
+        if classes is None:
+            if len(found) < 2:
+                raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
+            return cls(found, codes.astype(np.int64, copy=False))
+        unknown = np.setdiff1d(found, classes)
+        if len(unknown):
+            raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
+        return cls(classes, np.searchsorted(classes, found)[codes].astype(np.int64))
+
+    @classmethod
+    def _indicator(cls, y: Any, classes: NDArray[Any] | None) -> Labels:
+        array = (y.toarray() if scipy.sparse.issparse(y) else check.dense_array(y, "y")).astype(np.uint8, order="C")
+        columns = np.arange(array.shape[1])
+        if classes is not None and not np.array_equal(classes, columns):
+            raise ValueError(f"y has {len(columns)} columns, but the classes so far are {len(classes)}")
+        return cls(columns, indicator=array)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.codes if self.indicator is None else self.indicator)  # type: ignore[arg-type]
+
+    def weights(self, class_weight: Any, sample_weight: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+        """Return weights of the rows: those given, times their classes'."""
+        if class_weight is None or self.codes is None:
+            return sample_weight
+        given = np.ones(len(self)) if sample_weight is None else sample_weight
+        if isinstance(class_weight, str) and class_weight == "balanced":
+            of_class = np.bincount(self.codes, given, len(self.classes))
+            counted = np.divide(
+                given.sum(), len(self.classes) * of_class, out=np.zeros_like(of_class), where=of_class > 0
+            )
+        else:
+            counted = compute_class_weight(class_weight, classes=self.classes, y=self.classes[self.codes])
+        if not (np.isfinite(counted).all() and (counted >= 0).all()):
+            raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}")
+        weights: NDArray[np.float64] = given * counted[self.codes]
+        return weights
+
+    def positive_weights(
+        self, class_weight: Any, sample_weight: NDArray[np.float64] | None
+    ) -> NDArray[np.float64] | None:
+        """Return weights of the positive labels of an indicator's columns."""
+        if class_weight is None or self.indicator is None:
+            return None
+        if isinstance(class_weight, str) and class_weight == "balanced":
+            positive = np.average(self.indicator, axis=0, weights=sample_weight)
+            odds: NDArray[np.float64] = np.divide(
+                1 - positive, positive, out=np.ones_like(positive), where=positive > 0
+            )
+            return odds
+        if not isinstance(class_weight, dict):
+            raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
+        of_columns = [class_weight.get(int(column), 1.0) for column in self.classes]
+        return check.weights_of(of_columns, (len(self.classes),), "class_weight")
+
+
+def kernel_rows(X: Any) -> Any:
+    """Return validated X in a form that the kernels read: of arrays in C order, no copy."""
+    if not scipy.sparse.issparse(X):
+        return check.kernel_array(X, "X")
+    if X.shape[1] > np.iinfo(np.int32).max:
+        raise ValueError(f"sparse X has {X.shape[1]} features; at most {np.iinfo(np.int32).max} are supported")
+    X = scipy.sparse.csr_array(X)
+    X.data = check.kernel_array(X.data, "X")
+    return X
+
+
+def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None) -> Rows:
+    """Return rows about their middle, or another centre."""
+    if scipy.sparse.issparse(X):
+        return SparseRows(X, options.n_threads)
+    if centre is None and options.fit_intercept:
+        step = max(1, len(X) // _CENTRE_ROWS)
+        centre = X[::step].mean(axis=0, dtype=np.float64)
+    return DenseRows(X, centre, options.n_threads)
+
+
+def objective_of(
+    rows: Rows, labels: Labels, margin: Any, options: Options, class_weight: Any, sample_weight: ArrayLike | None
+) -> Objective:
+    """Return what is minimised."""
+    n, classes = rows.shape[0], len(labels.classes)
+    given = None if sample_weight is None else check.weights_of(sample_weight, (n,), "sample_weight")
+    weight = labels.weights(class_weight, given)
+    total = float(n if weight is None else weight.sum())
+    if total == 0:
+        raise ValueError("all rows have weight zero: at least one must count")
+    if not 1e-300 < total < 1e300:
+        raise ValueError(f"the weights of the rows sum to {total}: a mean cannot divide by that")
+    one, matrix = _checks.margins(margin, classes)
+    batch = Batch(
+        options.loss.kernel,
+        np.broadcast_to(rows.dtype.type(0), (n, classes)),
+        label=labels.codes,
+        target=labels.indicator,
+        weight=weight,
+        targets="parts",
+        column=labels.positive_weights(class_weight, given),
+        margin=one,
+        margins=matrix,
+        squared=options.loss.squared,
+    )
+    return Objective(rows, options.loss, batch, options.l2, options.loss.share(classes) / total, options.fit_intercept)

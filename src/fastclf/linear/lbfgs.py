@@ -1,0 +1,113 @@
+"""SciPy's L-BFGS on preconditioned variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from fastclf import _threads
+from fastclf.linear.objective import Objective, Point
+from fastclf.linear.preconditioner import Preconditioner, diagonal, precondition, sample_size
+from fastclf.linear.rows import SparseRows
+from fastclf.linear.solving import Progress
+
+Array = NDArray[np.float64]
+
+_MEMORY = 20  # pairs of steps and changes of the gradient
+_ITERATIONS = 50  # until the curvature is estimated anew
+_FLATTER = 3  # how much less curved J may be where it ends than where its curvature was estimated
+_MOST_DENSE_OF_SPARSE = 1024  # features: a sample of so few is made dense
+_LEAST_BEND = 1e-3  # of a row, of the mean: so that rows which bend the loss later are not forgotten
+
+
+class Lbfgs:
+    """The solver for many rows or weights; `rng` draws the rows whose curvature is looked at."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._sample: NDArray[np.int64] | None = None
+
+    def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+        """See `Solver`."""
+        point, stuck = start, 0
+        bends = self._bends(objective, start)
+        change = self._preconditioner(objective, bends)
+        excess = self._excess(change, point)
+        while excess > progress.until(point.value) and progress.left > 0 and stuck < 2:
+            before = point.value
+            with _threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
+                point, excess = self._run(objective, point, change, progress)
+            now = self._bends(objective, point)
+            flatter = max(float(bends.sum() / now.sum()), 1.0)
+            if flatter <= _FLATTER and flatter * excess <= progress.until(point.value):
+                return point, flatter * excess
+            bends, change = now, self._preconditioner(objective, now)
+            excess = self._excess(change, point)
+            stuck = stuck + 1 if before - point.value <= 1e-3 * excess else 0
+        return point, excess
+
+    def _run(
+        self, objective: Objective, start: Point, change: Preconditioner, progress: Progress
+    ) -> tuple[Point, float]:
+        """Make some iterations with one estimate of the curvature."""
+        first, point, best, excess, slope = True, start, start, np.inf, np.empty(0)
+
+        def evaluate(v: Array) -> tuple[float, Array]:
+            nonlocal first, point, slope
+            point = start if first else objective.at(*change.plain(v, objective.classes))
+            first, slope = False, change.gradient(point.of_W, point.of_b)
+            return point.value, slope
+
+        def after(_: Array) -> None:
+            nonlocal best, excess
+            best, excess = point, float(slope @ slope) / 2
+            progress.made(best.value, excess)
+            if excess <= progress.until(best.value) or progress.left <= 0:
+                raise StopIteration
+
+        options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "ftol": 0.0, "gtol": 0.0}
+        x = change.start(start.W, start.b)
+        scipy.optimize.minimize(evaluate, x, jac=True, method="L-BFGS-B", callback=after, options=options)
+        return best, excess
+
+    def measure(self, objective: Objective, point: Point) -> Callable[[Point], float]:
+        """Return what estimates how far a point is above the optimum, by the curvature at another."""
+        change = self._preconditioner(objective, self._bends(objective, point))
+        return lambda other: self._excess(change, other)
+
+    @staticmethod
+    def _excess(change: Preconditioner, point: Point) -> float:
+        gradient = change.gradient(point.of_W, point.of_b)
+        return float(gradient @ gradient) / 2
+
+    def _bends(self, objective: Objective, point: Point) -> Array:
+        """Return the curvature of the sampled rows' parts of the objective."""
+        rows = objective.rows
+        if self._sample is None:
+            n = sample_size(*rows.shape)
+            all_of_them = np.arange(rows.shape[0])
+            self._sample = (
+                np.sort(self._rng.choice(all_of_them, n, replace=False)) if n < len(all_of_them) else all_of_them
+            )
+            self._rows = rows.take(self._sample)
+        return row_bends(replace(objective.sample(self._sample), rows=self._rows), point)
+
+    def _preconditioner(self, objective: Objective, bends: Array) -> Preconditioner:
+        rows, ridge = objective.rows, 2 * objective.l2
+        if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
+            return diagonal(rows.squares(), float(bends.sum()), ridge)
+        return precondition(self._rows.dense(), bends, ridge, objective.has_intercept)
+
+
+def row_bends(objective: Objective, point: Point) -> Array:
+    """Return the mean curvature over the classes of each row's part of the objective."""
+    scores = objective.rows.scores(point.W, point.b).astype(np.float64)
+    bends = objective.loss.diagonal(scores, objective.batch).mean(axis=1) * objective.row_weights()
+    mean = float(bends.mean())
+    least = _LEAST_BEND * mean if mean > 0 else objective.loss.share(objective.classes) / len(bends)
+    floored: Array = np.maximum(bends, least)
+    return floored

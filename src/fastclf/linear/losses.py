@@ -1,0 +1,184 @@
+"""What the solvers need to know of each loss: its kernel, how it is smoothed, and its curvature.
+
+A curvature is the Hessian of a row's loss by its scores.  Where the loss is not twice differentiable, or not convex, it
+is a positive semi-definite matrix that takes the Hessian's place (a generalised Hessian, or Gauss and Newton's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from fastclf.losses._evaluate import Batch
+
+Scores = Any  # float64 arrays of shape (rows, classes), or (rows, classes, classes)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One of the losses that `LinearClassifier` minimises.
+
+    Attributes
+    ----------
+    kernel : str
+        Its name among the kernels.
+    curvature : callable
+        Curvatures of rows, of shape (rows, classes, classes), of scores and the batch they belong to.
+    diagonal : callable
+        The diagonals of these, of shape (rows, classes).
+    squared : bool
+        Whether the hinge is squared.
+    over_classes : bool
+        Whether a row's loss is a mean over the classes.
+    of_differences : bool
+        Whether the loss stays the same when all scores of a row grow by as much.
+    slack : callable, optional
+        Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
+        terms. It is what the smoothed optimum leaves of the duality gap.
+    probabilities : callable, optional
+        Of the classes, from scores.
+    """
+
+    kernel: str
+    curvature: Callable[[Scores, Batch], Scores]
+    diagonal: Callable[[Scores, Batch], Scores]
+    squared: bool = False
+    over_classes: bool = False
+    of_differences: bool = True
+    slack: Callable[[Scores, Batch], Scores] | None = None
+    probabilities: Callable[[Scores], Scores] | None = None
+
+    def share(self, classes: int) -> float:
+        """Return what a sum over classes is multiplied with."""
+        return 1 / classes if self.over_classes else 1.0
+
+
+def _as_diagonals(rows: Scores) -> Scores:
+    full = np.zeros((*rows.shape, rows.shape[1]))
+    np.einsum("rii->ri", full)[:] = rows
+    return full
+
+
+def _softmax_curvature(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
+    p = softmax(scores, axis=1)
+    return _as_diagonals(p) - p[:, :, None] * p[:, None, :]
+
+
+def _softmax_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
+    p = softmax(scores, axis=1)
+    return p * (1 - p)
+
+
+def _sigmoid_diagonal(scores: Scores, batch: Batch) -> Scores:
+    p = expit(scores)
+    if batch.column is None or batch.target is None:
+        return p * (1 - p)
+    return p * (1 - p) * (1 + (batch.column - 1) * batch.target)
+
+
+def _sigmoid_curvature(scores: Scores, batch: Batch) -> Scores:
+    return _as_diagonals(_sigmoid_diagonal(scores, batch))
+
+
+def _mse_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
+    return np.full(scores.shape, 2.0)
+
+
+def _mse_curvature(scores: Scores, batch: Batch) -> Scores:
+    return _as_diagonals(_mse_diagonal(scores, batch))
+
+
+def _softmax_mse_curvature(scores: Scores, batch: Batch) -> Scores:
+    """Gauss and Newton's: 2 J' J, of the softmax's derivative J."""
+    slope = _softmax_curvature(scores, batch)
+    return 2 * slope @ slope
+
+
+def _softmax_mse_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
+    """2 sum_k (p_i [i = k] - p_i p_k)^2."""
+    p = softmax(scores, axis=1)
+    return 2 * p**2 * (1 - 2 * p + (p**2).sum(1, keepdims=True))
+
+
+def terms(scores: Scores, batch: Batch) -> Scores:
+    """Terms of the hinges before they are cut at 0, 0 for the label."""
+    assert batch.label is not None
+    rows = np.arange(len(scores))
+    margins = batch.margin if batch.margins is None else batch.margins[batch.label]
+    found = scores - scores[rows, batch.label][:, None] + margins
+    found[rows, batch.label] = 0
+    return found
+
+
+def _hinge_bends(scores: Scores, batch: Batch) -> Scores:
+    """Second derivatives of the terms, 0 for the label."""
+    found = terms(scores, batch)
+    if batch.squared:
+        return 2.0 * (found > 0)
+    slopes = expit(found / batch.smooth)
+    slopes[np.arange(len(scores)), batch.label] = 0
+    return slopes * (1 - slopes) / batch.smooth
+
+
+def _hinge_diagonal(scores: Scores, batch: Batch) -> Scores:
+    bends = _hinge_bends(scores, batch)
+    bends[np.arange(len(scores)), batch.label] = bends.sum(1)
+    return bends
+
+
+def _hinge_curvature(scores: Scores, batch: Batch) -> Scores:
+    """Sum over terms of bend times (e_i - e_y)(e_i - e_y)'."""
+    rows, bends = np.arange(len(scores)), _hinge_bends(scores, batch)
+    full = _as_diagonals(bends)
+    full[rows, batch.label] -= bends
+    full[rows, :, batch.label] -= bends
+    full[rows, batch.label, batch.label] = bends.sum(1)
+    return full
+
+
+def _largest_curvature(scores: Scores, batch: Batch) -> Scores:
+    return _softmax_curvature(terms(scores, batch) / batch.smooth, batch) / batch.smooth
+
+
+def _largest_diagonal(scores: Scores, batch: Batch) -> Scores:
+    return _softmax_diagonal(terms(scores, batch) / batch.smooth, batch) / batch.smooth
+
+
+def _hinge_slack(scores: Scores, batch: Batch) -> Scores:
+    found = terms(scores, batch)
+    return (np.maximum(found, 0) - expit(found / batch.smooth) * found).sum(axis=1)
+
+
+def _largest_slack(scores: Scores, batch: Batch) -> Scores:
+    found = terms(scores, batch)
+    return found.max(axis=1) - (softmax(found / batch.smooth, axis=1) * found).sum(axis=1)
+
+
+LOSSES = {
+    "softmax": Loss(
+        "cross_entropy", _softmax_curvature, _softmax_diagonal, probabilities=lambda scores: softmax(scores, axis=1)
+    ),
+    "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
+    "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
+    "crammer_singer": Loss("crammer_singer", _largest_curvature, _largest_diagonal, slack=_largest_slack),
+    "mse": Loss("mse", _mse_curvature, _mse_diagonal, over_classes=True, of_differences=False),
+    "softmax_mse": Loss(
+        "softmax_mse",
+        _softmax_mse_curvature,
+        _softmax_mse_diagonal,
+        over_classes=True,
+        probabilities=lambda scores: softmax(scores, axis=1),
+    ),
+    "sigmoid": Loss(
+        "binary_cross_entropy",
+        _sigmoid_curvature,
+        _sigmoid_diagonal,
+        over_classes=True,
+        of_differences=False,
+        probabilities=expit,
+    ),
+}

@@ -1,0 +1,85 @@
+"""J(W, b) = mean loss + l2 * sum of W^2, with its gradient: what the solvers minimise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf.linear.losses import Loss
+from fastclf.linear.rows import Rows
+from fastclf.losses._evaluate import Batch
+
+
+@dataclass(frozen=True)
+class Point:
+    """Weights, and what the objective is there."""
+
+    W: NDArray[np.float64]
+    b: NDArray[np.float64]
+    value: float
+    of_W: NDArray[np.float64]
+    of_b: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The objective of some rows.
+
+    `scale` makes a mean of a sum over rows; without `has_intercept` the intercepts stay as they are.
+    """
+
+    rows: Rows
+    loss: Loss
+    batch: Batch
+    l2: float
+    scale: float
+    has_intercept: bool
+
+    def at(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> Point:
+        """Evaluate; X is read once."""
+        loss, of_W, of_b = self.rows.loss(self.batch, W, b)
+        return self.point(W, b, loss, of_W, of_b)
+
+    def point(
+        self,
+        W: NDArray[np.float64],
+        b: NDArray[np.float64],
+        loss: float,
+        of_W: NDArray[np.float64],
+        of_b: NDArray[np.float64],
+    ) -> Point:
+        """Return the point with these sums over the rows."""
+        value = loss * self.scale + self.l2 * float(np.vdot(W, W))
+        by_b = of_b * self.scale if self.has_intercept else np.zeros_like(of_b)
+        return Point(W, b, value, of_W * self.scale + 2 * self.l2 * W, by_b)
+
+    def smoothed(self, smooth: float) -> Objective:
+        """Return the objective with kinks rounded over that width."""
+        return replace(self, batch=replace(self.batch, smooth=smooth))
+
+    def part(self, rows: NDArray[np.int64] | slice) -> Batch:
+        """Return what some rows are compared with."""
+        batch = self.batch
+        label = None if batch.label is None else batch.label[rows]
+        target = None if batch.target is None else batch.target[rows]
+        weight = None if batch.weight is None else batch.weight[rows]
+        return replace(batch, label=label, target=target, weight=weight)
+
+    def sample(self, rows: NDArray[np.int64] | slice) -> Objective:
+        """Return the objective of some rows: its scale is that of their own mean."""
+        taken, part = self.rows.take(rows), self.part(rows)
+        total = taken.shape[0] if part.weight is None else float(part.weight.sum())
+        scale = self.loss.share(self.classes) / total if total else 0.0
+        return replace(self, rows=taken, batch=part, scale=scale)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.batch.scores.shape[1])
+
+    def row_weights(self) -> NDArray[np.float64]:
+        """Return what each row counts in the mean."""
+        weight = self.batch.weight
+        return np.full(self.rows.shape[0], self.scale) if weight is None else weight * self.scale

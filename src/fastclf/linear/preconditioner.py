@@ -1,0 +1,202 @@
+"""Variables in which J is about as curved in all directions: features' scales and correlations do not matter.
+
+With H, an estimate of the Hessian that all classes share, W = V F' and F F' = H^-1.  The intercepts are those at the
+mean of the rows that bend the loss, in units of their own curvature.  In these variables half the squared length of the
+gradient estimates how far the objective is above its least value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+_MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
+_DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
+
+Array = NDArray[np.float64]
+
+
+def sample_size(rows: int, features: int) -> int:
+    """Return how many rows to learn from: more than features, if their correlations are learned one by one."""
+    return min(rows, max(4000, features) if features <= _MOST_DENSE else 2 * _DIRECTIONS)
+
+
+class Factor(Protocol):
+    """F, with F F' = H^-1."""
+
+    def apply(self, V: Array) -> Array:
+        """Return V F'."""
+
+    def transposed(self, G: Array) -> Array:
+        """Return G F."""
+
+    def inverse(self, W: Array) -> Array:
+        """Return V of W = V F'."""
+
+
+class Preconditioner:
+    """The change of variables, and back."""
+
+    def __init__(self, factor: Factor, shift: Array, unit: float) -> None:
+        self._factor, self._shift, self._unit = factor, shift, unit
+
+    def plain(self, v: Array, classes: int) -> tuple[Array, Array]:
+        """Return weights and intercepts."""
+        V, beta = v[:-classes].reshape(classes, -1), v[-classes:]
+        W = self._factor.apply(V)
+        return W, beta * self._unit - W @ self._shift
+
+    def start(self, W: Array, b: Array) -> Array:
+        """Return the variables of weights and intercepts."""
+        return np.concatenate([self._factor.inverse(W).ravel(), (b + W @ self._shift) / self._unit])
+
+    def gradient(self, of_W: Array, of_b: Array) -> Array:
+        """Return the gradient by the variables."""
+        of_V = self._factor.transposed(of_W - np.outer(of_b, self._shift))
+        return np.concatenate([of_V.ravel(), of_b * self._unit])
+
+
+def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: bool) -> Preconditioner:
+    """Learn from a sample of rows, less a centre, and how much each bends J; `ridge` is the penalty's curvature."""
+    total = float(bends.sum())
+    shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
+    root = S - shift.astype(S.dtype)
+    root *= np.sqrt(bends).astype(S.dtype)[:, None]
+    scale = np.sqrt(np.square(root).sum(axis=0, dtype=np.float64) + ridge)
+    scale[scale == 0] = 1
+    root /= scale.astype(S.dtype)
+    return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
+
+
+def diagonal(squares: Array, bend: float, ridge: float) -> Preconditioner:
+    """Take features for independent: all that can be had in time proportional to the values of a sparse matrix."""
+    return Preconditioner(Diagonal(np.sqrt(bend * squares + ridge)), np.zeros(len(squares)), 1 / np.sqrt(bend))
+
+
+def _factor(root: NDArray[Any], scale: Array, ridge: Array) -> Factor:
+    """Of H = diag(scale) (root' root + diag(ridge)) diag(scale)."""
+    rows, features = root.shape
+    if features <= _MOST_DENSE and (rows > _DIRECTIONS or rows >= features):
+        return Cholesky.of(root, scale, ridge)
+    return LowRank.of(root, scale, ridge)
+
+
+class Cholesky:
+    """Every pair of features."""
+
+    def __init__(self, upper: NDArray[Any], scale: Array) -> None:
+        self.upper, self.scale = upper, scale
+
+    @classmethod
+    def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> Cholesky:
+        """Factorise, in float64 where float32 would not do; a ridge is at least what rounding needs."""
+        if root.dtype == np.float32:
+            gram = root.T @ root
+            if ridge.min() > 16 * np.finfo(np.float32).eps * scipy.linalg.norm(gram, check_finite=False):
+                return cls(_cholesky(gram, ridge), scale)
+            root = root.astype(np.float64)
+        gram = root.T @ root
+        least = np.finfo(np.float64).eps * len(gram) * scipy.linalg.norm(gram, check_finite=False)
+        return cls(_cholesky(gram, np.maximum(ridge, least)), scale)
+
+    def apply(self, V: Array) -> Array:
+        """See `Factor`."""
+        return self._solve(V, "N") / self.scale
+
+    def transposed(self, G: Array) -> Array:
+        """See `Factor`."""
+        return self._solve(G / self.scale, "T")
+
+    def inverse(self, W: Array) -> Array:
+        """See `Factor`."""
+        return (W * self.scale) @ self.upper.T.astype(np.float64)
+
+    def _solve(self, rows: Array, side: str) -> Array:
+        right = rows.T.astype(self.upper.dtype)
+        solved = scipy.linalg.solve_triangular(self.upper, right, trans=side, check_finite=False)
+        found: Array = solved.T.astype(np.float64, order="C")
+        return found
+
+
+def _cholesky(gram: NDArray[Any], ridge: Array) -> NDArray[Any]:
+    gram[np.diag_indices_from(gram)] += ridge.astype(gram.dtype)
+    upper: NDArray[Any] = scipy.linalg.cholesky(gram, lower=False, overwrite_a=True, check_finite=False)
+    return upper
+
+
+class LowRank:
+    """The directions in which a sample varies most; what they leave of each feature counts as independent.
+
+    H = diag(rest) (I + Q diag(bent) Q') diag(rest).
+    """
+
+    def __init__(self, Q: Array, bent: Array, rest: Array) -> None:
+        self.Q, self.rest = Q, rest
+        self._down, self._up = 1 / np.sqrt(1 + bent) - 1, np.sqrt(1 + bent) - 1
+
+    @classmethod
+    def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> LowRank:
+        """Find the directions from inner products of rows."""
+        rows = root.astype(np.float64)
+        kept = rows if len(rows) <= _DIRECTIONS else _leading(rows)
+        captured = (kept**2).sum(axis=0)
+        left = np.maximum((rows**2).sum(axis=0) - captured, 0)
+        rest = np.sqrt(left + ridge + np.finfo(np.float64).eps)
+        bent, Q = _directions(kept / rest)
+        return cls(Q, bent, rest * scale)
+
+    def apply(self, V: Array) -> Array:
+        """See `Factor`."""
+        return (V + (V @ self.Q) * self._down @ self.Q.T) / self.rest
+
+    def transposed(self, G: Array) -> Array:
+        """See `Factor`."""
+        scaled = G / self.rest
+        found: Array = scaled + (scaled @ self.Q) * self._down @ self.Q.T
+        return found
+
+    def inverse(self, W: Array) -> Array:
+        """See `Factor`."""
+        scaled = W * self.rest
+        found: Array = scaled + (scaled @ self.Q) * self._up @ self.Q.T
+        return found
+
+
+def _leading(rows: Array) -> Array:
+    """Rows with the same directions of largest variance, and as much along them."""
+    squares, vectors = scipy.linalg.eigh(
+        rows @ rows.T, subset_by_index=[len(rows) - _DIRECTIONS, len(rows) - 1], check_finite=False
+    )
+    del squares
+    leading: Array = vectors.T @ rows
+    return leading
+
+
+def _directions(rows: Array) -> tuple[Array, Array]:
+    """Squared lengths along orthonormal directions, and these as columns, of which rows' rows is made."""
+    squares, vectors = scipy.linalg.eigh(rows @ rows.T, check_finite=False)
+    there = squares > np.finfo(np.float64).eps * len(rows) * max(float(squares[-1]), 0.0)
+    bent = squares[there]
+    return bent, rows.T @ (vectors[:, there] / np.sqrt(bent))
+
+
+class Diagonal:
+    """Each feature for itself."""
+
+    def __init__(self, scale: Array) -> None:
+        self.scale = np.where(scale > 0, scale, 1.0)
+
+    def apply(self, V: Array) -> Array:
+        """See `Factor`."""
+        return V / self.scale
+
+    def transposed(self, G: Array) -> Array:
+        """See `Factor`."""
+        return G / self.scale
+
+    def inverse(self, W: Array) -> Array:
+        """See `Factor`."""
+        return W * self.scale

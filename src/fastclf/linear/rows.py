@@ -1,0 +1,158 @@
+"""The rows of X as solvers see them: sums of losses with gradients, scores, samples; dense or compressed.
+
+A row is seen less a centre where there is an intercept, which then is the score at the centre: so values far from 0
+cost no digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from fastclf import _native
+from fastclf.losses._evaluate import Batch
+
+_BLOCK_BYTES = 32 << 20  # of rows in float64
+
+Gradients = tuple[float, NDArray[np.float64], NDArray[np.float64]]
+
+
+class Rows(Protocol):
+    """What solvers ask of X.
+
+    Attributes
+    ----------
+    shape : tuple
+        Of X.
+    dtype : numpy.dtype
+        What is computed in: float32 for bytes and float32, else float64.
+    centre : ndarray of shape (n_features,)
+        What is subtracted from each row.
+    n_threads : int
+        How many threads to use.
+    """
+
+    n_threads: int
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    centre: NDArray[np.float64]
+
+    def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
+        """Return the sum of the losses, and its gradients by W and b."""
+
+    def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
+        """Return the scores, in `dtype`."""
+
+    def take(self, rows: NDArray[np.int64] | slice) -> Rows:
+        """Return some of the rows, with the same centre."""
+
+    def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
+        """Return some of the rows, less the centre, in `dtype`."""
+
+    def squares(self) -> NDArray[np.float64]:
+        """Return the mean of each feature's squares, less the centre."""
+
+
+class DenseRows:
+    """An array of uint8, float32 or float64 in C order, which is not copied."""
+
+    def __init__(self, X: NDArray[Any], centre: NDArray[np.float64] | None, n_threads: int) -> None:
+        self.X, self.n_threads, self.shape = X, n_threads, X.shape
+        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self._centre = np.zeros(X.shape[1], self.dtype) if centre is None else centre.astype(self.dtype)
+        self.centre = self._centre.astype(np.float64)
+
+    def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
+        """See `Rows`."""
+        of_W, of_b = np.empty(W.shape), np.empty(b.shape)
+        weights = W.astype(self.dtype), b.astype(self.dtype)
+        loss, bad = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
+        if loss is None:
+            raise _overflow(self.dtype, bad)
+        return loss, of_W, of_b
+
+    def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
+        """See `Rows`."""
+        scores = np.empty((len(self.X), len(W)), self.dtype)
+        _native.linear_scores(self.X, self._centre, W.astype(self.dtype), b.astype(self.dtype), self.n_threads, scores)
+        return scores
+
+    def take(self, rows: NDArray[np.int64] | slice) -> DenseRows:
+        """See `Rows`."""
+        return DenseRows(self.X[rows], self.centre, self.n_threads)
+
+    def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
+        """See `Rows`."""
+        dense: NDArray[Any] = np.subtract(self.X[rows], self._centre, dtype=self.dtype)
+        return dense
+
+    def squares(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        total = np.zeros(self.shape[1])
+        for rows in row_blocks(self.shape):
+            total += (self.dense(rows).astype(np.float64) ** 2).sum(axis=0)
+        return total / len(self.X)
+
+
+class SparseRows:
+    """A compressed matrix, with a copy by columns: rows give scores, columns gradients.  It is not centred."""
+
+    def __init__(self, X: scipy.sparse.csr_array, n_threads: int) -> None:
+        self.X, self.n_threads, self.shape = X, n_threads, X.shape
+        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self.centre = np.zeros(X.shape[1])
+        self._columns: scipy.sparse.csc_array | None = None
+
+    def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
+        """See `Rows`."""
+        if self._columns is None:
+            self._columns = self.X.tocsc()
+        slopes, losses = self.scores(W, b), np.empty(self.shape[0])
+        bad = _native.losses(batch, slopes, 1.0, self.n_threads, losses, None, slopes)
+        if bad is not None:
+            raise _overflow(self.dtype, bad)
+        of_W = self._product(self._columns, slopes).T.astype(np.float64, order="C")
+        return _native.total(losses), of_W, slopes.sum(axis=0, dtype=np.float64)
+
+    def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
+        """See `Rows`."""
+        return self._product(self.X, W.T.astype(self.dtype, order="C")) + b.astype(self.dtype)
+
+    def _product(self, matrix: Any, M: NDArray[Any]) -> NDArray[Any]:
+        """Multiply the rows of a CSR matrix, or the columns of a CSC matrix, with M."""
+        out = np.empty((len(matrix.indptr) - 1, M.shape[1]), self.dtype)
+        start, index = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
+        _native.sparse_product(start, index, matrix.data, M, self.n_threads, out)
+        return out
+
+    def take(self, rows: NDArray[np.int64] | slice) -> SparseRows:
+        """See `Rows`."""
+        return SparseRows(self.X[rows], self.n_threads)
+
+    def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
+        """See `Rows`."""
+        dense: NDArray[Any] = self.X[rows].toarray().astype(self.dtype, copy=False)
+        return dense
+
+    def squares(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        squared = self.X.data.astype(np.float64) ** 2
+        total = np.zeros(self.shape[1])
+        np.add.at(total, self.X.indices, squared)
+        total /= max(self.shape[0], 1)
+        return total
+
+
+def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
+    """Yield blocks of rows, of about 32 MiB with so many bytes a feature."""
+    step = max(1, _BLOCK_BYTES // max(1, shape[1] * bytes_each))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def _overflow(dtype: np.dtype[Any], row: int | None) -> ValueError:
+    return ValueError(f"the scores of row {row} overflow {dtype} while fitting: X has values that are too large")

@@ -1,0 +1,143 @@
+"""Which solver, over which smoothed objectives, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf.linear.objective import Objective, Point
+from fastclf.linear.rows import row_blocks
+
+# A step of Newton's method takes memory as the square, and time as the cube, of the number of weights, and rows times
+# their square for the Hessian: beyond so much, passes of L-BFGS are so much cheaper that more of them are.
+_MOST_NEWTON_WEIGHTS = 2048
+_MOST_NEWTON_WORK = 6e12
+_MOST_NEWTON_SCORES = 1 << 24  # that are held
+
+# Kinks are rounded ever less: each width is this part of the one before.
+_SHRINK = 0.2
+_FEWEST_WIDTH = 1e-12  # of the margin
+
+# How exactly a smoothed objective is minimised: to a part of what smoothing will change J by; to begin with, of J.
+_SLACK, _FIRST_SLACK = 0.1, 0.02
+
+
+@dataclass
+class Progress:
+    """Points that solvers come to, and when to stop.
+
+    Attributes
+    ----------
+    tol : float
+        How far above the optimum J may be in the end, in parts of J.
+    floor : float
+        What J counts as where it is less.
+    left : int
+        Iterations that may still be made.
+    tell : callable
+        Called with J and the estimated distance after each.
+    least : float
+        A distance that is small enough in any case.
+    """
+
+    tol: float
+    floor: float
+    left: int
+    tell: Callable[[float, float], None]
+    least: float = 0.0
+
+    def made(self, value: float, excess: float) -> None:
+        """Count an iteration that ended at this objective."""
+        self.left -= 1
+        self.tell(value, excess)
+
+    def until(self, value: float) -> float:
+        """Return what the estimated distance from the optimum has to come below at this objective."""
+        return max(self.least, self.tol * max(value, self.floor))
+
+
+class Solver(Protocol):
+    """A method for smooth objectives."""
+
+    def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+        """Return the point found, and the estimated distance of J there from the optimum."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a fit ended.
+
+    Attributes
+    ----------
+    point : Point
+        With the objective's own value, of no smoothing.
+    excess : float
+        Estimated distance from the optimum, of which the part that smoothing causes is proven.
+    width : float
+        Over which kinks were rounded in the end.
+    """
+
+    point: Point
+    excess: float
+    width: float = 0.0
+
+
+def prefers_newton(objective: Objective) -> bool:
+    """Whether the problem is so small that the whole Hessian is worth its cost."""
+    (rows, features), classes = objective.rows.shape, objective.classes
+    weights = classes * (features + 1)
+    return (
+        rows * classes <= _MOST_NEWTON_SCORES
+        and weights <= _MOST_NEWTON_WEIGHTS
+        and rows * weights**3 <= _MOST_NEWTON_WORK
+    )
+
+
+def minimise(solver: Solver, objective: Objective, start: Point, progress: Progress) -> Solution:
+    """Find the optimum; of an objective with kinks, as that of smoothed ones."""
+    if objective.loss.slack is None:
+        point, excess = solver(objective, start, progress)
+        return Solution(point, excess)
+    return _by_smoothing(solver, objective, start.W, start.b, progress)
+
+
+def _by_smoothing(
+    solver: Solver, objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], progress: Progress
+) -> Solution:
+    """Round the kinks over ever smaller widths; what that does to J is known."""
+    widest = width = largest_margin(objective)
+    error, tol = np.inf, progress.tol
+    while True:
+        smooth = objective.smoothed(width)
+        start = smooth.at(W, b)
+        progress.tol, progress.least = tol / 2, min(_SLACK * _SHRINK * error, _FIRST_SLACK * start.value)
+        rounded, excess = solver(smooth, start, progress)
+        solved = excess <= progress.until(rounded.value)
+        progress.tol, progress.least = tol, 0.0
+        W, b = rounded.W, rounded.b
+        point = objective.at(W, b)
+        error = smoothing_error(smooth, W, b)
+        if error + excess <= progress.until(point.value) or not solved or width < _FEWEST_WIDTH * widest:
+            return Solution(point, error + excess, width)
+        width *= _SHRINK
+
+
+def smoothing_error(smooth: Objective, W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return how far J is above its optimum at most, where the smoothed J is at its own: the duality gap there."""
+    slack, weights, total = smooth.loss.slack, smooth.row_weights(), 0.0
+    assert slack is not None
+    for block in row_blocks(smooth.rows.shape):
+        scores = smooth.rows.take(block).scores(W, b).astype(np.float64)
+        total += float(weights[block] @ slack(scores, smooth.part(block)))
+    return total
+
+
+def largest_margin(objective: Objective) -> float:
+    """Return the scale of the terms: the largest margin, or 1 if all are 0."""
+    batch = objective.batch
+    found = abs(batch.margin) if batch.margins is None else float(np.abs(batch.margins).max())
+    return found or 1.0
