@@ -156,14 +156,21 @@ typedef TYPE NAME(four) __attribute__((vector_size(4 * sizeof(TYPE))));
 typedef double NAME(sum_of_four) __attribute__((vector_size(4 * sizeof(double))));
 
 /* Columns [from, from + 4 * fours) of a row's product, of which `wanted` are kept: sums in float64, in the order of the row's
- * values.  Four columns of M are read at once; at its end, of a copy.
+ * values.  Four columns of M are read at once; at its end, of a copy.  Memory is asked for the rows of M of later values, before
+ * `end`.
  */
+enum { NAME(SPARSE_AHEAD) = 16 };
+
 #define FC_DEFINE_SPARSE_TILE(dtype, type) \
     static inline __attribute__((always_inline)) void NAME(sparse_tile_##dtype)( \
-        const fc_sparse *s, size_t row, size_t from, int fours, size_t wanted, TYPE *out) { \
+        const fc_sparse *s, size_t row, int64_t end, size_t from, int fours, size_t wanted, TYPE *out) { \
         NAME(sum_of_four) acc[4] = {0}; \
         TYPE last[16] = {0}; \
         for (int64_t i = s->start[row]; i < s->start[row + 1]; i++) { \
+            const int64_t later = i + NAME(SPARSE_AHEAD) < end ? i + NAME(SPARSE_AHEAD) : end - 1; \
+            const TYPE *ahead = (const TYPE *)s->M.data + (size_t)s->index[later] * s->M.cols + from; \
+            __builtin_prefetch(ahead); \
+            __builtin_prefetch(ahead + wanted - 1); \
             const size_t at = (size_t)s->index[i] * s->M.cols + from; \
             const TYPE *m = (const TYPE *)s->M.data + at; \
             const double value = (double)((const type *)s->value)[i]; \
@@ -177,21 +184,21 @@ typedef double NAME(sum_of_four) __attribute__((vector_size(4 * sizeof(double)))
         } \
         for (size_t c = 0; c < wanted; c++) out[c] = (TYPE)acc[c / 4][c % 4]; \
     } \
-    static void NAME(sparse_product_##dtype)(const fc_sparse *s, size_t row, TYPE *out) { \
+    static void NAME(sparse_product_##dtype)(const fc_sparse *s, size_t row, int64_t end, TYPE *out) { \
         for (size_t c = 0; c < s->M.cols; c += 16) { \
             const size_t left = s->M.cols - c; \
             switch ((left + 3) / 4) { \
             case 1: \
-                NAME(sparse_tile_##dtype)(s, row, c, 1, left, out + c); \
+                NAME(sparse_tile_##dtype)(s, row, end, c, 1, left, out + c); \
                 break; \
             case 2: \
-                NAME(sparse_tile_##dtype)(s, row, c, 2, left, out + c); \
+                NAME(sparse_tile_##dtype)(s, row, end, c, 2, left, out + c); \
                 break; \
             case 3: \
-                NAME(sparse_tile_##dtype)(s, row, c, 3, left, out + c); \
+                NAME(sparse_tile_##dtype)(s, row, end, c, 3, left, out + c); \
                 break; \
             default: \
-                NAME(sparse_tile_##dtype)(s, row, c, 4, left < 16 ? left : 16, out + c); \
+                NAME(sparse_tile_##dtype)(s, row, end, c, 4, left < 16 ? left : 16, out + c); \
             } \
         } \
     }
@@ -204,13 +211,13 @@ static void NAME(sparse_product)(const fc_sparse *s, size_t from, size_t to, voi
     TYPE *rows = out;
     for (size_t row = from; row < to; row++, rows += s->M.cols) switch (s->dtype) {
         case FC_u8:
-            NAME(sparse_product_u8)(s, row, rows);
+            NAME(sparse_product_u8)(s, row, s->start[to], rows);
             break;
         case FC_f32:
-            NAME(sparse_product_f32)(s, row, rows);
+            NAME(sparse_product_f32)(s, row, s->start[to], rows);
             break;
         default:
-            NAME(sparse_product_f64)(s, row, rows);
+            NAME(sparse_product_f64)(s, row, s->start[to], rows);
         }
 }
 

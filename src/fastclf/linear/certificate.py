@@ -27,21 +27,20 @@ from fastclf.linear.solving import smoothing_error
 
 def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], width: float) -> float:
     """Return the bound, for weights found with kinks rounded over `width`; infinite where none is known."""
-    batch, rows = objective.batch, objective.rows
-    if batch.label is None or objective.l2 == 0:
+    balanced = objective.batch.label is not None and objective.loss.of_differences  # slopes go from a class to others
+    if not objective.loss.convex or objective.l2 == 0 or (objective.has_intercept and not balanced):
         return np.inf
     smooth = objective.smoothed(width)
-    factors = _factors(smooth, W, b) if objective.has_intercept else np.ones(objective.classes)
-    weight = factors[batch.label] * (1 if batch.weight is None else batch.weight)
-    _, of_W, _ = rows.loss(replace(smooth.batch, weight=weight), W, b)
+    batch, rows = objective.batch, objective.rows
+    weight = np.ones(rows.shape[0]) if batch.weight is None else batch.weight
+    if objective.has_intercept:
+        weight = weight * _factors(smooth, W, b)[batch.label]
+    weighted = replace(smooth, batch=replace(smooth.batch, weight=weight))
+    _, of_W, _ = rows.loss(weighted.batch, W, b)
     loss, _, _ = rows.loss(batch, W, b)
     kept, _, _ = rows.loss(replace(batch, weight=weight), W, b)
     apart = W + of_W * objective.scale / (2 * objective.l2)
-    slack = (
-        0.0
-        if smooth.loss.slack is None
-        else smoothing_error(replace(smooth, batch=replace(smooth.batch, weight=weight)), W, b)
-    )
+    slack = 0.0 if smooth.loss.slack is None else smoothing_error(weighted, W, b)
     return (loss - kept) * objective.scale + slack + objective.l2 * float(np.vdot(apart, apart))
 
 

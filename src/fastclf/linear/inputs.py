@@ -24,6 +24,7 @@ from fastclf.losses._evaluate import Batch
 SOLVERS = ("auto", "lbfgs", "newton", "sgd")
 
 _CENTRE_ROWS = 4096  # of which the mean is taken
+_FAR = 1e15  # values beyond this, or all below its inverse, leave float32 too little room for weights and sums
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,11 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
     """Return rows about their middle, or another centre."""
     if scipy.sparse.issparse(X):
         return SparseRows(X, options.n_threads)
+    some = X[:: max(1, len(X) // _CENTRE_ROWS)].astype(np.float64)
     if centre is None and options.fit_intercept:
-        step = max(1, len(X) // _CENTRE_ROWS)
-        centre = X[::step].mean(axis=0, dtype=np.float64)
-    return DenseRows(X, centre, options.n_threads)
+        centre = some.mean(axis=0)
+    largest = float(np.abs(some).max(initial=0.0))
+    return DenseRows(X, centre, options.n_threads, in_float64=not (1 / _FAR < largest < _FAR) and largest > 0)
 
 
 def objective_of(
@@ -170,7 +172,8 @@ def objective_of(
     n, classes = rows.shape[0], len(labels.classes)
     given = None if sample_weight is None else check.weights_of(sample_weight, (n,), "sample_weight")
     weight = labels.weights(class_weight, given)
-    total = float(n if weight is None else weight.sum())
+    with np.errstate(over="ignore"):
+        total = float(n if weight is None else weight.sum())
     if total == 0:
         raise ValueError("all rows have weight zero: at least one must count")
     if not 1e-300 < total < 1e300:

@@ -17,10 +17,11 @@ from fastclf.linear.solving import Progress
 
 Array = NDArray[np.float64]
 
-_MEMORY = 20  # pairs of steps and changes of the gradient
+_MEMORY = 10  # pairs of steps and changes of the gradient
 _ITERATIONS = 50  # until the curvature is estimated anew
 _FLATTER = 3  # how much less curved J may be where it ends than where its curvature was estimated
 _MOST_DENSE_OF_SPARSE = 1024  # features: a sample of so few is made dense
+_LAG, _MOST_SHRINK = 5, 0.98  # iterations that J's fall is compared over, and the slowest that is believed
 _LEAST_BEND = 1e-3  # of a row, of the mean: so that rows which bend the loss later are not forgotten
 
 
@@ -30,10 +31,12 @@ class Lbfgs:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._sample: NDArray[np.int64] | None = None
+        self._values: list[float] = []
 
     def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """See `Solver`."""
         point, stuck = start, 0
+        self._values = [start.value]
         bends = self._bends(objective, start)
         change = self._preconditioner(objective, bends)
         excess = self._excess(change, point)
@@ -46,7 +49,7 @@ class Lbfgs:
             if flatter <= _FLATTER and flatter * excess <= progress.until(point.value):
                 return point, flatter * excess
             bends, change = now, self._preconditioner(objective, now)
-            excess = self._excess(change, point)
+            excess = max(self._excess(change, point), to_come(self._values))
             stuck = stuck + 1 if before - point.value <= 1e-3 * excess else 0
         return point, excess
 
@@ -64,7 +67,8 @@ class Lbfgs:
 
         def after(_: Array) -> None:
             nonlocal best, excess
-            best, excess = point, float(slope @ slope) / 2
+            self._values.append(point.value)
+            best, excess = point, max(float(slope @ slope) / 2, to_come(self._values))
             progress.made(best.value, excess)
             if excess <= progress.until(best.value) or progress.left <= 0:
                 raise StopIteration
@@ -101,6 +105,19 @@ class Lbfgs:
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
             return diagonal(rows.squares(), float(bends.sum()), ridge)
         return precondition(self._rows.dense(), bends, ridge, objective.has_intercept)
+
+
+def to_come(values: list[float]) -> float:
+    """Return what is still to come if J goes on falling as it has: by parts that shrink as its last ones did.
+
+    The gradient alone is no measure where J bends in fewer directions than the sample showed.
+    """
+    lag = min(len(values) // 2, _LAG)
+    if lag == 0:
+        return 0.0
+    before, last = values[-2 * lag] - values[-lag], values[-lag] - values[-1]
+    shrink = min(last / before, _MOST_SHRINK) if before > last > 0 else _MOST_SHRINK
+    return max(last, 0.0) * shrink / (1 - shrink)
 
 
 def row_bends(objective: Objective, point: Point) -> Array:

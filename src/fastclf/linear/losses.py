@@ -36,6 +36,8 @@ class Loss:
         Whether a row's loss is a mean over the classes.
     of_differences : bool
         Whether the loss stays the same when all scores of a row grow by as much.
+    convex : bool
+        Whether the loss is.
     slack : callable, optional
         Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
         terms. It is what the smoothed optimum leaves of the duality gap.
@@ -49,6 +51,7 @@ class Loss:
     squared: bool = False
     over_classes: bool = False
     of_differences: bool = True
+    convex: bool = True
     slack: Callable[[Scores, Batch], Scores] | None = None
     probabilities: Callable[[Scores], Scores] | None = None
 
@@ -171,6 +174,7 @@ LOSSES = {
         _softmax_mse_curvature,
         _softmax_mse_diagonal,
         over_classes=True,
+        convex=False,
         probabilities=lambda scores: softmax(scores, axis=1),
     ),
     "sigmoid": Loss(

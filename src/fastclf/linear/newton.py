@@ -16,8 +16,9 @@ from fastclf.linear.solving import Progress
 Array = NDArray[np.float64]
 
 _HALVINGS = 30
+_FALLING = 0.1  # in the end, steps are made for as long as each is so much nearer: a few more digits cost little
 _WORK_OF_THREADS = 1e10  # multiplications of a Hessian: threads of BLAS cost more than they bring where it is less
-_LEAST_DAMPING = 1e-13  # of the Hessian's mean diagonal: intercepts may move together
+_LEAST_DAMPING = 1e-13  # of the Hessian's diagonal: intercepts may move together
 _DAMPINGS = (1e-9, 1e-6, 1e-3, 1.0)  # where that leads nowhere
 
 
@@ -40,20 +41,19 @@ def newton(objective: Objective, start: Point, progress: Progress) -> tuple[Poin
 
 
 def _newton(objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
-    model, damping = _model(objective, start.W, start.b), 0.0
+    model, damping, last = _model(objective, start.W, start.b), 0.0, np.inf
     while True:
         step = _step(model, 0.0)
         excess = -float(model.slope @ step) / 2
-        done = excess <= progress.until(model.point.value)
+        if excess <= progress.until(model.point.value) and excess > _FALLING * last:
+            return model.point, excess
         if progress.left <= 0:
             return model.point, excess
         moved, damping = _moved(objective, model, step, damping)
         if moved is None:
             return model.point, excess
-        model = _model(objective, *moved)
+        model, last = _model(objective, *moved), excess
         progress.made(model.point.value, excess)
-        if done:  # the last step has squared a distance that was small enough
-            return model.point, excess
 
 
 def _moved(
@@ -70,18 +70,20 @@ def _moved(
 
 
 def _step(model: _Model, damping: float) -> Array:
-    """Newton's step, with so much of the Hessian's mean diagonal added to it, or what it takes to be solved."""
-    size = float(np.mean(np.diag(model.hessian))) or 1.0
+    """Newton's step, with so much added to the Hessian's diagonal, in parts of it, or what it takes to be solved."""
+    size = np.sqrt(np.diag(model.hessian))
+    size = np.where(size > 0, size, 1)
+    hessian = model.hessian / size / size[:, None]
     damping = max(damping, _LEAST_DAMPING)
     while True:
-        damped = model.hessian.copy()
-        damped[np.diag_indices_from(damped)] += damping * size
+        damped = hessian.copy()
+        damped[np.diag_indices_from(damped)] += damping
         try:
             factor = scipy.linalg.cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
         except scipy.linalg.LinAlgError:  # not positive definite, by rounding
             damping *= 100
             continue
-        step: Array = -scipy.linalg.cho_solve(factor, model.slope, check_finite=False)
+        step: Array = -scipy.linalg.cho_solve(factor, model.slope / size, check_finite=False) / size
         return step
 
 

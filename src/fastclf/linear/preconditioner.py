@@ -65,9 +65,11 @@ def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: boo
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
     root = S - shift.astype(S.dtype)
     root *= np.sqrt(bends).astype(S.dtype)[:, None]
-    scale = np.sqrt(np.square(root).sum(axis=0, dtype=np.float64) + ridge)
+    largest = np.abs(root).max(axis=0)
+    root /= np.where(largest > 0, largest, 1)
+    scale = largest * np.sqrt(np.square(root).sum(axis=0, dtype=np.float64))
+    root *= np.where(scale > 0, largest / np.where(scale > 0, scale, 1), 1).astype(S.dtype)
     scale[scale == 0] = 1
-    root /= scale.astype(S.dtype)
     return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
 
 

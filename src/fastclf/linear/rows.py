@@ -60,9 +60,11 @@ class Rows(Protocol):
 class DenseRows:
     """An array of uint8, float32 or float64 in C order, which is not copied."""
 
-    def __init__(self, X: NDArray[Any], centre: NDArray[np.float64] | None, n_threads: int) -> None:
+    def __init__(
+        self, X: NDArray[Any], centre: NDArray[np.float64] | None, n_threads: int, in_float64: bool = False
+    ) -> None:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
-        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self._centre = np.zeros(X.shape[1], self.dtype) if centre is None else centre.astype(self.dtype)
         self.centre = self._centre.astype(np.float64)
 
@@ -83,7 +85,7 @@ class DenseRows:
 
     def take(self, rows: NDArray[np.int64] | slice) -> DenseRows:
         """See `Rows`."""
-        return DenseRows(self.X[rows], self.centre, self.n_threads)
+        return DenseRows(self.X[rows], self.centre, self.n_threads, self.dtype == np.float64)
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
