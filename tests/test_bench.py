@@ -27,3 +27,18 @@ def test_compare_backends(tmp_path):
     }
     assert all(float(cell) > 0 for line in table[2:] for cell in line.split("|")[2:-1])
     assert (tmp_path / "bench-backends.png").exists()
+
+
+@pytest.mark.slow
+def test_compare_linear(tmp_path):
+    done = subprocess.run(
+        [sys.executable, SCRIPT.with_name("compare_linear.py"), "--iterations", "5", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    table = [line.split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [row[1].strip() for row in table[2:]] == ["fastclf", "scikit-learn"]
+    assert 0 <= float(table[2][4]) < float(table[3][4])
+    assert (tmp_path / "bench-linear.png").exists()

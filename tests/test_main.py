@@ -36,12 +36,21 @@ def test_digits(tmp_path):
     assert chosen == [max(accuracies)]
     assert max(accuracies) > 0.8
     assert "scikit-learn brute" in done.stdout
-    assert (tmp_path / "out" / "neighbors.png").stat().st_size > 1000
+    linear = [line.split() for line in done.stdout.splitlines() if line.startswith(("softmax ", "hinge "))]
+    assert [row[0] for row in linear] == ["softmax"] * 4 + ["hinge"] * 4
+    assert [row[-1] for row in linear].count("chosen") == 2
+    tested = [line for line in done.stdout.splitlines() if line.startswith(("kNN, ", "softmax, ", "hinge, "))]
+    assert len(tested) == 3
+    assert min(float(line.split()[-1]) for line in tested) > 0.8
+    for picture in ("neighbors", "templates_softmax", "templates_hinge", "loss_curves"):
+        assert (tmp_path / "out" / f"{picture}.png").stat().st_size > 1000
 
 
 def test_a_directory_of_pictures(tmp_path, rng):
     write_cifar(tmp_path, rng)
-    done = run("--data", str(tmp_path), "--out", "plots", "--metrics", "cosine", "--k", "1", cwd=tmp_path)
+    done = run(
+        "--data", str(tmp_path), "--out", "plots", "--metrics", "cosine", "--k", "1", "--penalties", "1", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert "150 training and 40 test rows of 3072 bytes" in done.stdout
     assert (tmp_path / "plots" / "neighbors.png").exists()

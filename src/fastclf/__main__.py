@@ -1,4 +1,4 @@
-"""The main job: choose k and the metric on validation data, test once, compare with scikit-learn, show neighbours."""
+"""The main job: kNN, softmax and SVM, with what they need to know chosen on validation data; each tested once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
-from fastclf import KNN, _native, datasets, majority_vote
+from fastclf import KNN, LinearClassifier, _native, datasets, majority_vote
 from fastclf.datasets import Dataset
 
 _VALIDATION_SHARE = 0.2
+_LINEAR_LOSSES = ("softmax", "hinge")
+_VALIDATION_TOL = 1e-3  # a choice needs no more digits
 _TIMED_QUERIES = 200
 _TIMED_ROUNDS = 5
 _SHOWN_PICTURES = 6
@@ -28,6 +30,14 @@ class Score(NamedTuple):
 
     metric: str
     k: int
+    accuracy: float
+
+
+class LinearScore(NamedTuple):
+    """Accuracy on validation data with one choice of loss and penalty."""
+
+    loss: str
+    l2: float
     accuracy: float
 
 
@@ -51,13 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scores = _validate(data, options)
         best = max(scores, key=lambda score: score.accuracy)
         model = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
+        linear_scores = _validate_linear(data, options)
+        linear = [_refitted(loss, linear_scores, data) for loss in _LINEAR_LOSSES]
     except (OSError, ValueError) as error:
         print(f"fastclf: {error}", file=sys.stderr)
         return 2
     _print_scores(scores, best)
-    print(f"\ntest accuracy of k={best.k}, {best.metric}: {model.score(data.X_test, data.y_test):.4f}, measured once\n")
+    _print_linear_scores(linear_scores, linear)
+    _print_tests([(f"kNN, k={best.k}, {best.metric}", model), *((_name(one), one) for one in linear)], data)
     _compare(model, data)
     _plot(model, data, options.out)
+    _plot_linear(linear, data, options.out)
     return 0
 
 
@@ -67,6 +81,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where plots go (default: out)")
     parser.add_argument("--k", type=int, nargs="+", default=[1, 3, 5, 7, 9, 15], metavar="K", help="neighbours to try")
     parser.add_argument("--metrics", nargs="+", choices=_native.metrics(), default=["l1", "l2"], help="metrics to try")
+    parser.add_argument(
+        "--penalties", type=float, nargs="+", default=[1e-4, 1e-3, 1e-2, 1e-1], help="l2 to try, over X's variance"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="use only N rows of each of training and test data")
     parser.add_argument("--seed", type=int, default=0, help="of the split for validation (default: 0)")
     return parser.parse_args(arguments)
@@ -85,9 +102,7 @@ def _load(options: argparse.Namespace) -> Dataset:
 
 def _validate(data: Dataset, options: argparse.Namespace) -> list[Score]:
     """Accuracy of every metric and k on a part of the training data; one search serves every k."""
-    X, X_held, y, y_held = train_test_split(
-        data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
-    )
+    X, X_held, y, y_held = _split(data, options)
     scores = []
     for metric in _progress(options.metrics, "validating"):
         model = KNN(max(options.k), metric=metric).fit(X, y)
@@ -96,6 +111,36 @@ def _validate(data: Dataset, options: argparse.Namespace) -> list[Score]:
             winners = majority_vote(labels[:, :k], n_classes=len(data.class_names))
             scores.append(Score(metric, k, float(np.mean(winners == y_held))))
     return scores
+
+
+def _split(data: Dataset, options: argparse.Namespace) -> Sequence[NDArray[Any]]:
+    """Rows and labels to fit, and held out for validation."""
+    X, X_held, y, y_held = train_test_split(
+        data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
+    )
+    return X, X_held, y, y_held
+
+
+def _validate_linear(data: Dataset, options: argparse.Namespace) -> list[LinearScore]:
+    """Accuracy of every loss and penalty, on the same part of the training data."""
+    X, X_held, y, y_held = _split(data, options)
+    variance = float(X[:: max(1, len(X) // 1000)].var(axis=0).mean())
+    scores = []
+    for loss in _progress(_LINEAR_LOSSES, "validating"):
+        for penalty in options.penalties:
+            model = LinearClassifier(loss, l2=penalty * variance, tol=_VALIDATION_TOL).fit(X, y)
+            scores.append(LinearScore(loss, model.l2, float(model.score(X_held, y_held))))
+    return scores
+
+
+def _refitted(loss: str, scores: list[LinearScore], data: Dataset) -> LinearClassifier:
+    """Fit all training data with the loss's best penalty."""
+    best = max((score for score in scores if score.loss == loss), key=lambda score: score.accuracy)
+    return LinearClassifier(loss, l2=best.l2, verbose=1).fit(data.X_train, data.y_train)
+
+
+def _name(model: LinearClassifier) -> str:
+    return f"{model.loss}, l2={model.l2:.3g}"
 
 
 def _progress(items: Sequence[str], what: str) -> Iterable[str]:
@@ -118,6 +163,21 @@ def _print_scores(scores: list[Score], best: Score) -> None:
     print("metric     k  validation accuracy")
     for score in scores:
         print(f"{score.metric:8} {score.k:3}  {score.accuracy:.4f}{'  <- chosen' if score == best else ''}")
+
+
+def _print_linear_scores(scores: list[LinearScore], chosen: list[LinearClassifier]) -> None:
+    print("\nloss            l2  validation accuracy")
+    kept = [(model.loss, model.l2) for model in chosen]
+    for score in scores:
+        mark = "  <- chosen" if score[:2] in kept else ""
+        print(f"{score.loss:8} {score.l2:9.3g}  {score.accuracy:.4f}{mark}")
+
+
+def _print_tests(models: Iterable[tuple[str, Any]], data: Dataset) -> None:
+    print("\nclassifier              test accuracy, measured once")
+    for name, model in models:
+        print(f"{name:22}  {model.score(data.X_test, data.y_test):.4f}")
+    print()
 
 
 def _compare(ours: KNN, data: Dataset) -> None:
@@ -166,8 +226,28 @@ def _plot(model: KNN, data: Dataset, out: Path) -> None:
     except ImportError as error:
         print(f"no plot: {error}")
         return
-    figure.savefig(out / "neighbors.png", bbox_inches="tight")
-    print(f"wrote {out / 'neighbors.png'}")
+    _save(figure, out / "neighbors.png")
+
+
+def _plot_linear(models: list[LinearClassifier], data: Dataset, out: Path) -> None:
+    """Save what each class's weights look like, and how the objectives fell."""
+    from fastclf.plotting import plot_loss_curves
+
+    shape = data.pictures(data.X_train[:1]).shape[1:]
+    colours = len(shape) == 3
+    try:
+        for model in models:
+            # Rows hold one colour after the other: pictures of the weights are made as those of the rows are.
+            figure = model.plot_templates((3, *shape[:2]) if colours else shape, class_names=data.class_names)
+            _save(figure, out / f"templates_{model.loss}.png")
+        _save(plot_loss_curves({model.loss: model.loss_curve_ for model in models}), out / "loss_curves.png")
+    except ImportError:
+        return  # as _plot has said
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, bbox_inches="tight")
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import row_blocks
 
 # A step of Newton's method takes memory as the square, and time as the cube, of the number of weights, and rows times
-# their square for the Hessian: beyond so much, passes of L-BFGS are so much cheaper that more of them are.
+# their square for the Hessian.  Up to so much of that a step takes a few passes of L-BFGS; where few rows bend the loss,
+# as with hinges, L-BFGS takes hundreds, and knows less well how near it is.
 _MOST_NEWTON_WEIGHTS = 2048
-_MOST_NEWTON_WORK = 6e12
 _MOST_NEWTON_SCORES = 1 << 24  # that are held
+_MOST_NEWTON_WORK, _MOST_NEWTON_WORK_OF_HINGES = 1e8, 1e10
 
 # Kinks are rounded ever less: each width is this part of the one before.
 _SHRINK = 0.2
@@ -90,11 +91,9 @@ def prefers_newton(objective: Objective) -> bool:
     """Whether the problem is so small that the whole Hessian is worth its cost."""
     (rows, features), classes = objective.rows.shape, objective.classes
     weights = classes * (features + 1)
-    return (
-        rows * classes <= _MOST_NEWTON_SCORES
-        and weights <= _MOST_NEWTON_WEIGHTS
-        and rows * weights**3 <= _MOST_NEWTON_WORK
-    )
+    few_bend = objective.loss.squared or objective.loss.slack is not None
+    work = _MOST_NEWTON_WORK_OF_HINGES if few_bend else _MOST_NEWTON_WORK
+    return rows * classes <= _MOST_NEWTON_SCORES and weights <= _MOST_NEWTON_WEIGHTS and rows * weights**2 <= work
 
 
 def minimise(solver: Solver, objective: Objective, start: Point, progress: Progress) -> Solution:

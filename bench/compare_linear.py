@@ -1,0 +1,90 @@
+"""Compare softmax regression with scikit-learn's: how soon each comes how near to the optimum.
+
+usage: python bench/compare_linear.py [--data DIR] [--iterations N ...] [--l2 L2] [--out DIR]
+
+Rows are pictures over 255 less their mean (by default scikit-learn's digits).  scikit-learn's L-BFGS is fitted anew
+with each number of iterations; fastclf with default parameters.  The optimum is that of a fit with a hundred-thousandth
+of the tolerance. Times are told as ratios to fastclf's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from script import COLOURS, parser, save, say
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from fastclf import LinearClassifier, datasets, losses
+
+
+def main() -> int:
+    options = parse()
+    data = datasets.digits() if options.data is None else datasets.load(options.data)
+    X, y = data.X_train.astype(np.float32) / 255, data.y_train
+    X -= X.mean(axis=0)
+    say("finding the optimum")
+    best = LinearClassifier(l2=options.l2, tol=1e-9, n_threads=options.threads, verbose=1).fit(X, y).objective_
+    ours, our_seconds = timed(lambda: LinearClassifier(l2=options.l2, n_threads=options.threads).fit(X, y))
+    rows = [("fastclf", ours.n_iter_, 1.0, objective(ours, X, y, options.l2) - best)]
+    for iterations in options.iterations:
+        say(f"scikit-learn, {iterations} iterations")
+        theirs, seconds = timed(lambda n=iterations: peer(X, y, options.l2, n))
+        rows.append(("scikit-learn", iterations, seconds / our_seconds, objective(theirs, X, y, options.l2) - best))
+    print("| | iterations | time, of fastclf's | J - J* |\n|---|---|---|---|")
+    for name, iterations, ratio, above in rows:
+        print(f"| {name} | {iterations} | {ratio:.3g} | {above:.2g} |")
+    draw(rows, options)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    arguments, _ = parser(__doc__)
+    arguments.add_argument("--iterations", type=int, nargs="+", default=[10, 30, 100], help="of scikit-learn's L-BFGS")
+    arguments.add_argument("--l2", type=float, default=1e-4)
+    return arguments.parse_args()
+
+
+def peer(X: np.ndarray, y: np.ndarray, l2: float, iterations: int) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return LogisticRegression(C=1 / (2 * l2 * len(X)), max_iter=iterations, tol=1e-12).fit(X, y)
+
+
+def objective(model: Any, X: np.ndarray, y: np.ndarray, l2: float) -> float:
+    """J, of scores in float64."""
+    scores = X.astype(np.float64) @ model.coef_.T.astype(np.float64) + model.intercept_
+    codes = np.searchsorted(model.classes_, y)
+    return losses.cross_entropy(scores, codes) + l2 * float((model.coef_.astype(np.float64) ** 2).sum())
+
+
+def timed(fit: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    model = fit()
+    return model, time.perf_counter() - start
+
+
+def draw(rows: list[tuple[str, int, float, float]], options: argparse.Namespace) -> None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        say("no chart: pip install matplotlib")
+        return
+    figure = Figure(figsize=(5.5, 3.5), dpi=150)
+    axes = figure.add_subplot()
+    for name, colour, sign in zip(("fastclf", "scikit-learn"), COLOURS, "os", strict=False):
+        points = [(ratio, max(above, 1e-12)) for one, _, ratio, above in rows if one == name]
+        axes.plot(*zip(*points, strict=True), f"{sign}-", color=colour, label=name)
+    axes.set(xscale="log", yscale="log", xlabel="time, of fastclf's", ylabel="J - J*")
+    axes.legend(frameon=False)
+    save(figure, options.out / "bench-linear.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
