@@ -96,7 +96,7 @@ typedef struct {
     double *sum;  /* classes x depth */
 } fc_linear_block;
 
-enum { FC_LINEAR_MORE = 6 };
+enum { FC_LINEAR_MORE = 6 }; /* a tile of classes may read so many rows of W beyond the last */
 
 /* How linear scores and their gradients are computed in one dtype. */
 typedef struct {

@@ -1,5 +1,4 @@
 /* linear.c -- linear scores and the gradients of their losses: blocks of rows that stay in the cache, so that X is read once. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,11 +32,12 @@ typedef struct {
 /* Weights and centre in whole lines; 0 without memory or with sizes that no memory has. */
 static int pack(job *j) {
     const fc_linear *m = j->model;
-    size_t bytes, row, rows;
+    size_t bytes, row, most_row, most_rows;
     j->size = fc_dtype_size(m->dtype);
-    if (__builtin_mul_overflow(m->X.cols + FC_LINE, j->size, &row) ||
-        __builtin_add_overflow(m->classes, FC_LINEAR_MORE + 2, &rows) || __builtin_mul_overflow(row, rows, &bytes) ||
-        bytes > PTRDIFF_MAX)
+    /* More than is asked for below: each row is at least a line longer, and there is one more for b. */
+    if (__builtin_mul_overflow(m->X.cols + 2 * FC_LINE, j->size, &most_row) ||
+        __builtin_add_overflow(m->classes, FC_LINEAR_MORE + 2, &most_rows) ||
+        __builtin_mul_overflow(most_row, most_rows, &bytes) || bytes > PTRDIFF_MAX)
         return 0;
     row = fc_round_up(m->X.cols * j->size, FC_LINE);
     j->depth = row / j->size;
@@ -57,7 +57,7 @@ static int pack(job *j) {
 
 /* Rows of a block, and the parts: by shapes alone, so that sums do not depend on the threads. */
 static void divide(job *j) {
-    const size_t rows = j->model->X.rows, fit = BLOCK_BYTES / (j->depth * j->size + 1),
+    const size_t rows = j->model->X.rows, fit = BLOCK_BYTES / ((j->depth + j->model->classes) * j->size + 1),
                  sum = j->model->classes * j->depth * sizeof(double) + 1;
     j->step = fit < FEWEST_ROWS ? FEWEST_ROWS : fc_smaller(fit - fit % FEWEST_ROWS, MOST_ROWS);
     j->blocks = (rows + j->step - 1) / j->step;
@@ -65,8 +65,8 @@ static void divide(job *j) {
     if (j->parts == 0) j->parts = 1;
 }
 
-/* Load block i; its scores go to `scores`. */
-static fc_linear_block load(const job *j, size_t i, char *x, void *scores) {
+/* Widen and centre block i; its scores go to `scores`. */
+static fc_linear_block score_block(const job *j, size_t i, char *x, void *scores) {
     const fc_linear *m = j->model;
     const size_t first = i * j->step, rows = fc_smaller(j->step, m->X.rows - first),
                  row_bytes = m->X.cols * fc_dtype_size(m->X.dtype);
@@ -84,7 +84,7 @@ static void score_thread(void *data, fc_team *team, int thread) {
     char *x = aligned_alloc(FC_LINE, fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
     if (!x) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
-        load(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
+        score_block(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
         fc_stopped(team, thread);
     }
     free(x);
@@ -163,7 +163,7 @@ static void drop_room(room *r) {
 /* False if a row has no answer. */
 static int add_block(job *j, size_t i, const room *r, size_t part) {
     const size_t classes = j->model->classes;
-    fc_linear_block block = load(j, i, r->x, r->scores);
+    fc_linear_block block = score_block(j, i, r->x, r->scores);
     block.sum = j->sums + part * classes * j->depth;
     const fc_batch b = batch_of(j, &block, i * j->step);
     const size_t answered = fc_losses_of_rows(&b, &r->of_losses, 0, block.rows, r->loss, NULL, r->scores);

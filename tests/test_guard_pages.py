@@ -6,6 +6,7 @@ import signal
 
 import children
 import guarded
+import guarded_linear
 import guarded_losses
 import pytest
 
@@ -73,3 +74,15 @@ def test_the_detector_leaves_correct_losses_alone():
     statuses = children.result(guarded_losses.statuses_of_plants, "scalar", False)
     assert statuses
     assert {case: status for case, status in statuses.items() if status != 0} == {}
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_linear_kernels_beside_guard_pages(name, tmp_path):
+    assert check_run(guarded_linear.run_linear, name, tmp_path) == len(list(guarded_linear.cases()))
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_the_detector_sees_an_element_of_any_array_of_a_linear_kernel(name):
+    statuses = children.result(guarded_linear.statuses_of_plants, name, True)
+    assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
+    assert set(children.result(guarded_linear.statuses_of_plants, name, False).values()) == {0}

@@ -126,8 +126,7 @@ def test_sigmoid_is_a_logistic_regression_for_each_label(rng):
     assert ours.predict(X).tolist() == (ours.decision_function(X) > 0).astype(int).tolist()
 
 
-# --- the optimum is one, however it is found
-# ------------------------------------------------------------------------------
+# --- the optimum is one, however it is found --------------------------------------------------------------------------
 
 
 @each_solver
@@ -189,8 +188,7 @@ def test_the_duality_gap_bounds_the_distance(loss, rng):
             assert best.duality_gap(X, y) < (1e-9 if loss in SMOOTH else 0.1 * best.objective_)
 
 
-# --- forms of X
-# ---------------------------------------------------------------------------------------------------------
+# --- forms of X -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loss", ["softmax", "hinge", "sigmoid"])
@@ -206,6 +204,25 @@ def test_sparse_rows_are_fitted_as_dense_ones(dtype, loss, solver, rng):
         assert model.fit(form(dense), y).objective_ == pytest.approx(objective, rel=10 * tol)
         assert (model.decision_function(form(dense)).argmax(axis=1) == scores.argmax(axis=1)).mean() > 0.97
         np.testing.assert_allclose(model.decision_function(form(dense)), model.decision_function(dense), atol=1e-12)
+
+
+@each_solver
+def test_sparse_values_that_come_twice_are_added(solver, rng):
+    half = rng.integers(100, 255, (80, 4)).astype(np.uint8)
+    y = (half[:, 0] + rng.normal(size=80) * 40 > 180).astype(int)
+    columns, starts = np.tile(np.repeat(np.arange(4), 2), 80), np.arange(81) * 8
+    twice = scipy.sparse.csr_array((np.repeat(half, 2, axis=1).ravel(), columns, starts), shape=(80, 4))
+    model = LinearClassifier(solver=solver, l2=1.0, tol=1e-6).fit(twice, y)
+    assert twice.nnz == 640
+    assert model.objective_ == pytest.approx(LinearClassifier(l2=1.0, tol=1e-6).fit(2.0 * half, y).objective_, rel=1e-4)
+    np.testing.assert_allclose(model.decision_function(twice), model.decision_function(2.0 * half), rtol=1e-12)
+
+
+def test_sparse_columns_that_do_not_exist_are_refused(rng):
+    bad = scipy.sparse.csr_array(rng.normal(size=(30, 5)))
+    bad.indices[3] = 77
+    with pytest.raises(ValueError, match="ind"):
+        LinearClassifier().fit(bad, np.arange(30) % 3)
 
 
 def test_many_sparse_columns(rng):
@@ -256,8 +273,7 @@ def test_threads_change_nothing_that_matters(loss):
     assert scores[0].tobytes() == scores[1].tobytes()
 
 
-# --- mini-batches
-# ---------------------------------------------------------------------------------------------------------
+# --- mini-batches -----------------------------------------------------------------------------------------------------
 
 
 @each_loss
@@ -270,6 +286,9 @@ def test_mini_batches_come_near_the_optimum(loss, rng):
         model.partial_fit(scaled, y)
     assert value(model, scaled, y) < 1.1 * best.objective_ + 0.01
     assert (model.n_iter_, len(model.loss_curve_)) == (60, 60 * 3)
+    assert not hasattr(model, "converged_")
+    if loss in ("softmax", "hinge", "crammer_singer"):
+        assert value(model, scaled, y) - best.objective_ <= model.duality_gap(scaled, y) < np.inf
 
 
 def test_epochs_until_the_criterion_is_met(rng):
@@ -277,6 +296,42 @@ def test_epochs_until_the_criterion_is_met(rng):
     model = LinearClassifier(solver="sgd", l2=1e-2, tol=0.01, max_iter=2000, random_state=0).fit(X, y)
     assert model.converged_
     assert model.objective_ < 1.1 * LinearClassifier(l2=1e-2).fit(X, y).objective_
+
+
+def test_features_of_any_scale_do_not_stop_mini_batches(rng):
+    X, y = blobs(rng, 300)
+    X = np.column_stack([StandardScaler().fit_transform(X), np.full(300, 0.1), rng.normal(size=300) * 1e-6])
+    model = LinearClassifier(l2=1e-2, random_state=0)
+    for _ in range(150):
+        model.partial_fit(X, y)
+    assert value(model, X, y) < 1.1 * LinearClassifier(l2=1e-2).fit(X, y).objective_
+
+
+def test_features_that_the_first_rows_did_not_show(rng):
+    X, y = blobs(rng, 300)
+    X = StandardScaler().fit_transform(X)
+    first = X * [1, 1, 1, 1, 1e-8]
+    model = LinearClassifier(l2=1e-2, random_state=0).partial_fit(first, y)
+    for _ in range(150):
+        model.partial_fit(X, y)
+    assert value(model, X, y) < 1.1 * LinearClassifier(l2=1e-2).fit(X, y).objective_
+
+
+def test_what_a_fit_knew_of_its_end_goes_with_mini_batches(rng):
+    X, y = blobs(rng, 100)
+    model = LinearClassifier(random_state=0).fit(X, y).partial_fit(X, y)
+    assert not hasattr(model, "converged_")
+    assert not hasattr(model, "objective_")
+    assert (model.n_iter_, len(model.loss_curve_)) == (1, 1)
+    with pytest.raises(ValueError, match="begun with dense X"):
+        model.partial_fit(scipy.sparse.csr_array(X), y)
+
+
+def test_no_terms_no_iterations(rng):
+    X, y = blobs(rng)
+    for loss in ("hinge", "crammer_singer"):
+        model = LinearClassifier(loss, margin=0.0, solver="lbfgs").fit(X, y)
+        assert (model.objective_, model.n_iter_, model.converged_) == (0, 0, True)
 
 
 def test_parts_need_the_classes(rng):
@@ -291,8 +346,7 @@ def test_parts_need_the_classes(rng):
         model.partial_fit(X, y, classes=[0, 1])
 
 
-# --- honesty
-# --------------------------------------------------------------------------------------------------------------
+# --- honesty ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "sgd"])

@@ -69,13 +69,13 @@ def test_several_labels_a_row(container):
     assert (model.predict(X) == Y).mean() > 0.9
 
 
-@pytest.mark.parametrize("isa_scores", [np.uint8, np.float32, np.float64])
-def test_scores_are_the_same_alone_and_on_every_instruction_set(isa, isa_scores):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_scores_are_the_same_alone_and_on_every_instruction_set(isa, dtype):
     model = LinearClassifier()
     model.classes_, model.n_features_in_, model._labels_are_indicators = np.arange(3), 4, False
     rng = np.random.default_rng(3)
     model.coef_, model.intercept_ = rng.normal(size=(3, 4)), rng.normal(size=3)
-    rows = (X * 10).astype(isa_scores)
+    rows = (X * 10).astype(dtype)
     together = model.decision_function(rows)
     assert all(together[i : i + 1].tobytes() == model.decision_function(rows[i : i + 1]).tobytes() for i in (0, 77))
     # Of eight partial sums four have a term; they are added by halves.
@@ -97,18 +97,45 @@ def test_progress(capsys, monkeypatch, verbose, installed):
         assert f"iteration {model.n_iter_}, J = {model.loss_curve_[-1]:.6g}" in told.err
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (2, 2, 1), (5, 4), (3, 2, 2), (2, 6, 1), (2, 2, 3)], ids=str)
-def test_templates(shape):
-    rng = np.random.default_rng(0)
-    features = 12 if 3 in shape else 4
-    model = LinearClassifier().fit(rng.random((20, features)), np.arange(20) % 3)
-    if int(np.prod(shape)) == features and (len(shape) == 2 or 3 in (shape[0], shape[2])):
-        figure = model.plot_templates(shape, class_names=["a", "b", "c"])
-        assert [axes.get_xlabel() for axes in figure.axes] == ["a", "b", "c"]
-        assert figure.axes[0].images[0].get_array().shape[:2] == (2, 2)
-    else:
-        with pytest.raises(ValueError, match="shape"):
-            model.plot_templates(shape)
+def test_templates():
+    model = LinearClassifier().fit(np.random.default_rng(0).random((20, 4)), np.arange(20) % 3)
+    figure = model.plot_templates((2, 2), class_names=["a", "b", "c"])
+    assert [axes.get_xlabel() for axes in figure.axes] == ["a", "b", "c"]
+    for axes, row in zip(figure.axes, model.coef_, strict=True):
+        image = axes.images[0]
+        assert image.get_array().tolist() == row.reshape(2, 2).tolist()
+        assert image.get_clim() == (-abs(row).max(), abs(row).max())
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2), (2, 2, 3)], ids=str)
+def test_templates_in_colours(shape):
+    model = LinearClassifier().fit(np.random.default_rng(0).random((20, 12)), np.arange(20) % 3)
+    for axes, row in zip(model.plot_templates(shape).axes, model.coef_, strict=True):
+        picture = row.reshape(shape) if shape[2] == 3 else row.reshape(shape).transpose(1, 2, 0)
+        np.testing.assert_allclose(axes.images[0].get_array(), 0.5 + picture / (2 * abs(row).max()))
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (12,), (2, 6, 1), (4, 4)], ids=str)
+def test_shapes_of_no_template(shape):
+    model = LinearClassifier().fit(np.random.default_rng(0).random((20, 12)), np.arange(20) % 3)
+    with pytest.raises(ValueError, match="shape"):
+        model.plot_templates(shape)
+
+
+def test_labels_that_are_no_indicators_are_refused():
+    Y = np.stack([y == 0, y == 1], axis=1).astype(int)
+    for bad in (2 * Y - 1, 256 * Y, Y + 1, Y * 0.5, np.where(Y, np.nan, 0.0)):
+        with pytest.raises(ValueError, match=r"only 0 and 1|NaN"):
+            LinearClassifier("sigmoid").fit(X, bad)
+    with pytest.raises(ValueError, match="other way before"):
+        LinearClassifier("sigmoid").fit(X, Y).partial_fit(X, Y[:, 0])
+
+
+def test_a_loss_set_later_is_not_the_models():
+    model = LinearClassifier("sigmoid").fit(X, y).set_params(loss="softmax")
+    for call in (lambda: model.predict_proba(X), lambda: model.duality_gap(X, y)):
+        with pytest.raises(ValueError, match="was set after the model was fitted with 'sigmoid'"):
+            call()
 
 
 BAD_PARAMETERS = [
@@ -151,6 +178,7 @@ BAD_DATA = [
     (np.where(X[3, 2] == X, np.inf, X), y, None, "infinity"),
     (X.astype(complex), y, None, "Complex"),
     (np.ma.masked_less(X, 1), y, None, "masked"),
+    (X, np.ma.masked_equal(y, 1), None, "y has masked|masked"),
     (X, y[:-1], None, "inconsistent numbers of samples"),
     (X, np.zeros(150), None, "only one class"),
     (X, X[:, 0], None, "[Uu]nknown label type|continuous"),

@@ -88,7 +88,7 @@ def test_scores_losses_and_gradients(isa, dtype, own, shape, rng):
 
 
 @each_dtype
-def test_bytes_do_not_depend_on_the_instruction_set(dtype, own, rng):
+def test_bytes_do_not_depend_on_the_instruction_set(dtype, own):
     before, seen = _native.isa(), {}
     try:
         for name in _native.isas():

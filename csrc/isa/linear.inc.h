@@ -112,7 +112,8 @@ static inline int NAME(tile_width)(size_t classes) {
 }
 
 #define FC_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(6)
-_Static_assert(FC_LINEAR_CLASSES <= 6, "FC_WIDTHS names every width");
+_Static_assert(FC_LINEAR_CLASSES <= 6 && FC_LINEAR_CLASSES <= FC_LINEAR_MORE,
+               "FC_WIDTHS names every width; W is padded");
 
 static void NAME(linear_scores)(const fc_linear_block *b) {
     const int width = NAME(tile_width)(b->classes);

@@ -112,7 +112,7 @@ static inline v_f64 plus_f64(v_f64 sum, v_f64 v, v_f64 *lost) {
     return next;
 }
 
-/* a b + c, for sums of products of that dtype. */
+/* a b + c, for sums of products of that dtype.  Fused is the same everywhere only where it can be had from float64: of float32. */
 static inline v_f32 times_plus_f32(v_f32 a, v_f32 b, v_f32 c) { return fma_f32(a, b, c); }
 static inline v_f64 times_plus_f64(v_f64 a, v_f64 b, v_f64 c) { return a * b + c; }
 

@@ -133,15 +133,11 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If a parameter or the data is not as described; the model is left as it was.
         """
         backend = self._checked_backend()
-        before = dict(self.__dict__)
-        try:
+        with check.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
             classes, codes = np.unique(labels, return_inverse=True)
             memory = backend(check.metric_name(self.metric), rows, owned, _threads.resolve(self.n_threads))
             self._memory = Memory(memory, GrowingArray(codes.astype(np.int64, copy=False)), classes)
-        except BaseException:
-            self.__dict__ = before  # without the number and names of the features that validate_data has set
-            raise
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:

@@ -40,7 +40,7 @@ def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.floa
     loss, _, _ = rows.loss(batch, W, b)
     kept, _, _ = rows.loss(replace(batch, weight=weight), W, b)
     apart = W + of_W * objective.scale / (2 * objective.l2)
-    slack = 0.0 if smooth.loss.slack is None else smoothing_error(weighted, W, b)
+    slack = 0.0 if smooth.loss.slack is None or not smooth.batch.smooth else smoothing_error(weighted, W, b)
     return (loss - kept) * objective.scale + slack + objective.l2 * float(np.vdot(apart, apart))
 
 

@@ -6,18 +6,17 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastclf import _native, _threads
+from fastclf import _threads
 from fastclf import _validation as check
 from fastclf.linear import fitting
 from fastclf.linear.certificate import duality_gap
-from fastclf.linear.inputs import Labels, Options, kernel_rows, objective_of, rows_of
+from fastclf.linear.inputs import Labels, Options, in_float64, kernel_rows, objective_of, rows_of
 from fastclf.linear.losses import LOSSES
 
 
@@ -79,12 +78,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     intercept_ : ndarray of shape (n_classes,)
         b; 0 without `fit_intercept`.
     n_iter_ : int
-        Iterations made: steps of "lbfgs" or "newton", epochs of "sgd".
+        Iterations made: steps of "lbfgs" or "newton", epochs of "sgd", calls of `partial_fit`.
     converged_ : bool
-        Whether the criterion of `tol` was met.
+        Whether the criterion of `tol` was met; only after `fit`.
     objective_ : float
-        J at the end.
-    loss_curve_ : ndarray of shape (n_iter_,)
+        J at the end; only after `fit`.
+    loss_curve_ : ndarray of shape (n_iter_,), or of `partial_fit` (n_steps,)
         J after each iteration; where the loss has kinks, of the smoothed loss of that time; of `partial_fit`, J of each
         mini-batch before the step.
     n_features_in_ : int
@@ -187,22 +186,17 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If J may still be further from the optimum than `tol` says.
         """
         options = Options.of(self)
-        before = dict(self.__dict__)
-        try:
+        with check.unchanged_if_it_fails(self):
             rows, labels = self._checked_data(X, y, True)
             objective = objective_of(
                 rows_of(rows, options), labels, self.margin, options, self.class_weight, sample_weight
             )
             W, b = self._start(options, labels.classes, objective.rows.centre)
             found = fitting.fit(objective, W, b, self.loss, options)
-        except BaseException:
-            self.__dict__ = before  # without the number and names of the features that validate_data has set
-            raise
         self.__dict__.pop("_descent", None)
-        self._labels_are_indicators = labels.indicator is not None
-        self._keep(labels.classes, found.W, found.b, objective.rows.centre)
-        self.n_iter_, self.converged_, self._width = len(found.curve), found.converged, found.width
-        self.objective_, self.loss_curve_ = found.value, np.array(found.curve)
+        self._keep(labels, found.W, found.b, objective.rows.centre, found.width)
+        self.n_iter_, self.converged_, self.objective_ = len(found.curve), found.converged, found.value
+        self.loss_curve_ = np.array(found.curve)
         if not found.converged:
             warnings.warn(found.complaint, ConvergenceWarning, stacklevel=2)
         return self
@@ -215,13 +209,13 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows; those of the first call set the scale of the features.
+            Rows; dense or sparse, as those of the first call.
         y : array-like of shape (n_samples,), or with ``loss="sigmoid"`` of shape (n_samples, n_labels)
             Their classes.
         classes : array-like of shape (n_classes,), optional
             All classes there will be: needed in the first call if its rows do not have them all.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
+            Weights of the rows among those of this call, whatever their sum; "balanced" is of this call, too.
 
         Returns
         -------
@@ -243,28 +237,27 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array([0, 1])
         """
         options = Options.of(self)
-        first = not hasattr(self, "classes_")
-        before = dict(self.__dict__)
-        try:
+        with check.unchanged_if_it_fails(self):
             known = self._known_classes(classes)
-            rows, labels = self._checked_data(X, y, first, known)
+            rows, labels = self._checked_data(X, y, not hasattr(self, "classes_"), known)
+            if hasattr(self, "classes_") and (labels.indicator is not None) != self._labels_are_indicators:
+                raise ValueError("y has one label a row, or several, but it was the other way before")
             begun = getattr(self, "_descent", None)
             centre = None if begun is None else begun.centre
             objective = objective_of(
                 rows_of(rows, options, centre), labels, self.margin, options, self.class_weight, sample_weight
             )
             if begun is None:
-                W, b = self._start(options, labels.classes, objective.rows.centre, not first)
-                begun = fitting.begin_descent(objective, W, b, self.loss, options)
+                W, b = self._start(options, labels.classes, objective.rows.centre, hasattr(self, "coef_"))
+                begun = fitting.begin_descent(objective, W, b)
             descent, values = fitting.descend(begun, objective, options)
-        except BaseException:
-            self.__dict__ = before
-            raise
+        if not hasattr(self, "_descent"):  # what `fit` knew of its end holds no more
+            for name in ("n_iter_", "converged_", "objective_", "loss_curve_"):
+                self.__dict__.pop(name, None)
         self._descent = descent
-        self._labels_are_indicators = labels.indicator is not None
-        self._keep(labels.classes, descent.mean_W, descent.mean_b, descent.centre)
-        self.loss_curve_ = np.concatenate([getattr(self, "loss_curve_", np.empty(0)) if not first else [], values])
-        self.n_iter_ = getattr(self, "n_iter_", 0) + 1 if not first else 1
+        self._keep(labels, descent.mean_W, descent.mean_b, descent.centre, 0.0)
+        self.loss_curve_ = np.concatenate([getattr(self, "loss_curve_", np.empty(0)), values])
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -322,6 +315,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "sigmoid" and one label a row, the classes' probabilities are divided by their sum.
         """
         scores = self._scores(X)
+        self._refuse_another_loss()
         probabilities = LOSSES[self.loss].probabilities
         assert probabilities is not None
         found: NDArray[np.float64] = probabilities(scores)
@@ -359,17 +353,17 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         float
-            J - J* is at most this, up to rounding. Infinite where no bound is known: without a penalty, for several
-            labels a row, and for "softmax_mse", which is not convex.
+            J - J* is at most this, up to rounding. Infinite where no bound is known: with ``l2=0``; for "softmax_mse",
+            which is not convex; and with an intercept for "mse" and "sigmoid".
 
         Notes
         -----
         The bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than the
         distance itself.
-        "mse" and "sigmoid" have none if there is an intercept.
         """
         check_is_fitted(self, "coef_")
         options = Options.of(self)
+        self._refuse_another_loss()
         rows, labels = self._checked_data(X, y, False, self.classes_)
         of_rows = rows_of(rows, options)
         objective = objective_of(of_rows, labels, self.margin, options, self.class_weight, sample_weight)
@@ -426,6 +420,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Any, Labels]:
         """Rows for the kernels, and labels."""
         check.refuse_masked(X, "X")
+        check.refuse_masked(y, "y")
         array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", accept_sparse="csr", multi_output=True)
         check.refuse_rounded(X, array, "X")
         return kernel_rows(array), Labels.of(labels, self.loss, classes)
@@ -433,6 +428,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _known_classes(self, classes: ArrayLike | None) -> NDArray[Any] | None:
         """Classes that `partial_fit` counts with, if they are known before `y` is seen."""
         given = None if classes is None else check.class_labels(classes, "classes")
+        if given is not None and len(given) < 2:
+            raise ValueError(f"classes={given.tolist()}: at least 2 classes are needed")
         known: NDArray[Any] | None = getattr(self, "classes_", None)
         if known is not None and given is not None and not np.array_equal(known, given):
             raise ValueError(f"classes={given.tolist()} is not what it was before: {known.tolist()}")
@@ -449,26 +446,24 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return self.coef_.copy(), intercept
         return np.zeros(shape), np.zeros(shape[0])
 
+    def _refuse_another_loss(self) -> None:
+        if self.loss != self._loss:
+            raise ValueError(f"loss={self.loss!r} was set after the model was fitted with {self._loss!r}: fit again")
+
     def _keep(
-        self, classes: NDArray[Any], W: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64]
+        self, labels: Labels, W: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64], width: float
     ) -> None:
         """Keep weights, and intercepts about the centre as those about 0; with mean 0 where only differences count."""
         intercept = b - W @ centre
         if LOSSES[self.loss].of_differences:
             intercept -= intercept.mean()
-        self.classes_, self.coef_, self.intercept_ = classes, W, intercept
+        self._labels_are_indicators, self._width, self._loss = labels.indicator is not None, width, self.loss
+        self.classes_, self.coef_, self.intercept_ = labels.classes, W, intercept
 
     def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self, "coef_")
         check.refuse_masked(X, "X")
         array = validate_data(self, X, reset=False, dtype="numeric", accept_sparse="csr", ensure_min_samples=0)
         check.refuse_rounded(X, array, "X")
-        rows, n_threads = kernel_rows(array), _threads.resolve(self.n_threads)
-        scores = np.empty((rows.shape[0], len(self.coef_)))
-        W, b = np.ascontiguousarray(self.coef_, np.float64), np.ascontiguousarray(self.intercept_, np.float64)
-        if scipy.sparse.issparse(rows):
-            start, index = rows.indptr.astype(np.int64), rows.indices.astype(np.int32, copy=False)
-            _native.sparse_product(start, index, rows.data, np.ascontiguousarray(W.T), n_threads, scores)
-            return scores + b
-        _native.linear_scores(rows, None, W, b, n_threads, scores)
-        return scores
+        rows = in_float64(kernel_rows(array), _threads.resolve(self.n_threads))
+        return rows.scores(np.asarray(self.coef_, np.float64), np.asarray(self.intercept_, np.float64))

@@ -15,7 +15,7 @@ from fastclf.linear.inputs import Options
 from fastclf.linear.lbfgs import Lbfgs
 from fastclf.linear.newton import newton
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.solving import Progress, Solution, minimise, prefers_newton
+from fastclf.linear.solving import Progress, Solution, largest_margin, minimise, prefers_newton
 
 _SCALE_ROWS = 1024  # from which SGD learns the features' scales
 
@@ -48,10 +48,9 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -
             curve.append(value)
             tell(value, excess)
 
-        found = _solution(
-            objective, start, loss, options, Progress(options.tol, _FLOOR * at_zero, options.max_iter, note)
-        )
-    until = options.tol * max(found.point.value, _FLOOR * at_zero)
+        progress = Progress(options.tol, _FLOOR * at_zero, options.max_iter, note)
+        found = _solution(objective, start, options, progress)
+    until = progress.until(found.point.value)
     converged = found.excess <= until
     complaint = (
         f"the fit ended after {len(curve)} iterations (max_iter={options.max_iter}) with J about {found.excess:.2g} "
@@ -60,24 +59,27 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -
     return Fit(found.point.W, found.point.b, found.point.value, curve, converged, found.width, complaint)
 
 
-def _solution(objective: Objective, start: Point, loss: str, options: Options, progress: Progress) -> Solution:
+def _solution(objective: Objective, start: Point, options: Options, progress: Progress) -> Solution:
     solver = options.solver
     if solver == "auto":
         solver = "newton" if prefers_newton(objective) else "lbfgs"
     if solver == "sgd":
-        return _epochs(objective, begin_descent(objective, start.W, start.b, loss, options), options, progress)
+        return _epochs(objective, begin_descent(objective, start.W, start.b), options, progress)
     return minimise(newton if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:
-    """Go through the rows until the average of the weights is good enough."""
-    measure: Callable[..., float] | None = None
+    """Go through the rows until the average of the weights is good enough, by the curvature there."""
+    solver, smooth = Lbfgs(options.rng), _smoothed(objective)
+    measure: Callable[[Point], float] | None = None
     while True:
         descent, _ = descend(descent, objective, options)
         point = objective.at(descent.mean_W, descent.mean_b)
-        if measure is None:
-            measure = Lbfgs(options.rng).measure(_smoothed(objective), point)
+        measure = measure or solver.measure(smooth, point)
         excess = measure(point)
+        if excess <= progress.until(point.value):
+            measure = solver.measure(smooth, point)
+            excess = measure(point)
         progress.made(point.value, excess)
         if excess <= progress.until(point.value) or progress.left <= 0:
             return Solution(point, excess)
@@ -85,21 +87,12 @@ def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progre
 
 def _smoothed(objective: Objective) -> Objective:
     """Curvature of a hinge is that of one rounded over its margin."""
-    from fastclf.linear.solving import largest_margin
-
     return objective if objective.loss.slack is None else objective.smoothed(largest_margin(objective))
 
 
-def begin_descent(objective: Objective, W: Array, b: Array, loss: str, options: Options) -> sgd.Descent:
-    """Learn the features' scales from some rows."""
-    rows = objective.rows
-    n = min(_SCALE_ROWS, rows.shape[0])
-    sample = rows.take(np.sort(options.rng.choice(rows.shape[0], n, replace=False))).dense().astype(np.float64)
-    scale, variance = sgd.scales(sample)
-    length = sgd.first_length(
-        loss, objective.classes, variance, rows.shape[1], sgd.BATCH_ROWS, objective.l2, float(scale.min())
-    )
-    return sgd.Descent(W, b, rows.centre, scale, length)
+def begin_descent(objective: Objective, W: Array, b: Array) -> sgd.Descent:
+    """Begin mini-batches at some weights."""
+    return sgd.Descent(W, b, objective.rows.centre, np.zeros(objective.rows.shape[1]))
 
 
 def descend(descent: sgd.Descent, objective: Objective, options: Options) -> tuple[sgd.Descent, list[float]]:
@@ -108,6 +101,7 @@ def descend(descent: sgd.Descent, objective: Objective, options: Options) -> tup
     moved.mean_W, moved.mean_b = descent.mean_W.copy(), descent.mean_b.copy()
     n = objective.rows.shape[0]
     order, of_all = options.rng.permutation(n), objective.scale * n
+    moved.learn(objective.rows.take(np.sort(order[:_SCALE_ROWS])).dense().astype(np.float64))
     values = []
     for start in range(0, n, sgd.BATCH_ROWS):
         rows = np.sort(order[start : start + sgd.BATCH_ROWS])

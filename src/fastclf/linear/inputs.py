@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from fastclf import _threads
 from fastclf import _validation as check
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
-from fastclf.linear.rows import DenseRows, Rows, SparseRows
+from fastclf.linear.rows import MODERATE, DenseRows, Rows, SparseRows
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Batch
 
@@ -62,7 +62,7 @@ class Options:
 
 
 def _at_least(value: Any, low: int, name: str) -> int:
-    if not isinstance(value, numbers.Integral | np.bool_):
+    if not isinstance(value, numbers.Integral) or (isinstance(value, bool) and low > 0):
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}")
@@ -80,10 +80,9 @@ class Labels:
     @classmethod
     def of(cls, y: Any, loss: str, classes: NDArray[Any] | None = None) -> Labels:
         """Check `y`; with `classes`, all of it has to be among them."""
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind.startswith("multilabel") and loss == "sigmoid":
+        array = y if scipy.sparse.issparse(y) else np.asarray(y)
+        if loss == "sigmoid" and array.ndim == 2 and array.shape[1] > 1:
             return cls._indicator(y, classes)
-        check.refuse_masked(y, "y")
         check_classification_targets(y)
         labels = column_or_1d(y, warn=True)
         found, codes = np.unique(labels, return_inverse=True)
@@ -98,21 +97,20 @@ class Labels:
 
     @classmethod
     def _indicator(cls, y: Any, classes: NDArray[Any] | None) -> Labels:
-        array = (y.toarray() if scipy.sparse.issparse(y) else check.dense_array(y, "y")).astype(np.uint8, order="C")
+        array = y.toarray() if scipy.sparse.issparse(y) else check.dense_array(y, "y")
+        if not np.isin(array, (0, 1)).all():
+            raise ValueError(f"y of several labels a row must hold only 0 and 1, got {np.unique(array)[:5].tolist()}")
+        array = array.astype(np.uint8, order="C")
         columns = np.arange(array.shape[1])
         if classes is not None and not np.array_equal(classes, columns):
             raise ValueError(f"y has {len(columns)} columns, but the classes so far are {len(classes)}")
         return cls(columns, indicator=array)
 
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.codes if self.indicator is None else self.indicator)  # type: ignore[arg-type]
-
     def weights(self, class_weight: Any, sample_weight: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
         """Return weights of the rows: those given, times their classes'."""
         if class_weight is None or self.codes is None:
             return sample_weight
-        given = np.ones(len(self)) if sample_weight is None else sample_weight
+        given = np.ones(len(self.codes)) if sample_weight is None else sample_weight
         if isinstance(class_weight, str) and class_weight == "balanced":
             of_class = np.bincount(self.codes, given, len(self.classes))
             counted = np.divide(
@@ -147,9 +145,17 @@ def kernel_rows(X: Any) -> Any:
     """Return validated X in a form that the kernels read: of arrays in C order, no copy."""
     if not scipy.sparse.issparse(X):
         return check.kernel_array(X, "X")
-    if X.shape[1] > np.iinfo(np.int32).max:
-        raise ValueError(f"sparse X has {X.shape[1]} features; at most {np.iinfo(np.int32).max} are supported")
+    if max(X.shape) > np.iinfo(np.int32).max:
+        raise ValueError(
+            f"sparse X has shape {X.shape}; at most {np.iinfo(np.int32).max} rows and features are supported"
+        )
     X = scipy.sparse.csr_array(X)
+    X.check_format(full_check=True)
+    if not X.has_canonical_format:
+        X = X.copy()
+        if X.dtype.kind in "biu":  # sums of bytes are no bytes
+            X.data = X.data.astype(np.int64)
+        X.sum_duplicates()
     X.data = check.kernel_array(X.data, "X")
     return X
 
@@ -157,12 +163,21 @@ def kernel_rows(X: Any) -> Any:
 def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None) -> Rows:
     """Return rows about their middle, or another centre."""
     if scipy.sparse.issparse(X):
+        if centre is not None and centre.any():
+            raise ValueError("X is sparse, but partial_fit was begun with dense X, about whose mean it goes on")
         return SparseRows(X, options.n_threads)
     some = X[:: max(1, len(X) // _CENTRE_ROWS)].astype(np.float64)
     if centre is None and options.fit_intercept:
         centre = some.mean(axis=0)
     largest = float(np.abs(some).max(initial=0.0))
-    return DenseRows(X, centre, options.n_threads, in_float64=not (1 / _FAR < largest < _FAR) and largest > 0)
+    far = not (1 / _FAR < largest < _FAR) and largest > 0
+    return DenseRows(X, options.n_threads, centre, in_float64=far, moderate=largest < MODERATE)
+
+
+def in_float64(X: Any, n_threads: int) -> Rows:
+    """Return rows as they are, to be computed with in float64."""
+    form = SparseRows if scipy.sparse.issparse(X) else DenseRows
+    return form(X, n_threads, in_float64=True)
 
 
 def objective_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import scipy.optimize
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from fastclf import _threads
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner, diagonal, precondition, sample_size
-from fastclf.linear.rows import SparseRows
+from fastclf.linear.rows import Rows, SparseRows
 from fastclf.linear.solving import Progress
 
 Array = NDArray[np.float64]
@@ -22,6 +21,7 @@ _ITERATIONS = 50  # until the curvature is estimated anew
 _FLATTER = 3  # how much less curved J may be where it ends than where its curvature was estimated
 _MOST_DENSE_OF_SPARSE = 1024  # features: a sample of so few is made dense
 _LAG, _MOST_SHRINK = 5, 0.98  # iterations that J's fall is compared over, and the slowest that is believed
+_DOUBT = 10  # of hinges: estimates are that much too small, now and then
 _LEAST_BEND = 1e-3  # of a row, of the mean: so that rows which bend the loss later are not forgotten
 
 
@@ -30,7 +30,7 @@ class Lbfgs:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._sample: NDArray[np.int64] | None = None
+        self._sample: tuple[NDArray[np.int64], Rows] | None = None
         self._values: list[float] = []
 
     def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
@@ -39,7 +39,7 @@ class Lbfgs:
         self._values = [start.value]
         bends = self._bends(objective, start)
         change = self._preconditioner(objective, bends)
-        excess = self._excess(change, point)
+        excess = self._excess(objective, change, point)
         while excess > progress.until(point.value) and progress.left > 0 and stuck < 2:
             before = point.value
             with _threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
@@ -49,7 +49,7 @@ class Lbfgs:
             if flatter <= _FLATTER and flatter * excess <= progress.until(point.value):
                 return point, flatter * excess
             bends, change = now, self._preconditioner(objective, now)
-            excess = max(self._excess(change, point), to_come(self._values))
+            excess = max(self._excess(objective, change, point), to_come(self._values))
             stuck = stuck + 1 if before - point.value <= 1e-3 * excess else 0
         return point, excess
 
@@ -68,7 +68,7 @@ class Lbfgs:
         def after(_: Array) -> None:
             nonlocal best, excess
             self._values.append(point.value)
-            best, excess = point, max(float(slope @ slope) / 2, to_come(self._values))
+            best, excess = point, max(self._estimate(objective, slope), to_come(self._values))
             progress.made(best.value, excess)
             if excess <= progress.until(best.value) or progress.left <= 0:
                 raise StopIteration
@@ -81,30 +81,35 @@ class Lbfgs:
     def measure(self, objective: Objective, point: Point) -> Callable[[Point], float]:
         """Return what estimates how far a point is above the optimum, by the curvature at another."""
         change = self._preconditioner(objective, self._bends(objective, point))
-        return lambda other: self._excess(change, other)
+        return lambda other: self._excess(objective, change, other)
+
+    def _excess(self, objective: Objective, change: Preconditioner, point: Point) -> float:
+        return self._estimate(objective, change.gradient(point.of_W, point.of_b))
 
     @staticmethod
-    def _excess(change: Preconditioner, point: Point) -> float:
-        gradient = change.gradient(point.of_W, point.of_b)
-        return float(gradient @ gradient) / 2
+    def _estimate(objective: Objective, gradient: Array) -> float:
+        """Return half the square of the gradient; more where one curvature for all classes says less."""
+        return (_DOUBT if objective.loss.few_bend else 1) * float(gradient @ gradient) / 2
 
     def _bends(self, objective: Objective, point: Point) -> Array:
         """Return the curvature of the sampled rows' parts of the objective."""
-        rows = objective.rows
-        if self._sample is None:
-            n = sample_size(*rows.shape)
-            all_of_them = np.arange(rows.shape[0])
-            self._sample = (
-                np.sort(self._rng.choice(all_of_them, n, replace=False)) if n < len(all_of_them) else all_of_them
-            )
-            self._rows = rows.take(self._sample)
-        return row_bends(replace(objective.sample(self._sample), rows=self._rows), point)
+        sample, rows = self._drawn(objective.rows)
+        return row_bends(objective.sample(sample, rows), point)
 
     def _preconditioner(self, objective: Objective, bends: Array) -> Preconditioner:
         rows, ridge = objective.rows, 2 * objective.l2
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
-            return diagonal(rows.squares(), float(bends.sum()), ridge)
-        return precondition(self._rows.dense(), bends, ridge, objective.has_intercept)
+            return diagonal(rows.squares, float(bends.sum()), ridge)
+        return precondition(self._drawn(rows)[1].dense(), bends, ridge, objective.has_intercept)
+
+    def _drawn(self, rows: Rows) -> tuple[NDArray[np.int64], Rows]:
+        """Rows to learn from, by number and taken: the same ones each time."""
+        if self._sample is None:
+            n, sample = sample_size(*rows.shape), np.arange(rows.shape[0])
+            if n < len(sample):
+                sample = np.sort(self._rng.choice(sample, n, replace=False))
+            self._sample = sample, rows.take(sample)
+        return self._sample
 
 
 def to_come(values: list[float]) -> float:

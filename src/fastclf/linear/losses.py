@@ -38,6 +38,8 @@ class Loss:
         Whether the loss stays the same when all scores of a row grow by as much.
     convex : bool
         Whether the loss is.
+    most_bend : callable
+        The most that a row's loss may bend by its scores, of so many classes; of hinges, how long steps may be.
     slack : callable, optional
         Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
         terms. It is what the smoothed optimum leaves of the duality gap.
@@ -52,8 +54,14 @@ class Loss:
     over_classes: bool = False
     of_differences: bool = True
     convex: bool = True
+    most_bend: Callable[[int], float] = float
     slack: Callable[[Scores, Batch], Scores] | None = None
     probabilities: Callable[[Scores], Scores] | None = None
+
+    @property
+    def few_bend(self) -> bool:
+        """Whether only rows near or beyond a margin bend the loss: other ones for each class."""
+        return self.squared or self.slack is not None
 
     def share(self, classes: int) -> float:
         """Return what a sum over classes is multiplied with."""
@@ -107,7 +115,7 @@ def _softmax_mse_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG0
     return 2 * p**2 * (1 - 2 * p + (p**2).sum(1, keepdims=True))
 
 
-def terms(scores: Scores, batch: Batch) -> Scores:
+def _terms(scores: Scores, batch: Batch) -> Scores:
     """Terms of the hinges before they are cut at 0, 0 for the label."""
     assert batch.label is not None
     rows = np.arange(len(scores))
@@ -119,7 +127,7 @@ def terms(scores: Scores, batch: Batch) -> Scores:
 
 def _hinge_bends(scores: Scores, batch: Batch) -> Scores:
     """Second derivatives of the terms, 0 for the label."""
-    found = terms(scores, batch)
+    found = _terms(scores, batch)
     if batch.squared:
         return 2.0 * (found > 0)
     slopes = expit(found / batch.smooth)
@@ -144,37 +152,42 @@ def _hinge_curvature(scores: Scores, batch: Batch) -> Scores:
 
 
 def _largest_curvature(scores: Scores, batch: Batch) -> Scores:
-    return _softmax_curvature(terms(scores, batch) / batch.smooth, batch) / batch.smooth
+    return _softmax_curvature(_terms(scores, batch) / batch.smooth, batch) / batch.smooth
 
 
 def _largest_diagonal(scores: Scores, batch: Batch) -> Scores:
-    return _softmax_diagonal(terms(scores, batch) / batch.smooth, batch) / batch.smooth
+    return _softmax_diagonal(_terms(scores, batch) / batch.smooth, batch) / batch.smooth
 
 
 def _hinge_slack(scores: Scores, batch: Batch) -> Scores:
-    found = terms(scores, batch)
+    found = _terms(scores, batch)
     return (np.maximum(found, 0) - expit(found / batch.smooth) * found).sum(axis=1)
 
 
 def _largest_slack(scores: Scores, batch: Batch) -> Scores:
-    found = terms(scores, batch)
+    found = _terms(scores, batch)
     return found.max(axis=1) - (softmax(found / batch.smooth, axis=1) * found).sum(axis=1)
 
 
 LOSSES = {
     "softmax": Loss(
-        "cross_entropy", _softmax_curvature, _softmax_diagonal, probabilities=lambda scores: softmax(scores, axis=1)
+        "cross_entropy",
+        _softmax_curvature,
+        _softmax_diagonal,
+        most_bend=lambda _: 0.5,
+        probabilities=lambda scores: softmax(scores, axis=1),
     ),
     "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
     "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
     "crammer_singer": Loss("crammer_singer", _largest_curvature, _largest_diagonal, slack=_largest_slack),
-    "mse": Loss("mse", _mse_curvature, _mse_diagonal, over_classes=True, of_differences=False),
+    "mse": Loss("mse", _mse_curvature, _mse_diagonal, over_classes=True, of_differences=False, most_bend=lambda _: 2.0),
     "softmax_mse": Loss(
         "softmax_mse",
         _softmax_mse_curvature,
         _softmax_mse_diagonal,
         over_classes=True,
         convex=False,
+        most_bend=lambda _: 0.5,
         probabilities=lambda scores: softmax(scores, axis=1),
     ),
     "sigmoid": Loss(
@@ -183,6 +196,7 @@ LOSSES = {
         _sigmoid_diagonal,
         over_classes=True,
         of_differences=False,
+        most_bend=lambda _: 0.25,
         probabilities=expit,
     ),
 }

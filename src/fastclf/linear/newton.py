@@ -36,7 +36,7 @@ def newton(objective: Objective, start: Point, progress: Progress) -> tuple[Poin
     """See `Solver`."""
     weights, threads = start.W.size + start.b.size, objective.rows.n_threads
     small = objective.rows.shape[0] * weights**2 < _WORK_OF_THREADS
-    with _threads.blas(1 if small else threads):
+    with _threads.blas(1 if small else threads), np.errstate(over="ignore", invalid="ignore"):
         return _newton(objective, start, progress)
 
 
@@ -133,6 +133,10 @@ def _model(objective: Objective, W: Array, b: Array) -> _Model:
         slope += slopes[block].T @ X
         curvature = objective.loss.curvature(scores[block], part) * weights[block, None, None]
         _add_curvature(hessian, X, curvature)
+    if not (np.isfinite(loss) and np.isfinite(hessian).all()):
+        raise ValueError(
+            "the Hessian overflows float64 while fitting: X has values that are too large for Newton's method"
+        )
     point = objective.point(W, b, loss, slope[:, :-1], slope[:, -1])
     gradient = np.hstack([point.of_W, point.of_b[:, None]])
     return _Model(point, scores, gradient.ravel(), _penalised(hessian, objective))

@@ -67,9 +67,9 @@ class Objective:
         weight = None if batch.weight is None else batch.weight[rows]
         return replace(batch, label=label, target=target, weight=weight)
 
-    def sample(self, rows: NDArray[np.int64] | slice) -> Objective:
-        """Return the objective of some rows: its scale is that of their own mean."""
-        taken, part = self.rows.take(rows), self.part(rows)
+    def sample(self, rows: NDArray[np.int64] | slice, taken: Rows | None = None) -> Objective:
+        """Return the objective of some rows, if they have been taken already those: its scale is that of their mean."""
+        taken, part = self.rows.take(rows) if taken is None else taken, self.part(rows)
         total = taken.shape[0] if part.weight is None else float(part.weight.sum())
         scale = self.loss.share(self.classes) / total if total else 0.0
         return replace(self, rows=taken, batch=part, scale=scale)

@@ -169,10 +169,9 @@ class LowRank:
 
 def _leading(rows: Array) -> Array:
     """Rows with the same directions of largest variance, and as much along them."""
-    squares, vectors = scipy.linalg.eigh(
+    _, vectors = scipy.linalg.eigh(
         rows @ rows.T, subset_by_index=[len(rows) - _DIRECTIONS, len(rows) - 1], check_finite=False
     )
-    del squares
     leading: Array = vectors.T @ rows
     return leading
 

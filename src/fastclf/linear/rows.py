@@ -6,7 +6,9 @@ cost no digits.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +19,8 @@ from fastclf import _native
 from fastclf.losses._evaluate import Batch
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
+
+MODERATE = 1e100  # values below are
 
 Gradients = tuple[float, NDArray[np.float64], NDArray[np.float64]]
 
@@ -34,9 +38,12 @@ class Rows(Protocol):
         What is subtracted from each row.
     n_threads : int
         How many threads to use.
+    moderate : bool
+        Whether squares of the values, and sums of them, are within the range of float64.
     """
 
     n_threads: int
+    moderate: bool
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     centre: NDArray[np.float64]
@@ -53,28 +60,31 @@ class Rows(Protocol):
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """Return some of the rows, less the centre, in `dtype`."""
 
-    def squares(self) -> NDArray[np.float64]:
-        """Return the mean of each feature's squares, less the centre."""
-
 
 class DenseRows:
     """An array of uint8, float32 or float64 in C order, which is not copied."""
 
     def __init__(
-        self, X: NDArray[Any], centre: NDArray[np.float64] | None, n_threads: int, in_float64: bool = False
+        self,
+        X: NDArray[Any],
+        n_threads: int,
+        centre: NDArray[np.float64] | None = None,
+        in_float64: bool = False,
+        moderate: bool = True,
     ) -> None:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
         self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self._centre = np.zeros(X.shape[1], self.dtype) if centre is None else centre.astype(self.dtype)
         self.centre = self._centre.astype(np.float64)
+        self.moderate = moderate
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
         of_W, of_b = np.empty(W.shape), np.empty(b.shape)
         weights = W.astype(self.dtype), b.astype(self.dtype)
-        loss, bad = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
+        loss, _ = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
         if loss is None:
-            raise _overflow(self.dtype, bad)
+            raise _overflow(self.dtype)
         return loss, of_W, of_b
 
     def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
@@ -85,68 +95,79 @@ class DenseRows:
 
     def take(self, rows: NDArray[np.int64] | slice) -> DenseRows:
         """See `Rows`."""
-        return DenseRows(self.X[rows], self.centre, self.n_threads, self.dtype == np.float64)
+        return DenseRows(self.X[rows], self.n_threads, self.centre, self.dtype == np.float64, self.moderate)
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
         dense: NDArray[Any] = np.subtract(self.X[rows], self._centre, dtype=self.dtype)
         return dense
 
-    def squares(self) -> NDArray[np.float64]:
-        """See `Rows`."""
-        total = np.zeros(self.shape[1])
-        for rows in row_blocks(self.shape):
-            total += (self.dense(rows).astype(np.float64) ** 2).sum(axis=0)
-        return total / len(self.X)
-
 
 class SparseRows:
     """A compressed matrix, with a copy by columns: rows give scores, columns gradients.  It is not centred."""
 
-    def __init__(self, X: scipy.sparse.csr_array, n_threads: int) -> None:
+    def __init__(self, X: scipy.sparse.csr_array, n_threads: int, in_float64: bool = False) -> None:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
-        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self.centre = np.zeros(X.shape[1])
-        self._columns: scipy.sparse.csc_array | None = None
+        self.moderate = float(np.abs(X.data).max(initial=0)) < MODERATE
+        self._rows = _Compressed.of(X)
+
+    @functools.cached_property
+    def _columns(self) -> _Compressed:
+        return _Compressed.of(self.X.tocsc())
+
+    @functools.cached_property
+    def squares(self) -> NDArray[np.float64]:
+        """The mean of each feature's squares."""
+        squared = self.X.data.astype(np.float64) ** 2
+        total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
+        total /= max(self.shape[0], 1)
+        return total
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
-        if self._columns is None:
-            self._columns = self.X.tocsc()
         slopes, losses = self.scores(W, b), np.empty(self.shape[0])
         bad = _native.losses(batch, slopes, 1.0, self.n_threads, losses, None, slopes)
         if bad is not None:
-            raise _overflow(self.dtype, bad)
-        of_W = self._product(self._columns, slopes).T.astype(np.float64, order="C")
+            raise _overflow(self.dtype)
+        of_W = self._columns.times(slopes, self.n_threads).T.astype(np.float64, order="C")
         return _native.total(losses), of_W, slopes.sum(axis=0, dtype=np.float64)
 
     def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
         """See `Rows`."""
-        return self._product(self.X, W.T.astype(self.dtype, order="C")) + b.astype(self.dtype)
-
-    def _product(self, matrix: Any, M: NDArray[Any]) -> NDArray[Any]:
-        """Multiply the rows of a CSR matrix, or the columns of a CSC matrix, with M."""
-        out = np.empty((len(matrix.indptr) - 1, M.shape[1]), self.dtype)
-        start, index = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
-        _native.sparse_product(start, index, matrix.data, M, self.n_threads, out)
-        return out
+        found = self._rows.times(W.T.astype(self.dtype, order="C"), self.n_threads)
+        found += b.astype(self.dtype)
+        return found
 
     def take(self, rows: NDArray[np.int64] | slice) -> SparseRows:
         """See `Rows`."""
-        return SparseRows(self.X[rows], self.n_threads)
+        return SparseRows(self.X[rows], self.n_threads, self.dtype == np.float64)
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
         dense: NDArray[Any] = self.X[rows].toarray().astype(self.dtype, copy=False)
         return dense
 
-    def squares(self) -> NDArray[np.float64]:
-        """See `Rows`."""
-        squared = self.X.data.astype(np.float64) ** 2
-        total = np.zeros(self.shape[1])
-        np.add.at(total, self.X.indices, squared)
-        total /= max(self.shape[0], 1)
-        return total
+
+@dataclass(frozen=True)
+class _Compressed:
+    """Rows of a CSR matrix, or columns of a CSC matrix, as the kernels read them."""
+
+    start: NDArray[np.int64]
+    index: NDArray[np.int32]
+    value: NDArray[Any]
+
+    @classmethod
+    def of(cls, matrix: Any) -> _Compressed:
+        start, index = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
+        return cls(start, index, matrix.data)
+
+    def times(self, M: NDArray[Any], n_threads: int) -> NDArray[Any]:
+        """Multiply with M."""
+        out = np.empty((len(self.start) - 1, M.shape[1]), M.dtype)
+        _native.sparse_product(self.start, self.index, self.value, M, n_threads, out)
+        return out
 
 
 def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
@@ -156,5 +177,5 @@ def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
         yield slice(start, min(start + step, shape[0]))
 
 
-def _overflow(dtype: np.dtype[Any], row: int | None) -> ValueError:
-    return ValueError(f"the scores of row {row} overflow {dtype} while fitting: X has values that are too large")
+def _overflow(dtype: np.dtype[Any]) -> ValueError:
+    return ValueError(f"scores overflow {dtype} while fitting: X has values that are too large")

@@ -13,11 +13,13 @@ from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import row_blocks
 
 # A step of Newton's method takes memory as the square, and time as the cube, of the number of weights, and rows times
-# their square for the Hessian.  Up to so much of that a step takes a few passes of L-BFGS; where few rows bend the loss,
+# their square for the Hessian.  Up to so much of that a step takes a few passes of L-BFGS; where few rows bend a loss,
 # as with hinges, L-BFGS takes hundreds, and knows less well how near it is.
 _MOST_NEWTON_WEIGHTS = 2048
 _MOST_NEWTON_SCORES = 1 << 24  # that are held
 _MOST_NEWTON_WORK, _MOST_NEWTON_WORK_OF_HINGES = 1e8, 1e10
+
+_ROUNDING = 1e-15  # of J: nearer to the optimum is not to be had
 
 # Kinks are rounded ever less: each width is this part of the one before.
 _SHRINK = 0.2
@@ -58,7 +60,7 @@ class Progress:
 
     def until(self, value: float) -> float:
         """Return what the estimated distance from the optimum has to come below at this objective."""
-        return max(self.least, self.tol * max(value, self.floor))
+        return max(self.least, max(self.tol, _ROUNDING) * max(value, self.floor))
 
 
 class Solver(Protocol):
@@ -91,13 +93,15 @@ def prefers_newton(objective: Objective) -> bool:
     """Whether the problem is so small that the whole Hessian is worth its cost."""
     (rows, features), classes = objective.rows.shape, objective.classes
     weights = classes * (features + 1)
-    few_bend = objective.loss.squared or objective.loss.slack is not None
-    work = _MOST_NEWTON_WORK_OF_HINGES if few_bend else _MOST_NEWTON_WORK
-    return rows * classes <= _MOST_NEWTON_SCORES and weights <= _MOST_NEWTON_WEIGHTS and rows * weights**2 <= work
+    work = _MOST_NEWTON_WORK_OF_HINGES if objective.loss.few_bend else _MOST_NEWTON_WORK
+    fits = objective.rows.moderate and rows * classes <= _MOST_NEWTON_SCORES
+    return fits and weights <= _MOST_NEWTON_WEIGHTS and rows * weights**2 <= work
 
 
 def minimise(solver: Solver, objective: Objective, start: Point, progress: Progress) -> Solution:
     """Find the optimum; of an objective with kinks, as that of smoothed ones."""
+    if start.value == 0:  # no loss is below 0
+        return Solution(start, 0.0)
     if objective.loss.slack is None:
         point, excess = solver(objective, start, progress)
         return Solution(point, excess)
