@@ -2,10 +2,10 @@
 
 usage: python bench/compare_linear.py [--data DIR] [--iterations N ...] [--l2 L2] [--rounds R] [--threads T]
 
-Rows are pictures over their largest value, less their mean (by default scikit-learn's digits).  scikit-learn's L-BFGS is
-fitted anew with each number of iterations; fastclf with default parameters.  The optimum is that of a fit with a
-hundred-thousandth of the tolerance.  Times are told as medians of ratios to fastclf's, in turns, with the same number of
-threads.
+Rows are pictures over their largest value, less their mean (by default scikit-learn's digits).  scikit-learn's L-BFGS
+is fitted anew with each number of iterations; fastclf with default parameters.  The optimum is that of a fit with a
+hundred-thousandth of the tolerance.  Times are told as medians of ratios to fastclf's, in turns, with the same number
+of threads.
 """
 
 from __future__ import annotations

@@ -107,6 +107,25 @@ def test_the_measure_sees_what_is_allocated(mib):
     assert mib * MIB <= children.result(planted_peak, mib * MIB, env=NO_FREE_HEAP) <= (mib + 1) * MIB
 
 
+def linear_peak(dtype, solver):
+    """Memory of a fit, and of X."""
+    X = fractions(200_000, 100, dtype)
+    y = np.arange(len(X), dtype=np.int32) % 2
+    model = fastclf.LinearClassifier(solver=solver, max_iter=3, tol=1, random_state=0, n_threads=2)
+    model.fit(X[:3000], y[:3000]).predict(X[:3000])
+    return peak_of(lambda: model.fit(X, y)), peak_of(lambda: model.predict(X)), X.nbytes
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
+def test_a_linear_fit_copies_no_rows(solver):
+    """Bytes are never widened as a whole, which would take 76 MiB; labels and a sample of the rows take some."""
+    of_fit, of_predict, _ = children.result(linear_peak, "uint8", solver, env=NO_FREE_HEAP)
+    assert of_fit < 24 * MIB
+    assert of_predict < 16 * MIB
+    of_fit, _, of_X = children.result(linear_peak, "float64", solver, env=NO_FREE_HEAP)
+    assert of_fit < 32 * MIB < of_X / 4
+
+
 # --- sizes that 32 bits do not hold
 
 MANY = 1 << 31

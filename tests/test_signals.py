@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 
 import fastclf
 from fastclf import _native
+from fastclf.losses._evaluate import Batch
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
 REPETITIONS = 5
@@ -72,9 +73,25 @@ def self_search():
     return lambda: model.kneighbors()
 
 
+def linear_loss():
+    X = ordinary(60000, 512)
+    W, of_W, of_b = np.zeros((300, 512), np.float32), np.empty((300, 512)), np.empty(300)
+    how = Batch("cross_entropy", W, label=np.arange(len(X)) % 300)
+    return lambda: [_native.linear_loss(how, X, None, W, None, 2, of_W, of_b) for _ in range(5)]
+
+
 CALLS = {
     f.__name__: f
-    for f in (knn_in_tiles, knn_pair_by_pair, wide_knn_in_tiles, many_neighbours, wide_pairwise, predict, self_search)
+    for f in (
+        knn_in_tiles,
+        knn_pair_by_pair,
+        wide_knn_in_tiles,
+        many_neighbours,
+        wide_pairwise,
+        predict,
+        self_search,
+        linear_loss,
+    )
 }
 
 

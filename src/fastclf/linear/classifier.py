@@ -101,8 +101,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Sums are
     computed in float32 within a block of rows and float64 beyond (of float64: all in float64), so the optimum is found
     to about 1e-6 of J. Sparse matrices are not made dense; beside them a copy by columns is held. A fit holds, beyond
-    X, about 60 vectors of the weights' size, a sample of 4000 rows or as many as there are features, and a square
-    matrix of up to 6144 features ("lbfgs"); the Hessian ("newton"); or next to nothing ("sgd").
+    X: with "lbfgs", some 70 times the weights in float64, a sample of 4000 rows or as many as there are features, and a
+    square matrix of up to 6144 features; with "newton", the scores and some copies of the Hessian; with "sgd", some 40
+    times the weights.
 
     What `tol` compares: for smooth losses the estimate is half the squared length of the gradient in variables in which
     J has about the same curvature in all directions (half of Newton's decrement squared), so that units and offsets of
@@ -273,6 +274,18 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n_queries, n_classes), or (n_queries,) of two classes
             Scores in the order of `classes_`; of two classes, the second's less the first's. A row's scores do not
             depend on the other rows, on the threads or on the processor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as described, or has another number of features than in `fit`.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> model = LinearClassifier("mse", l2=0).fit([[0], [1], [2]], [0, 0, 1])
+        >>> model.decision_function([[0], [2]]).round(3).tolist()
+        [-1.333, 0.667]
         """
         scores = self._scores(X)
         if scores.shape[1] == 2 and not self._labels_are_indicators:
@@ -291,6 +304,18 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_queries,), or (n_queries, n_labels) of indicators
             The class with the largest score, the first of equals; or 1 for each label whose score is above 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `decision_function` does.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> model = LinearClassifier("sigmoid").fit([[0, 1], [1, 0], [1, 1], [0, 0]], [[0, 1], [1, 0], [1, 1], [0, 0]])
+        >>> model.predict([[0.9, 0.8]])
+        array([[1, 1]])
         """
         scores = self._scores(X)
         if self._labels_are_indicators:
@@ -313,6 +338,20 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Probabilities in the order of `classes_`. Rows sum to 1, but for several labels a row, which are
             independent; with
             "sigmoid" and one label a row, the classes' probabilities are divided by their sum.
+
+        Raises
+        ------
+        AttributeError
+            If the loss defines no probabilities.
+        TypeError, ValueError
+            As `decision_function` does; or if `loss` was set after the fit.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> model = LinearClassifier().fit([[0], [1], [1], [2]], [0, 0, 1, 1])
+        >>> model.predict_proba([[1]]).round(3)
+        array([[0.5, 0.5]])
         """
         scores = self._scores(X)
         self._refuse_another_loss()
@@ -337,6 +376,11 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_queries, n_classes)
             Logarithms; -inf of probabilities that are 0.
+
+        Raises
+        ------
+        AttributeError, TypeError, ValueError
+            As `predict_proba` does.
         """
         with np.errstate(divide="ignore"):
             logarithms: NDArray[np.float64] = np.log(self.predict_proba(X))
@@ -360,6 +404,15 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -----
         The bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than the
         distance itself.
+
+        Examples
+        --------
+        >>> from fastclf import LinearClassifier
+        >>> from fastclf.datasets import digits
+        >>> data = digits()
+        >>> model = LinearClassifier(l2=0.01, solver="newton").fit(data.X_train, data.y_train)
+        >>> model.duality_gap(data.X_train, data.y_train) < 1e-6 * model.objective_
+        True
         """
         check_is_fitted(self, "coef_")
         options = Options.of(self)

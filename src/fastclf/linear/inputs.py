@@ -23,7 +23,7 @@ from fastclf.losses._evaluate import Batch
 
 SOLVERS = ("auto", "lbfgs", "newton", "sgd")
 
-_CENTRE_ROWS = 4096  # of which the mean is taken
+_CENTRE_ROWS = 1024  # of which the mean is taken
 _FAR = 1e15  # values beyond this, or all below its inverse, leave float32 too little room for weights and sums
 
 
@@ -169,7 +169,7 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
     some = X[:: max(1, len(X) // _CENTRE_ROWS)].astype(np.float64)
     if centre is None and options.fit_intercept:
         centre = some.mean(axis=0)
-    largest = float(np.abs(some).max(initial=0.0))
+    largest = max(float(some.max(initial=0.0)), -float(some.min(initial=0.0)))
     far = not (1 / _FAR < largest < _FAR) and largest > 0
     return DenseRows(X, options.n_threads, centre, in_float64=far, moderate=largest < MODERATE)
 

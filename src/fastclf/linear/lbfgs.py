@@ -17,6 +17,7 @@ from fastclf.linear.solving import Progress
 Array = NDArray[np.float64]
 
 _MEMORY = 10  # pairs of steps and changes of the gradient
+_TRIALS = 40  # of the length of a step: a bad estimate of the curvature may be far off
 _ITERATIONS = 50  # until the curvature is estimated anew
 _FLATTER = 3  # how much less curved J may be where it ends than where its curvature was estimated
 _MOST_DENSE_OF_SPARSE = 1024  # features: a sample of so few is made dense
@@ -43,40 +44,50 @@ class Lbfgs:
         while excess > progress.until(point.value) and progress.left > 0 and stuck < 2:
             before = point.value
             with _threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
-                point, excess = self._run(objective, point, change, progress)
-            now = self._bends(objective, point)
-            flatter = max(float(bends.sum() / now.sum()), 1.0)
-            if flatter <= _FLATTER and flatter * excess <= progress.until(point.value):
-                return point, flatter * excess
-            bends, change = now, self._preconditioner(objective, now)
+                point, excess, flatter = self._run(objective, point, change, bends, progress)
+            if flatter <= _FLATTER and excess <= progress.until(point.value):
+                return point, excess
+            bends = self._bends(objective, point)
+            change = self._preconditioner(objective, bends)
             excess = max(self._excess(objective, change, point), to_come(self._values))
-            stuck = stuck + 1 if before - point.value <= 1e-3 * excess else 0
+            stuck = stuck + 1 if before - point.value <= 1e-3 * progress.until(point.value) else 0
         return point, excess
 
     def _run(
-        self, objective: Objective, start: Point, change: Preconditioner, progress: Progress
-    ) -> tuple[Point, float]:
-        """Make some iterations with one estimate of the curvature."""
-        first, point, best, excess, slope = True, start, start, np.inf, np.empty(0)
+        self, objective: Objective, start: Point, change: Preconditioner, bends: Array, progress: Progress
+    ) -> tuple[Point, float, float]:
+        """Make some iterations with one estimate of the curvature.
+
+        Returns where they end, how far that is above the optimum, and how much less curved J is there: by so much, the
+        estimate of the distance is too small.
+        """
+        point, best, excess, slope, flatter = start, start, np.inf, np.empty(0), 1.0
 
         def evaluate(v: Array) -> tuple[float, Array]:
-            nonlocal first, point, slope
-            point = start if first else objective.at(*change.plain(v, objective.classes))
-            first, slope = False, change.gradient(point.of_W, point.of_b)
+            nonlocal point, slope
+            if v.any():
+                W, b = change.plain(v, objective.classes)
+                point = objective.at(start.W + W, start.b + b)
+            slope = change.gradient(point.of_W, point.of_b)
             return point.value, slope
 
         def after(_: Array) -> None:
-            nonlocal best, excess
+            nonlocal best, excess, flatter
             self._values.append(point.value)
-            best, excess = point, max(self._estimate(objective, slope), to_come(self._values))
+            estimate = self._estimate(objective, slope)
+            best, excess = point, max(flatter * estimate, to_come(self._values))
             progress.made(best.value, excess)
-            if excess <= progress.until(best.value) or progress.left <= 0:
+            until = progress.until(best.value)
+            if excess <= until:
+                flatter = max(float(bends.sum() / self._bends(objective, best).sum()), 1.0)
+                excess = max(flatter * estimate, to_come(self._values))
+            if excess <= until or flatter > _FLATTER or progress.left <= 0:
                 raise StopIteration
 
-        options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "ftol": 0.0, "gtol": 0.0}
-        x = change.start(start.W, start.b)
-        scipy.optimize.minimize(evaluate, x, jac=True, method="L-BFGS-B", callback=after, options=options)
-        return best, excess
+        options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "maxls": _TRIALS, "ftol": 0.0, "gtol": 0.0}
+        still = np.zeros(start.W.size + start.b.size)
+        scipy.optimize.minimize(evaluate, still, jac=True, method="L-BFGS-B", callback=after, options=options)
+        return best, excess, flatter
 
     def measure(self, objective: Objective, point: Point) -> Callable[[Point], float]:
         """Return what estimates how far a point is above the optimum, by the curvature at another."""

@@ -33,25 +33,18 @@ class Factor(Protocol):
     def transposed(self, G: Array) -> Array:
         """Return G F."""
 
-    def inverse(self, W: Array) -> Array:
-        """Return V of W = V F'."""
-
 
 class Preconditioner:
-    """The change of variables, and back."""
+    """The change of variables: of steps from where an estimate was made."""
 
     def __init__(self, factor: Factor, shift: Array, unit: float) -> None:
         self._factor, self._shift, self._unit = factor, shift, unit
 
     def plain(self, v: Array, classes: int) -> tuple[Array, Array]:
-        """Return weights and intercepts."""
+        """Return how far weights and intercepts move."""
         V, beta = v[:-classes].reshape(classes, -1), v[-classes:]
         W = self._factor.apply(V)
         return W, beta * self._unit - W @ self._shift
-
-    def start(self, W: Array, b: Array) -> Array:
-        """Return the variables of weights and intercepts."""
-        return np.concatenate([self._factor.inverse(W).ravel(), (b + W @ self._shift) / self._unit])
 
     def gradient(self, of_W: Array, of_b: Array) -> Array:
         """Return the gradient by the variables."""
@@ -65,9 +58,9 @@ def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: boo
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
     root = S - shift.astype(S.dtype)
     root *= np.sqrt(bends).astype(S.dtype)[:, None]
-    largest = np.abs(root).max(axis=0)
+    largest = np.maximum(root.max(axis=0), -root.min(axis=0))
     root /= np.where(largest > 0, largest, 1)
-    scale = largest * np.sqrt(np.square(root).sum(axis=0, dtype=np.float64))
+    scale = largest * np.sqrt(np.einsum("ij,ij->j", root, root).astype(np.float64))
     root *= np.where(scale > 0, largest / np.where(scale > 0, scale, 1), 1).astype(S.dtype)
     scale[scale == 0] = 1
     return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
@@ -112,10 +105,6 @@ class Cholesky:
         """See `Factor`."""
         return self._solve(G / self.scale, "T")
 
-    def inverse(self, W: Array) -> Array:
-        """See `Factor`."""
-        return (W * self.scale) @ self.upper.T.astype(np.float64)
-
     def _solve(self, rows: Array, side: str) -> Array:
         right = rows.T.astype(self.upper.dtype)
         solved = scipy.linalg.solve_triangular(self.upper, right, trans=side, check_finite=False)
@@ -137,7 +126,7 @@ class LowRank:
 
     def __init__(self, Q: Array, bent: Array, rest: Array) -> None:
         self.Q, self.rest = Q, rest
-        self._down, self._up = 1 / np.sqrt(1 + bent) - 1, np.sqrt(1 + bent) - 1
+        self._down = 1 / np.sqrt(1 + bent) - 1
 
     @classmethod
     def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> LowRank:
@@ -158,12 +147,6 @@ class LowRank:
         """See `Factor`."""
         scaled = G / self.rest
         found: Array = scaled + (scaled @ self.Q) * self._down @ self.Q.T
-        return found
-
-    def inverse(self, W: Array) -> Array:
-        """See `Factor`."""
-        scaled = W * self.rest
-        found: Array = scaled + (scaled @ self.Q) * self._up @ self.Q.T
         return found
 
 
@@ -197,7 +180,3 @@ class Diagonal:
     def transposed(self, G: Array) -> Array:
         """See `Factor`."""
         return G / self.scale
-
-    def inverse(self, W: Array) -> Array:
-        """See `Factor`."""
-        return W * self.scale
