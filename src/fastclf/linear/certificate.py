@@ -6,9 +6,8 @@ Let a_i be the slope of row i's loss by its scores.  For any factors t_i in [0, 
     J - J* <= sum_i w_i (loss_i - t_i (loss_i - slack_i)) + l2 |W + sum_i w_i t_i a_i x_i' / (2 l2)|^2
 
 as losses are convex and at least 0.  Slopes of smoothed losses do as well: their slack is in `Loss`; else it is 0.
-With one factor for each class, the condition says that the factors,
-divided by their sum, are the stationary distribution of a Markov chain: from class to class at the rates of which the
-slopes' sums by class consist.
+With one factor for each class, the condition says that the factors, divided by their sum, are the stationary
+distribution of a Markov chain: from class to class at the rates of which the slopes' sums by class consist.
 """
 
 from __future__ import annotations
