@@ -1,7 +1,7 @@
 """The one extension module: check the buffers, call the C interface, check its status, return."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ TARGETS: dict[str, int]
 
 def loss_names() -> list[str]: ...
 
+@type_check_only
 class Loss(Protocol):
     """A loss and what it is compared with, for scores that come beside."""
 
