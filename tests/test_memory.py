@@ -116,6 +116,7 @@ def linear_peak(dtype, solver):
     return peak_of(lambda: model.fit(X, y)), peak_of(lambda: model.predict(X)), X.nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
 def test_a_linear_fit_copies_no_rows(solver):
     """Bytes are never widened as a whole, which would take 76 MiB; labels and a sample of the rows take some."""
