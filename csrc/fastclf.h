@@ -224,11 +224,11 @@ fc_status fc_linear_scores(const fc_linear *model, fc_run run, void *scores);
 
 /* The sum of the losses of a model's scores and its gradients: by W and, of the same form, by b; X is read once.
  *
- * batch: as in fc_losses, but for the scores' data.  *bad_row is a row with no answer, not always the first.  Scratch memory:
- * a thread's 1 MiB, or 16 rows and their scores; and up to 32 times of_W, but no more than 256 MiB or of_W itself.
+ * batch: as in fc_losses, but for the scores' data.  FC_BAD_ROW does not tell which row.  Scratch memory: a
+ * thread's 1 MiB, or 16 rows and their scores; and up to 32 times of_W, but no more than 256 MiB or of_W itself.
  */
 fc_status fc_linear_loss(const fc_linear *model, const fc_batch *batch, fc_run run, double *loss, double *of_W,
-                         double *of_b, size_t *bad_row);
+                         double *of_b);
 
 /* A sparse matrix in compressed rows, and a dense one of float or double.
  *

@@ -10,7 +10,7 @@
 
 enum {
     BLOCK_BYTES =
-        512 << 10,    /* of rows, as they are computed with: the second cache has room for them and the weights */
+        512 << 10,    /* of rows as they are computed with, and scores: the second cache holds them and weights */
     FEWEST_ROWS = 16, /* of a block: what losses turn at once */
     MOST_ROWS = 1024,
     MOST_PARTS = 32,       /* of the rows, each with a sum of gradients of its own */
@@ -26,7 +26,6 @@ typedef struct {
     const fc_batch *batch;
     void *scores;               /* of all rows, or NULL: losses are wanted */
     double *sums, *of_b, *loss; /* by part: gradients and losses */
-    atomic_size_t bad_row;
 } job;
 
 /* Weights and centre in whole lines; 0 without memory or with sizes that no memory has. */
@@ -79,9 +78,14 @@ static fc_linear_block score_block(const job *j, size_t i, char *x, void *scores
     return block;
 }
 
+/* Room for a block's rows. */
+static char *block_room(const job *j) {
+    return aligned_alloc(FC_LINE, fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
+}
+
 static void score_thread(void *data, fc_team *team, int thread) {
     const job *j = data;
-    char *x = aligned_alloc(FC_LINE, fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
+    char *x = block_room(j);
     if (!x) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
         score_block(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
@@ -147,7 +151,7 @@ typedef struct {
 
 static int make_room(const job *j, room *r) {
     memset(r, 0, sizeof *r);
-    r->x = aligned_alloc(FC_LINE, fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
+    r->x = block_room(j);
     r->scores = aligned_alloc(FC_LINE, fc_round_up(j->step * j->model->classes * j->size, FC_LINE));
     r->loss = malloc(j->step * sizeof *r->loss);
     return r->x && r->scores && r->loss && fc_loss_room(&r->of_losses, j->batch);
@@ -161,23 +165,20 @@ static void drop_room(room *r) {
 }
 
 /* False if a row has no answer. */
-static int add_block(job *j, size_t i, const room *r, size_t part) {
+static int add_block(const job *j, size_t i, const room *r, size_t part) {
     const size_t classes = j->model->classes;
     fc_linear_block block = score_block(j, i, r->x, r->scores);
     block.sum = j->sums + part * classes * j->depth;
     const fc_batch b = batch_of(j, &block, i * j->step);
     const size_t answered = fc_losses_of_rows(&b, &r->of_losses, 0, block.rows, r->loss, NULL, r->scores);
-    if (answered < block.rows) {
-        fc_note_first(&j->bad_row, i * j->step + answered);
-        return 0;
-    }
+    if (answered < block.rows) return 0;
     j->loss[i] = fc_total(r->loss, block.rows);
     add_slopes(j, &block, j->of_b + part * classes);
     return 1;
 }
 
 static void loss_thread(void *data, fc_team *team, int thread) {
-    job *j = data;
+    const job *j = data;
     room r;
     if (!make_room(j, &r)) fc_stop(team, FC_NO_MEMORY);
     for (size_t part; fc_next_task(team, &part);) {
@@ -203,11 +204,11 @@ static void add_parts(const job *j, double *of_W, double *of_b) {
 }
 
 fc_status fc_linear_loss(const fc_linear *m, const fc_batch *batch, fc_run run, double *loss, double *of_W,
-                         double *of_b, size_t *bad_row) {
+                         double *of_b) {
     if (!model_fits(m, run) || !fc_batch_fits(batch) || batch->scores.rows != m->X.rows ||
         batch->scores.cols != m->classes || batch->scores.dtype != m->dtype)
         return FC_BAD_ARGUMENT;
-    job j = {.model = m, .kernels = &fc_kernels_active()->linear[m->dtype], .batch = batch, .bad_row = SIZE_MAX};
+    job j = {.model = m, .kernels = &fc_kernels_active()->linear[m->dtype], .batch = batch};
     if (!pack(&j)) return FC_NO_MEMORY;
     divide(&j);
     j.sums = calloc(j.parts * m->classes * j.depth + 1, sizeof *j.sums);
@@ -222,7 +223,6 @@ fc_status fc_linear_loss(const fc_linear *m, const fc_batch *batch, fc_run run, 
         *loss = fc_total(j.loss, j.blocks);
         add_parts(&j, of_W, of_b);
     }
-    *bad_row = j.bad_row;
     free(j.sums);
     free(j.of_b);
     free(j.loss);

@@ -2,6 +2,7 @@
 #include "losses.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "kernels.h"
@@ -28,14 +29,10 @@ typedef struct {
 
 /* Tasks begin in order and are finished once begun, so that the first row of all that has no answer is found. */
 static void note_bad(job *j, size_t row, fc_team *team) {
-    fc_note_first(&j->bad_row, row);
-    fc_stop(team, FC_BAD_ROW);
-}
-
-void fc_note_first(atomic_size_t *first, size_t row) {
-    size_t known = atomic_load(first);
-    while (row < known && !atomic_compare_exchange_weak(first, &known, row)) {
+    size_t first = atomic_load(&j->bad_row);
+    while (row < first && !atomic_compare_exchange_weak(&j->bad_row, &first, row)) {
     }
+    fc_stop(team, FC_BAD_ROW);
 }
 
 int fc_loss_room(fc_loss_scratch *scratch, const fc_batch *b) {

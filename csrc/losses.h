@@ -2,8 +2,6 @@
 #ifndef FASTCLF_LOSSES_H
 #define FASTCLF_LOSSES_H
 
-#include <stdatomic.h>
-
 #include "kernels.h"
 
 typedef struct {
@@ -24,8 +22,5 @@ int fc_loss_room(fc_loss_scratch *scratch, const fc_batch *batch);
  * many have an answer before the first that has none. */
 size_t fc_losses_of_rows(const fc_batch *batch, const fc_loss_scratch *scratch, size_t first, size_t rows, double *loss,
                          double *each, void *gradient);
-
-/* *first = the smaller of it and `row`. */
-void fc_note_first(atomic_size_t *first, size_t row);
 
 #endif

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import reference_linear as reference
@@ -315,6 +317,39 @@ def test_features_that_the_first_rows_did_not_show(rng):
     for _ in range(150):
         model.partial_fit(X, y)
     assert value(model, X, y) < 1.1 * LinearClassifier(l2=1e-2).fit(X, y).objective_
+
+
+def test_sparse_mini_batches_stay_sparse(rng):
+    n, d = 600, 300_000  # of which a batch, if it were dense, would take 600 MB
+    X = scipy.sparse.random_array((n, d), density=1e-4, format="csr", rng=rng)
+    y = np.arange(n) % 2
+    model = LinearClassifier(l2=1e-4, random_state=0)
+    tracemalloc.start()
+    for _ in range(3):
+        model.partial_fit(X, y)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 60 * 8 * d
+    assert model.loss_curve_[-1] < model.loss_curve_[0] == pytest.approx(np.log(2))
+
+
+def test_rare_features_do_not_stop_mini_batches(rng):
+    of_row = rng.integers(0, 1000, 3000)
+    X, y = np.eye(1000)[of_row], (of_row % 3).astype(int)
+    model = LinearClassifier(l2=1e-6, random_state=0)
+    for _ in range(5):
+        model.partial_fit(X, y)
+    assert value(model, X, y) < np.log(3)
+    assert max(model.loss_curve_) < 2
+
+
+@each_solver
+@pytest.mark.parametrize("container", [np.ascontiguousarray, scipy.sparse.csr_array])
+def test_features_that_say_nothing_end_a_fit(container, solver):
+    model = LinearClassifier(solver=solver).fit(container(np.zeros((30, 3))), np.arange(30) % 3)
+    assert model.converged_
+    assert model.n_iter_ < 20
+    assert model.objective_ == pytest.approx(np.log(3))
 
 
 def test_what_a_fit_knew_of_its_end_goes_with_mini_batches(rng):

@@ -60,8 +60,8 @@ def scores(X, centre, W, b, n_threads=1):
 
 def loss(how, X, centre, W, b, n_threads=1):
     of_W, of_b = np.empty(W.shape), np.empty(len(W))
-    value, bad = _native.linear_loss(how, X, centre, W, b, n_threads, of_W, of_b)
-    assert bad is None
+    value = _native.linear_loss(how, X, centre, W, b, n_threads, of_W, of_b)
+    assert value is not None
     return value, of_W, of_b
 
 

@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from fastclf import KNN, LinearClassifier, _native, datasets, majority_vote
+from fastclf._progress import each
 from fastclf.datasets import Dataset
 
 _VALIDATION_SHARE = 0.2
@@ -58,10 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         data = _load(options)
-        scores = _validate(data, options)
+        parts = train_test_split(
+            data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
+        )
+        scores = _validate(parts, options, len(data.class_names))
         best = max(scores, key=lambda score: score.accuracy)
         model = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
-        linear_scores = _validate_linear(data, options)
+        linear_scores = _validate_linear(parts, options)
         linear = [_refitted(loss, linear_scores, data) for loss in _LINEAR_LOSSES]
     except (OSError, ValueError) as error:
         print(f"fastclf: {error}", file=sys.stderr)
@@ -100,33 +104,25 @@ def _load(options: argparse.Namespace) -> Dataset:
     return data
 
 
-def _validate(data: Dataset, options: argparse.Namespace) -> list[Score]:
+def _validate(parts: Sequence[NDArray[Any]], options: argparse.Namespace, n_classes: int) -> list[Score]:
     """Accuracy of every metric and k on a part of the training data; one search serves every k."""
-    X, X_held, y, y_held = _split(data, options)
+    X, X_held, y, y_held = parts
     scores = []
-    for metric in _progress(options.metrics, "validating"):
+    for metric in each(options.metrics, "validating"):
         model = KNN(max(options.k), metric=metric).fit(X, y)
         labels = y[model.kneighbors(X_held, return_distance=False)]
         for k in options.k:
-            winners = majority_vote(labels[:, :k], n_classes=len(data.class_names))
+            winners = majority_vote(labels[:, :k], n_classes=n_classes)
             scores.append(Score(metric, k, float(np.mean(winners == y_held))))
     return scores
 
 
-def _split(data: Dataset, options: argparse.Namespace) -> Sequence[NDArray[Any]]:
-    """Rows and labels to fit, and held out for validation."""
-    X, X_held, y, y_held = train_test_split(
-        data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
-    )
-    return X, X_held, y, y_held
-
-
-def _validate_linear(data: Dataset, options: argparse.Namespace) -> list[LinearScore]:
+def _validate_linear(parts: Sequence[NDArray[Any]], options: argparse.Namespace) -> list[LinearScore]:
     """Accuracy of every loss and penalty, on the same part of the training data."""
-    X, X_held, y, y_held = _split(data, options)
+    X, X_held, y, y_held = parts
     variance = float(X[:: max(1, len(X) // 1000)].var(axis=0).mean())
     scores = []
-    for loss in _progress(_LINEAR_LOSSES, "validating"):
+    for loss in each(_LINEAR_LOSSES, "validating"):
         for penalty in options.penalties:
             model = LinearClassifier(loss, l2=penalty * variance, tol=_VALIDATION_TOL).fit(X, y)
             scores.append(LinearScore(loss, model.l2, float(model.score(X_held, y_held))))
@@ -141,22 +137,6 @@ def _refitted(loss: str, scores: list[LinearScore], data: Dataset) -> LinearClas
 
 def _name(model: LinearClassifier) -> str:
     return f"{model.loss}, l2={model.l2:.3g}"
-
-
-def _progress(items: Sequence[str], what: str) -> Iterable[str]:
-    """Go through the items with a progress bar, or a line each where tqdm is not installed."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return _plain_progress(items, what)
-    bar: Iterable[str] = tqdm(items, desc=what, file=sys.stderr, leave=False)
-    return bar
-
-
-def _plain_progress(items: Sequence[str], what: str) -> Iterable[str]:
-    for i, item in enumerate(items, 1):
-        print(f"{what}: {item} ({i} of {len(items)})", file=sys.stderr)
-        yield item
 
 
 def _print_scores(scores: list[Score], best: Score) -> None:
@@ -233,12 +213,10 @@ def _plot_linear(models: list[LinearClassifier], data: Dataset, out: Path) -> No
     """Save what each class's weights look like, and how the objectives fell."""
     from fastclf.plotting import plot_loss_curves
 
-    shape = data.pictures(data.X_train[:1]).shape[1:]
-    colours = len(shape) == 3
+    height, width, *colours = data.shape  # of which rows hold one plane after the other
     try:
         for model in models:
-            # Rows hold one colour after the other: pictures of the weights are made as those of the rows are.
-            figure = model.plot_templates((3, *shape[:2]) if colours else shape, class_names=data.class_names)
+            figure = model.plot_templates((*colours, height, width), class_names=data.class_names)
             _save(figure, out / f"templates_{model.loss}.png")
         _save(plot_loss_curves({model.loss: model.loss_curve_ for model in models}), out / "loss_curves.png")
     except ImportError:

@@ -108,7 +108,7 @@ cdef extern from "fastclf.h" nogil:
         size_t classes
     fc_status fc_linear_scores(const fc_linear *model, fc_run run, void *scores)
     fc_status fc_linear_loss(const fc_linear *model, const fc_batch *batch, fc_run run, double *loss, double *of_W,
-                             double *of_b, size_t *bad_row)
+                             double *of_b)
     ctypedef struct fc_sparse:
         size_t rows
         size_t values

@@ -108,7 +108,7 @@ def linear_loss(
     n_threads: int,
     of_W: NDArray[np.float64],
     of_b: NDArray[np.float64],
-) -> tuple[float, None] | tuple[None, int]: ...
+) -> float | None: ...
 def sparse_product(
     start: NDArray[np.int64],
     index: NDArray[np.int32],

@@ -336,7 +336,7 @@ def linear_scores(X, centre, W, b, int n_threads, scores):
 
 
 def linear_loss(how, X, centre, W, b, int n_threads, of_W, of_b):
-    """Write the gradients of the sum of losses; return (the sum, None), or (None, a row with no answer)."""
+    """Write the gradients of the sum of losses; return the sum, or None if a row has no answer."""
     cdef Held held = Held()
     cdef fc_linear model = linear_of(held, X, centre, W, b)
     cdef fc_batch batch = batch_of(held, how, fc_matrix(NULL, model.X.rows, model.classes, model.dtype))
@@ -344,15 +344,14 @@ def linear_loss(how, X, centre, W, b, int n_threads, of_W, of_b):
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double loss = 0
-    cdef size_t bad = 0
     w.shaped(model.classes, model.X.cols)
     v.shaped(model.classes, 1)
     with nogil:
-        status = fc_linear_loss(&model, &batch, run, &loss, <double *>w.matrix.data, <double *>v.matrix.data, &bad)
+        status = fc_linear_loss(&model, &batch, run, &loss, <double *>w.matrix.data, <double *>v.matrix.data)
     if status == FC_BAD_ROW:
-        return None, bad
+        return None
     check(status)
-    return loss, None
+    return loss
 
 
 def sparse_product(start, index, value, M, int n_threads, out):

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 Tell = Callable[[float, float], None]
+
+
+def each(items: Sequence[str], what: str) -> Iterable[str]:
+    """Go through the items with a progress bar, or a line each."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return _a_line_each(items, what)
+    bar: Iterable[str] = tqdm(items, desc=what, file=sys.stderr, leave=False)
+    return bar
+
+
+def _a_line_each(items: Sequence[str], what: str) -> Iterator[str]:
+    for i, item in enumerate(items, 1):
+        print(f"{what}: {item} ({i} of {len(items)})", file=sys.stderr)
+        yield item
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import numbers
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -131,17 +129,6 @@ def _integer_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
         if largest <= exact:
             return dtype
     raise ValueError(f"{name} of dtype {a.dtype} holds {largest}, beyond 2**53: such integers are not exact in float64")
-
-
-@contextlib.contextmanager
-def unchanged_if_it_fails(model: Any) -> Iterator[None]:
-    """Leave an estimator as it was if what is done to it raises, also what `validate_data` has set."""
-    before = dict(model.__dict__)
-    try:
-        yield
-    except BaseException:
-        model.__dict__ = before
-        raise
 
 
 def check_finite(a: NDArray[Any], name: str) -> None:

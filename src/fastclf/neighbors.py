@@ -11,9 +11,9 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from fastclf import _native, _threads
+from fastclf import _estimators, _native, _threads
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
 from fastclf.backends import Backend, backend_class
@@ -133,7 +133,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If a parameter or the data is not as described; the model is left as it was.
         """
         backend = self._checked_backend()
-        with check.unchanged_if_it_fails(self):
+        with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
             classes, codes = np.unique(labels, return_inverse=True)
             memory = backend(check.metric_name(self.metric), rows, owned, _threads.resolve(self.n_threads))
@@ -344,21 +344,15 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
-        check.refuse_masked(X, "X")
-        check.refuse_masked(y, "y")
-        array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", multi_output=True)
+        array, labels = _estimators.checked_data(self, X, y, reset)
         labels = column_or_1d(labels, warn=True)
         check_classification_targets(labels)
-        check.refuse_rounded(X, array, "X")
         rows = check.kernel_array(array, "X")
         return rows, not np.may_share_memory(rows, array), labels
 
     def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self, "_memory")
-        check.refuse_masked(X, "X")
-        array = validate_data(self, X, reset=False, dtype="numeric", ensure_min_samples=0)
-        check.refuse_rounded(X, array, "X")
-        return check.kernel_array(array, "X")
+        return check.kernel_array(_estimators.checked_queries(self, X), "X")
 
     def _query(
         self, memory: Memory, queries: NDArray[Any] | None, k: int

@@ -47,10 +47,10 @@ def _factors(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64
     """Return factors of the classes, the largest 1, which make the slopes sum to 0."""
     classes = objective.classes
     flows = np.zeros((classes, classes))
-    for block in row_blocks(objective.rows.shape):
+    for block in row_blocks((objective.rows.shape[0], classes)):
         part = objective.sample(block)
         slopes = part.rows.scores(W, b)
-        _native.losses(part.batch, slopes, 1.0, 1, None, None, slopes)
+        _native.losses(part.batch, slopes, 1.0, part.rows.n_threads, None, None, slopes)
         assert part.batch.label is not None
         np.add.at(flows, part.batch.label, slopes.astype(np.float64))
     np.fill_diagonal(flows, 0)

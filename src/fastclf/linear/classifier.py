@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _threads
+from fastclf import _estimators, _threads
 from fastclf import _validation as check
 from fastclf.linear import fitting
 from fastclf.linear.certificate import duality_gap
@@ -187,12 +187,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             If J may still be further from the optimum than `tol` says.
         """
         options = Options.of(self)
-        with check.unchanged_if_it_fails(self):
+        with _estimators.unchanged_if_it_fails(self):
             rows, labels = self._checked_data(X, y, True)
             objective = objective_of(
                 rows_of(rows, options), labels, self.margin, options, self.class_weight, sample_weight
             )
-            W, b = self._start(options, labels.classes, objective.rows.centre)
+            W, b = self._start(options.warm_start, labels.classes, objective.rows.centre)
             found = fitting.fit(objective, W, b, self.loss, options)
         self.__dict__.pop("_descent", None)
         self._keep(labels, found.W, found.b, objective.rows.centre, found.width)
@@ -238,7 +238,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         array([0, 1])
         """
         options = Options.of(self)
-        with check.unchanged_if_it_fails(self):
+        with _estimators.unchanged_if_it_fails(self):
             known = self._known_classes(classes)
             rows, labels = self._checked_data(X, y, not hasattr(self, "classes_"), known)
             if hasattr(self, "classes_") and (labels.indicator is not None) != self._labels_are_indicators:
@@ -249,7 +249,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 rows_of(rows, options, centre), labels, self.margin, options, self.class_weight, sample_weight
             )
             if begun is None:
-                W, b = self._start(options, labels.classes, objective.rows.centre, hasattr(self, "coef_"))
+                W, b = self._start(True, labels.classes, objective.rows.centre)
                 begun = fitting.begin_descent(objective, W, b)
             descent, values = fitting.descend(begun, objective, options)
         if not hasattr(self, "_descent"):  # what `fit` knew of its end holds no more
@@ -336,8 +336,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray of shape (n_queries, n_classes)
             Probabilities in the order of `classes_`. Rows sum to 1, but for several labels a row, which are
-            independent; with
-            "sigmoid" and one label a row, the classes' probabilities are divided by their sum.
+            independent; with "sigmoid" and one label a row, the classes' probabilities are divided by their sum.
 
         Raises
         ------
@@ -472,10 +471,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: ArrayLike, y: ArrayLike, reset: bool, classes: NDArray[Any] | None = None
     ) -> tuple[Any, Labels]:
         """Rows for the kernels, and labels."""
-        check.refuse_masked(X, "X")
-        check.refuse_masked(y, "y")
-        array, labels = validate_data(self, X, y, reset=reset, dtype="numeric", accept_sparse="csr", multi_output=True)
-        check.refuse_rounded(X, array, "X")
+        array, labels = _estimators.checked_data(self, X, y, reset, accept_sparse="csr")
         return kernel_rows(array), Labels.of(labels, self.loss, classes)
 
     def _known_classes(self, classes: ArrayLike | None) -> NDArray[Any] | None:
@@ -489,13 +485,12 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return given if known is None else known
 
     def _start(
-        self, options: Options, classes: NDArray[Any], centre: NDArray[np.float64], warm: bool | None = None
+        self, warm: bool, classes: NDArray[Any], centre: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights and intercepts, about a centre, to begin with."""
+        """Weights and intercepts, about a centre, to begin with: if warm, those that there are and fit."""
         shape = (len(classes), len(centre))
-        warm = options.warm_start if warm is None else warm
         if warm and hasattr(self, "coef_") and self.coef_.shape == shape and np.array_equal(self.classes_, classes):
-            intercept = self.intercept_ + self.coef_ @ centre if options.fit_intercept else np.zeros(shape[0])
+            intercept = self.intercept_ + self.coef_ @ centre if self.fit_intercept else np.zeros(shape[0])
             return self.coef_.copy(), intercept
         return np.zeros(shape), np.zeros(shape[0])
 
@@ -515,8 +510,6 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self, "coef_")
-        check.refuse_masked(X, "X")
-        array = validate_data(self, X, reset=False, dtype="numeric", accept_sparse="csr", ensure_min_samples=0)
-        check.refuse_rounded(X, array, "X")
+        array = _estimators.checked_queries(self, X, accept_sparse="csr")
         rows = in_float64(kernel_rows(array), _threads.resolve(self.n_threads))
         return rows.scores(np.asarray(self.coef_, np.float64), np.asarray(self.intercept_, np.float64))

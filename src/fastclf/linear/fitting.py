@@ -17,7 +17,7 @@ from fastclf.linear.newton import newton
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.solving import Progress, Solution, largest_margin, minimise, prefers_newton
 
-_SCALE_ROWS = 1024  # from which SGD learns the features' scales
+_VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
 
 _FLOOR = 1e-3  # of J at W = 0: less J counts as so much, as it may have no least value but 0
 
@@ -101,7 +101,7 @@ def descend(descent: sgd.Descent, objective: Objective, options: Options) -> tup
     moved.mean_W, moved.mean_b = descent.mean_W.copy(), descent.mean_b.copy()
     n = objective.rows.shape[0]
     order, of_all = options.rng.permutation(n), objective.scale * n
-    moved.learn(objective.rows.take(np.sort(order[:_SCALE_ROWS])).dense().astype(np.float64))
+    moved.learn(objective.rows.take(np.sort(order[:_VARIANCE_ROWS])))
     values = []
     for start in range(0, n, sgd.BATCH_ROWS):
         rows = np.sort(order[start : start + sgd.BATCH_ROWS])

@@ -110,7 +110,7 @@ class Lbfgs:
     def _preconditioner(self, objective: Objective, bends: Array) -> Preconditioner:
         rows, ridge = objective.rows, 2 * objective.l2
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
-            return diagonal(rows.squares, float(bends.sum()), ridge)
+            return diagonal(rows.squares(), float(bends.sum()), ridge)
         return precondition(self._drawn(rows)[1].dense(), bends, ridge, objective.has_intercept)
 
     def _drawn(self, rows: Rows) -> tuple[NDArray[np.int64], Rows]:

@@ -74,13 +74,17 @@ def _as_diagonals(rows: Scores) -> Scores:
     return full
 
 
+def _softmax(scores: Scores) -> Scores:
+    return softmax(scores, axis=1)
+
+
 def _softmax_curvature(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
-    p = softmax(scores, axis=1)
+    p = _softmax(scores)
     return _as_diagonals(p) - p[:, :, None] * p[:, None, :]
 
 
 def _softmax_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
-    p = softmax(scores, axis=1)
+    p = _softmax(scores)
     return p * (1 - p)
 
 
@@ -111,7 +115,7 @@ def _softmax_mse_curvature(scores: Scores, batch: Batch) -> Scores:
 
 def _softmax_mse_diagonal(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
     """2 sum_k (p_i [i = k] - p_i p_k)^2."""
-    p = softmax(scores, axis=1)
+    p = _softmax(scores)
     return 2 * p**2 * (1 - 2 * p + (p**2).sum(1, keepdims=True))
 
 
@@ -166,7 +170,7 @@ def _hinge_slack(scores: Scores, batch: Batch) -> Scores:
 
 def _largest_slack(scores: Scores, batch: Batch) -> Scores:
     found = _terms(scores, batch)
-    return found.max(axis=1) - (softmax(found / batch.smooth, axis=1) * found).sum(axis=1)
+    return found.max(axis=1) - (_softmax(found / batch.smooth) * found).sum(axis=1)
 
 
 LOSSES = {
@@ -175,7 +179,7 @@ LOSSES = {
         _softmax_curvature,
         _softmax_diagonal,
         most_bend=lambda _: 0.5,
-        probabilities=lambda scores: softmax(scores, axis=1),
+        probabilities=_softmax,
     ),
     "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
     "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
@@ -188,7 +192,7 @@ LOSSES = {
         over_classes=True,
         convex=False,
         most_bend=lambda _: 0.5,
-        probabilities=lambda scores: softmax(scores, axis=1),
+        probabilities=_softmax,
     ),
     "sigmoid": Loss(
         "binary_cross_entropy",

@@ -45,7 +45,7 @@ def _newton(objective: Objective, start: Point, progress: Progress) -> tuple[Poi
     while True:
         step = _step(model, 0.0)
         excess = -float(model.slope @ step) / 2
-        if excess <= progress.until(model.point.value) and excess > _FALLING * last:
+        if excess <= progress.until(model.point.value) and excess >= _FALLING * last:
             return model.point, excess
         if progress.left <= 0:
             return model.point, excess

@@ -38,15 +38,16 @@ class Rows(Protocol):
         What is subtracted from each row.
     n_threads : int
         How many threads to use.
-    moderate : bool
-        Whether squares of the values, and sums of them, are within the range of float64.
     """
 
     n_threads: int
-    moderate: bool
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     centre: NDArray[np.float64]
+
+    @property
+    def moderate(self) -> bool:
+        """Whether squares of the values, and sums of them, are within the range of float64."""
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """Return the sum of the losses, and its gradients by W and b."""
@@ -59,6 +60,12 @@ class Rows(Protocol):
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """Return some of the rows, less the centre, in `dtype`."""
+
+    def matrix(self) -> Any:
+        """Return the rows, less the centre, in what form takes least memory: to be multiplied with."""
+
+    def squares(self) -> NDArray[np.float64]:
+        """Return the mean of each feature's squares, less the centre."""
 
 
 class DenseRows:
@@ -82,7 +89,7 @@ class DenseRows:
         """See `Rows`."""
         of_W, of_b = np.empty(W.shape), np.empty(b.shape)
         weights = W.astype(self.dtype), b.astype(self.dtype)
-        loss, _ = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
+        loss = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
         if loss is None:
             raise _overflow(self.dtype)
         return loss, of_W, of_b
@@ -102,6 +109,16 @@ class DenseRows:
         dense: NDArray[Any] = np.subtract(self.X[rows], self._centre, dtype=self.dtype)
         return dense
 
+    def matrix(self) -> NDArray[Any]:
+        """See `Rows`."""
+        return self.dense()
+
+    def squares(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        dense = self.dense()
+        total: NDArray[np.float64] = np.einsum("ij,ij->j", dense, dense, dtype=np.float64)
+        return total / max(len(dense), 1)
+
 
 class SparseRows:
     """A compressed matrix, with a copy by columns: rows give scores, columns gradients.  It is not centred."""
@@ -110,7 +127,6 @@ class SparseRows:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
         self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self.centre = np.zeros(X.shape[1])
-        self.moderate = float(np.abs(X.data).max(initial=0)) < MODERATE
         self._rows = _Compressed.of(X)
 
     @functools.cached_property
@@ -118,8 +134,12 @@ class SparseRows:
         return _Compressed.of(self.X.tocsc())
 
     @functools.cached_property
+    def moderate(self) -> bool:
+        """See `Rows`."""
+        return float(np.abs(self.X.data).max(initial=0)) < MODERATE
+
     def squares(self) -> NDArray[np.float64]:
-        """The mean of each feature's squares."""
+        """See `Rows`."""
         squared = self.X.data.astype(np.float64) ** 2
         total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
         total /= max(self.shape[0], 1)
@@ -149,6 +169,10 @@ class SparseRows:
         dense: NDArray[Any] = self.X[rows].toarray().astype(self.dtype, copy=False)
         return dense
 
+    def matrix(self) -> scipy.sparse.csr_array:
+        """See `Rows`."""
+        return self.X
+
 
 @dataclass(frozen=True)
 class _Compressed:
@@ -171,7 +195,7 @@ class _Compressed:
 
 
 def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
-    """Yield blocks of rows, of about 32 MiB with so many bytes a feature."""
+    """Yield blocks of rows, of about 32 MiB with so many bytes a column."""
     step = max(1, _BLOCK_BYTES // max(1, shape[1] * bytes_each))
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))

@@ -1,7 +1,7 @@
 """Mini-batch gradient steps with averaging: for rows that come in parts, or more than can be gone through often.
 
-Steps are made in features of equal scale.  Their length suits the largest curvature of a
-batch [1]_; the average counts later weights more [2]_.
+Steps are made in features of equal scale.  Their length suits the largest curvature of a batch [1]_; the average counts
+later weights more [2]_.
 
 .. [1] F. Bach and E. Moulines, "Non-strongly-convex smooth stochastic approximation with convergence rate O(1/n)", NIPS
    2013.
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf.linear.objective import Objective
+from fastclf.linear.rows import Rows
 
 BATCH_ROWS = 256
 
@@ -38,7 +39,7 @@ class Descent:
     centre : ndarray of shape (n_features,)
         Of the first rows.
     squares : ndarray of shape (n_features,)
-        The largest mean square of each feature, of the rows of any call.
+        The largest mean square of each feature in any batch.
     variance : float
         The largest in any direction of the features at unit scale.
     steps : int
@@ -58,21 +59,22 @@ class Descent:
         """Begin the averages."""
         self.mean_W, self.mean_b = self.W.copy(), self.b.copy()
 
-    def learn(self, sample: NDArray[np.float64]) -> None:
-        """Take the scales of more rows into account."""
-        squares = (sample**2).mean(axis=0)
-        self.squares = np.maximum(self.squares, squares)
-        scale = np.sqrt(squares)
-        scaled = sample / np.where(scale > 0, scale, 1)
-        vector = np.ones(scaled.shape[1])
+    def learn(self, rows: Rows) -> None:
+        """Take the directions in which more rows vary into account."""
+        S, scale = rows.matrix(), np.sqrt(rows.squares())
+        scale[scale == 0] = 1
+        vector = np.ones(len(scale))
         for _ in range(_POWER_ITERATIONS):
-            vector = scaled.T @ (scaled @ vector)
+            along = S @ (vector / scale)
+            vector = S.T @ along / scale
             vector /= np.linalg.norm(vector) or 1.0
-        self.variance = max(self.variance, float(((scaled @ vector) ** 2).mean()))
+        self.variance = max(self.variance, float(np.mean((S @ (vector / scale)) ** 2)))
 
     def step(self, objective: Objective) -> float:
         """Make a step along the gradient of a batch; return the batch's objective before."""
         point = objective.at(self.W, self.b)
+        # By batch: a feature that few rows have bends the batches that have it more than the mean.
+        self.squares = np.maximum(self.squares, objective.rows.squares())
         # The most that a batch of these rows may bend J: in any direction together, and each row for itself.
         bend = objective.loss.most_bend(objective.classes)
         bend *= 1 + self.variance + len(self.squares) / BATCH_ROWS

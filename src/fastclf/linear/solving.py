@@ -133,7 +133,7 @@ def smoothing_error(smooth: Objective, W: NDArray[np.float64], b: NDArray[np.flo
     """Return how far J is above its optimum at most, where the smoothed J is at its own: the duality gap there."""
     slack, weights, total = smooth.loss.slack, smooth.row_weights(), 0.0
     assert slack is not None
-    for block in row_blocks(smooth.rows.shape):
+    for block in row_blocks((smooth.rows.shape[0], smooth.classes)):
         scores = smooth.rows.take(block).scores(W, b).astype(np.float64)
         total += float(weights[block] @ slack(scores, smooth.part(block)))
     return total

@@ -1,0 +1,39 @@
+"""What all estimators do with what they are given, before their own checks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.utils.validation import validate_data
+
+from fastclf import _validation as check
+
+
+def checked_data(model: Any, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
+    """Return rows and labels to fit that are finite and as many, as scikit-learn checks them."""
+    check.refuse_masked(X, "X")
+    check.refuse_masked(y, "y")
+    rows, labels = validate_data(model, X, y, reset=reset, dtype="numeric", multi_output=True, **options)
+    check.refuse_rounded(X, rows, "X")
+    return rows, labels
+
+
+def checked_queries(model: Any, X: Any, **options: Any) -> Any:
+    """Return rows that are finite and as wide as those the model was fitted on; none are fine."""
+    check.refuse_masked(X, "X")
+    rows = validate_data(model, X, reset=False, dtype="numeric", ensure_min_samples=0, **options)
+    check.refuse_rounded(X, rows, "X")
+    return rows
+
+
+@contextlib.contextmanager
+def unchanged_if_it_fails(model: Any) -> Iterator[None]:
+    """Leave an estimator as it was if what is done to it raises, also what `validate_data` has set."""
+    before = dict(model.__dict__)
+    try:
+        yield
+    except BaseException:
+        model.__dict__ = before
+        raise
