@@ -142,6 +142,24 @@ typedef struct {
  */
 fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index);
 
+/* Rows that something else has found: which of them are nearest?
+ *
+ * row  Q.rows x per_query rows of X, in any order: a negative one is none, one that comes twice counts once.
+ * own  as in fc_search.
+ */
+typedef struct {
+    fc_metric metric;
+    fc_matrix Q, X;
+    const int64_t *row;
+    size_t per_query;
+    const int64_t *own;
+} fc_candidates;
+
+/* The k smallest (distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where there
+ * are fewer, the distance is +inf and the row -1.  Scratch memory: 16 bytes a thread for each candidate of a query.
+ */
+fc_status fc_rerank(const fc_candidates *candidates, size_t k, fc_run run, double *distance, int64_t *index);
+
 /* Set *fits to whether all values are integers from 0 to 255. */
 fc_status fc_fits_u8(fc_matrix matrix, int (*poll)(void), int *fits);
 

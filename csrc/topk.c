@@ -2,70 +2,81 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-static int by_distance_and_row(const void *a, const void *b) {
+static inline int by_distance_and_row(const void *a, const void *b) {
     const fc_candidate *p = a, *q = b;
     if (p->low != q->low) return p->low < q->low ? -1 : 1;
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* Few candidates need no more than this. */
-enum { INSERTED = 48 };
+/* Up to so many are sorted in place, by Shell's method with Ciura's gaps. */
+enum { FEW = 1024 };
+static const size_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
 
-static void sort(fc_candidate *items, size_t n) {
-    if (n > INSERTED) qsort(items, n, sizeof *items, by_distance_and_row);
-    for (size_t i = 1; i < n && n <= INSERTED; i++) {
-        const fc_candidate c = items[i];
-        size_t at = i;
-        for (; at && by_distance_and_row(&items[at - 1], &c) > 0; at--) items[at] = items[at - 1];
-        items[at] = c;
+void fc_sort_candidates(fc_candidate *items, size_t n) {
+    if (n > FEW) {
+        qsort(items, n, sizeof *items, by_distance_and_row);
+        return;
     }
-}
-
-/* Move the values below `pivot`, or with `equal` also those at it, to the front of [from, to); where they end.  Without
- * branches that the data decides.
- */
-static size_t partition(double *v, size_t from, size_t to, double pivot, int equal) {
-    size_t end = from;
-    for (size_t i = from; i < to; i++) {
-        const double x = v[i];
-        v[i] = v[end];
-        v[end] = x;
-        end += equal ? x <= pivot : x < pivot;
-    }
-    return end;
-}
-
-/* The k-th smallest of n values (k from 0), by Hoare's selection around the median of three at places that no order of the
- * values foresees.
- */
-static double select_kth(double *v, size_t n, size_t k) {
-    size_t from = 0, to = n;
-    uint64_t random = n;
-    while (to - from > 1) {
-        double pick[3];
-        for (int i = 0; i < 3; i++) {
-            random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            pick[i] = v[from + (size_t)(random >> 33) % (to - from)];
+    for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++)
+        for (size_t gap = gaps[g], i = gap; i < n; i++) {
+            const fc_candidate c = items[i];
+            size_t at = i;
+            for (; at >= gap && by_distance_and_row(&items[at - gap], &c) > 0; at -= gap) items[at] = items[at - gap];
+            items[at] = c;
         }
-        const double a = pick[0], b = pick[1], c = pick[2];
-        const double pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        const size_t less = partition(v, from, to, pivot, 0);
-        if (k < less) {
-            to = less;
+}
+
+static uint64_t bits_of(double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static double of_bits(uint64_t bits) {
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static size_t count_up_to(const double *v, size_t n, double most) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += v[i] <= most;
+    return count;
+}
+
+/* A value that at least k of n are at or below, and about `enough` at most.  Values are not negative, so that their bits are in
+ * the same order: halving the range of these ends within 64 steps whatever the values are, mostly within ten, and
+ * counting needs no branch that the data decides.
+ */
+static double limit_of(const double *v, size_t n, size_t k, size_t enough) {
+    double least = v[0], most = v[0];
+    for (size_t i = 1; i < n; i++) {
+        least = v[i] < least ? v[i] : least;
+        most = v[i] > most ? v[i] : most;
+    }
+    if (count_up_to(v, n, least) >= k) return least;
+    uint64_t below = bits_of(least), high = bits_of(most);
+    while (high - below > 1) {
+        const uint64_t middle = below + (high - below) / 2;
+        const size_t count = count_up_to(v, n, of_bits(middle));
+        if (count < k) {
+            below = middle;
             continue;
         }
-        from = partition(v, less, to, pivot, 1);
-        if (k < from) return pivot;
+        high = middle;
+        if (count <= enough) break;
     }
-    return v[k];
+    return of_bits(high);
 }
 
 /* Bound the k-th best distance and drop what lies beyond it. */
 static void drop_beyond(fc_topk *top, double *room) {
     if (top->count < top->k) return;
     for (size_t i = 0; i < top->count; i++) room[i] = top->items[i].low + (double)top->items[i].slack;
-    top->limit = fmin(top->limit, select_kth(room, top->count, top->k - 1));
+    const double limit = limit_of(room, top->count, top->k, top->k + (top->capacity - top->k) / 4);
+    top->limit = fmin(top->limit, limit);
     size_t kept = 0;
     for (size_t i = 0; i < top->count; i++)
         if (top->items[i].low <= top->limit) top->items[kept++] = top->items[i];
@@ -87,7 +98,7 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
         c->slack = 0;
     }
     *settle->refined += (double)refined;
-    sort(top->items, top->count);
+    fc_sort_candidates(top->items, top->count);
     if (top->count < top->k) return;
     top->count = top->k;
     top->limit = fmin(top->limit, top->items[top->k - 1].low);

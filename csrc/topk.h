@@ -46,6 +46,9 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
 /* To be called with count < capacity, and leaves it so. */
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);
 
+/* By (low, row). */
+void fc_sort_candidates(fc_candidate *items, size_t n);
+
 /* Settle and sort: the first min(k, count) items are the answer. */
 void fc_topk_finish(fc_topk *top, const fc_settle *settle);
 

@@ -54,7 +54,8 @@ class Arrays:
     def __init__(self):
         values = np.random.default_rng(1).integers(0, 200, max(ROW_COUNTS) * max(WIDE))
         self._values = {name: values.astype(name) for name in DTYPES}
-        self.q, self.x, self.centre, self.distance, self.index = (Guarded(len(values) * 8) for _ in range(5))
+        rooms = (Guarded(len(values) * 8) for _ in range(6))
+        self.q, self.x, self.centre, self.distance, self.index, self.proposed = rooms
 
     def filled(self, array):
         """`array` with the values that all arrays of its dtype start with."""
@@ -102,13 +103,16 @@ def run_at_starts(isa, progress_path):
         distance = arrays.distance.at(8 * offset, (5, 2), "float64")
         index = arrays.index.at(8 * offset, (5, 2), "int64")
         table = arrays.distance.at(8 * offset, (1, 7), "float64")
+        proposed = arrays.proposed.at(8 * offset, (5, 3), "int64")
+        proposed[:] = (6, 0, 3)
         for metric in _native.metrics():
             progress.now(isa, "start", dtype, metric, "d", d, "offset", offset)
             knn(metric, Q, X, 2, centre=centre, out=(distance, index))
             knn(metric, Q, X, 2, as_bytes=True, out=(distance, index))
             knn(metric, Q[:1], X, 2, centre=centre, out=(distance[:1], index[:1]))
             _native.pairwise(metric, Q[:1], X, 1, table)
-            calls += 4
+            _native.rerank(metric, Q, X, proposed, None, 1, distance, index)
+            calls += 5
     return calls
 
 
@@ -129,9 +133,12 @@ def run_at_ends(isa, progress_path):
                     knn(metric, Q, X, k, centre=centre, as_bytes=as_bytes, out=(distance, index))
                 calls += 1
         progress.now(isa, "end", a, b, "pairwise", "d", d, "n", n)
+        proposed = arrays.proposed.at_end((nq, 2), "int64")
+        proposed[:] = (n - 1, 0)
         for metric in _native.metrics():
             _native.pairwise(metric, Q[:1], X, 1, arrays.distance.at_end((1, n), "float64"))
-            calls += 1
+            _native.rerank(metric, Q, X, proposed, None, 1, distance, index)
+            calls += 2
         assert _native.fits_u8(X)
     return calls
 

@@ -287,11 +287,27 @@ static uint64_t run_pairwise(uint64_t digest, fc_metric metric, fc_matrix Q, fc_
     return digest;
 }
 
+/* Every other row is proposed, some twice, and some that are none; the last row for each query. */
+static uint64_t run_rerank(uint64_t digest, fc_metric metric, fc_matrix Q, fc_matrix X, size_t k) {
+    const size_t per_query = X.rows / 2 + 3;
+    answer found = make_answer(Q.rows, k);
+    int64_t *row = room(Q.rows * per_query, sizeof *row);
+    for (size_t i = 0; i < Q.rows * per_query; i++) row[i] = (int64_t)(2 * i % (X.rows + 1)) - 1;
+    for (size_t q = 0; q < Q.rows; q++) row[(q + 1) * per_query - 1] = (int64_t)X.rows - 1;
+    const fc_candidates candidates = {.metric = metric, .Q = Q, .X = X, .row = row, .per_query = per_query};
+    expect_ok(fc_rerank(&candidates, k, (fc_run){.n_threads = 2}, found.distance, found.index), "fc_rerank");
+    digest = fold_answer(digest, found);
+    free(row);
+    destroy_answer(found);
+    return digest;
+}
+
 static uint64_t run_all_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre) {
     for (fc_metric metric = 0; metric < FC_METRIC_COUNT; metric++) {
         digest = run_knn(digest, metric, Q, X, k, centre, 0);
         if (k < Q.rows && Q.rows < 1000) digest = run_knn(digest, metric, Q, Q, k, centre, 1);
         digest = run_pairwise(digest, metric, Q, X);
+        digest = run_rerank(digest, metric, Q, X, k);
     }
     return digest;
 }

@@ -2,8 +2,8 @@
  * of.
  *
  * Floats: the two values as float64, one subtraction or product, one addition, each rounded once and never contracted;
- * lane l takes features l, l + 16, ...  The last, partial step is padded with zeros, whose terms are +0 and change
- * nothing. Bytes: exact integers, added to lane 0.
+ * lane l takes features l, l + 16, ...  The last, partial step goes one by one: a vector made of its few values would
+ * wait for them to be stored.  Bytes: exact integers, added to lane 0.
  */
 
 enum { PAIR_VECTORS = FC_LANES / F64_LANES };
@@ -11,6 +11,10 @@ enum { PAIR_VECTORS = FC_LANES / F64_LANES };
 static inline v_f64 sqdiff_term(v_f64 q, v_f64 x) { return (q - x) * (q - x); }
 static inline v_f64 absdiff_term(v_f64 q, v_f64 x) { return abs_f64(q - x); }
 static inline v_f64 product_term(v_f64 q, v_f64 x) { return q * x; }
+
+static inline double sqdiff_one(double q, double x) { return (q - x) * (q - x); }
+static inline double absdiff_one(double q, double x) { return fabs(q - x); }
+static inline double product_one(double q, double x) { return q * x; }
 
 static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
 
@@ -22,18 +26,15 @@ static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
     } \
     static void pair_##kind##_##dtype(double *lanes, const void *q, const void *x, size_t d) { \
         const type *a = q, *b = x; \
-        v_f64 acc[PAIR_VECTORS]; \
-        FC_UNROLL \
-        for (int v = 0; v < PAIR_VECTORS; v++) acc[v] = load_v_f64(lanes + v * F64_LANES); \
-        for (; d >= FC_LANES; d -= FC_LANES, a += FC_LANES, b += FC_LANES) add_##kind##_##dtype(acc, a, b); \
-        if (d) { \
-            type a_end[FC_LANES] = {0}, b_end[FC_LANES] = {0}; \
-            memcpy(a_end, a, d * sizeof *a); \
-            memcpy(b_end, b, d * sizeof *b); \
-            add_##kind##_##dtype(acc, a_end, b_end); \
+        if (d >= FC_LANES) { \
+            v_f64 acc[PAIR_VECTORS]; \
+            FC_UNROLL \
+            for (int v = 0; v < PAIR_VECTORS; v++) acc[v] = load_v_f64(lanes + v * F64_LANES); \
+            for (; d >= FC_LANES; d -= FC_LANES, a += FC_LANES, b += FC_LANES) add_##kind##_##dtype(acc, a, b); \
+            FC_UNROLL \
+            for (int v = 0; v < PAIR_VECTORS; v++) memcpy(lanes + v * F64_LANES, &acc[v], sizeof acc[v]); \
         } \
-        FC_UNROLL \
-        for (int v = 0; v < PAIR_VECTORS; v++) memcpy(lanes + v * F64_LANES, &acc[v], sizeof acc[v]); \
+        for (size_t l = 0; l < d; l++) lanes[l] += kind##_one((double)a[l], (double)b[l]); \
     }
 
 #define FC_DEFINE_PAIR_U8(kind) \

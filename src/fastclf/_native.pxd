@@ -75,6 +75,14 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
                              uint8_t **codes, fc_sketch_terms **terms)
     fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index)
+    ctypedef struct fc_candidates:
+        fc_metric metric
+        fc_matrix Q
+        fc_matrix X
+        const int64_t *row
+        size_t per_query
+        const int64_t *own
+    fc_status fc_rerank(const fc_candidates *candidates, size_t k, fc_run run, double *distance, int64_t *index)
     fc_status fc_fits_u8(fc_matrix matrix, int (*poll)() noexcept nogil, int *fits)
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,

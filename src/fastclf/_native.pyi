@@ -25,6 +25,16 @@ def knn(
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,
 ) -> list[tuple[float, float]] | None: ...
+def rerank(
+    metric: str,
+    Q: NDArray[Any],
+    X: NDArray[Any],
+    row: NDArray[np.int64],
+    own: NDArray[np.int64] | None,
+    n_threads: int,
+    distance: NDArray[np.float64],
+    index: NDArray[np.int64],
+) -> None: ...
 def sketch(
     metric: str,
     M: NDArray[Any],

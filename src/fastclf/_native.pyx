@@ -137,6 +137,28 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
         return [(tally.pairs[n], tally.seconds[n]) for n in range(len(stages) + 1)]
 
 
+def rerank(str metric, Q, X, row, own, int n_threads, distance, index):
+    """Write the nearest rows of X among those in `row`, by query, into `distance` and `index`; -1 where there are too few."""
+    cdef Held held = Held()
+    cdef View r = held.view(row, INT64, 2), d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
+    cdef fc_candidates candidates
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef size_t k = d.matrix.cols
+    cdef fc_status status
+    candidates.metric = metric_id(metric)
+    candidates.Q = held.view(Q, MATRIX, 2).matrix
+    candidates.X = held.view(X, MATRIX, 2).matrix
+    candidates.per_query = r.matrix.cols
+    r.shaped(candidates.Q.rows, r.matrix.cols)
+    d.shaped(candidates.Q.rows, k)
+    i.shaped(candidates.Q.rows, k)
+    candidates.row = <const int64_t *>r.matrix.data
+    candidates.own = <const int64_t *>held.data(own, INT64, candidates.Q.rows)
+    with nogil:
+        status = fc_rerank(&candidates, k, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
+    check(status)
+
+
 def sketch(str metric, M, centre, directions, double skew, groups, offset, float step, bint beyond, int n_threads,
            levels):
     """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) if there are no directions."""
