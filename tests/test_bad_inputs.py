@@ -305,13 +305,37 @@ def test_classes_that_do_not_fit_the_labels(model, state, classes):
     assert state(model) == before
 
 
-RESERVED = [("backend", "faiss"), ("backend", "kdtree"), ("index", "Flat"), ("recall", 0.9)]
+# Parameters of backends, the error and its message.
+BAD_BACKENDS = [
+    ({"backend": "annoy"}, ValueError, r"backend must be one of \['auto', 'exact', 'faiss', 'kdtree'\], got 'annoy'"),
+    ({"backend": None}, ValueError, "backend must be one of .*, got None"),
+    (
+        {"recall": 0.9, "backend": "exact"},
+        ValueError,
+        "recall=0.9 is for backend='faiss' or 'auto', got backend='exact'",
+    ),
+    ({"recall": 0.9, "backend": "kdtree"}, ValueError, "recall=0.9 is for"),
+    ({"recall": 0}, ValueError, r"recall must be in \(0, 1\], got 0"),
+    ({"recall": 1.5}, ValueError, r"recall must be in \(0, 1\], got 1.5"),
+    ({"recall": float("nan")}, ValueError, r"recall must be in \(0, 1\], got nan"),
+    ({"recall": "high"}, TypeError, "recall must be a number, got 'high'"),
+    ({"recall": True}, TypeError, "recall must be a number, got True"),
+    ({"index": "Flat"}, ValueError, "index='Flat' is for backend='faiss', got backend='auto'"),
+    ({"index": 7, "backend": "faiss"}, TypeError, "index must be a FAISS factory string or None, got 7"),
+    ({"verbose": -1}, ValueError, "verbose must be at least 0, got -1"),
+    ({"verbose": "yes"}, TypeError, "verbose must be an int, got 'yes'"),
+]
 
 
-@pytest.mark.parametrize(("name", "value"), RESERVED)
-def test_what_is_reserved_is_not_implemented(name, value):
-    with pytest.raises(NotImplementedError, match=f"{name}={value!r}"):
-        KNN(**{name: value}).fit(GOOD, LABELS)
+@pytest.mark.parametrize(("parameters", "error", "message"), BAD_BACKENDS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_parameters_of_backends(state, method, parameters, error, message):
+    model = KNN(1).fit(GOOD, LABELS)
+    model.set_params(**parameters)
+    before = state(model)
+    with pytest.raises(error, match=message):
+        getattr(model, method)(GOOD, LABELS)
+    assert state(model) == before
 
 
 def no_memory(*_):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("searches_in_stages")
 @pytest.fixture
 def learns_always(monkeypatch):
     """Choose the best stages for small data, too, whether or not they are worth it."""
-    for name, value in (("LEAST_ROWS", 1), ("LEAST_VALUES", 1), ("LEAST_FEATURES", 1), ("WORTHWHILE", np.inf)):
+    for name, value in (("LEAST_ROWS", 1), ("LEAST_TIME", 1), ("LEAST_FEATURES", 1), ("WORTHWHILE", np.inf)):
         monkeypatch.setattr(choosing, name, value)
 
 
@@ -139,7 +139,7 @@ def test_partial_fit_with_another_dtype(learns_always, metric):
 
 
 def test_bytes_without_structure_get_no_stages(monkeypatch, rng):
-    for name in ("LEAST_ROWS", "LEAST_VALUES"):
+    for name in ("LEAST_ROWS", "LEAST_TIME"):
         monkeypatch.setattr(choosing, name, 1)
     X = rng.integers(0, 256, (1500, 200)).astype("uint8")
     for metric in _native.metrics():
@@ -147,7 +147,7 @@ def test_bytes_without_structure_get_no_stages(monkeypatch, rng):
 
 
 def test_bytes_near_a_plane_get_stages(monkeypatch):
-    for name in ("LEAST_ROWS", "LEAST_VALUES"):
+    for name in ("LEAST_ROWS", "LEAST_TIME"):
         monkeypatch.setattr(choosing, name, 1)
     X = structured("uint8", 600, 12000)
     alike = np.repeat(X[:, ::8], 8, axis=1)  # features that go together, for metrics that have no directions
@@ -166,7 +166,7 @@ def test_small_data_gets_no_stages(metric):
 def check_report(report, X, metric, n_queries):
     assert (report.metric, report.n_rows, report.n_queries) == (metric, len(X), n_queries)
     assert report.row_bytes == X.shape[1] * X.itemsize
-    assert 0 < report.sketch_bytes <= report.row_bytes
+    assert 0 < report.beside_bytes <= report.row_bytes
     assert len(report.steps) > 1
     assert report.steps[0].rows == len(X)
     assert report.steps[-1].words == "in full"
@@ -180,7 +180,7 @@ def check_report(report, X, metric, n_queries):
     for line, step in zip(lines[2:], report.steps, strict=False):
         assert line.startswith(step.words)
         assert f"{step.rows:.0f}" in line[len(step.words) :].split()
-    assert f"{report.sketch_bytes} bytes a row" in text
+    assert f"{report.beside_bytes} bytes a row" in text
     return text
 
 
@@ -193,7 +193,7 @@ def test_explain_with_stages(learns_always, metric, dtype, d):
     for report in (model.explain(X[:150]), model.explain(X[:150], k=1)):
         text = check_report(report, X, metric, 150)
         assert [step.words for step in report.steps[:-1]] == words
-        shares = [step.time_share for step in report.steps] + [report.sketching_share]
+        shares = [step.time_share for step in report.steps] + [report.preparing_share]
         assert all(share >= 0 for share in shares)
         assert sum(shares) == pytest.approx(1)
         assert "%" in text
@@ -201,7 +201,7 @@ def test_explain_with_stages(learns_always, metric, dtype, d):
     report = model.explain()
     check_report(report, X, metric, None)
     assert all(np.isnan(step.time_share) for step in report.steps)
-    assert np.isnan(report.sketching_share)
+    assert np.isnan(report.preparing_share)
     assert [step.rows for step in report.steps[1:]] == [s.left * len(X) for s in cascade_of(model).stages]
 
 
@@ -225,7 +225,7 @@ def test_explain_of_a_plain_search(rng):
         (model.explain(np.zeros((0, 4))), "0 queries"),
     ):
         assert [(step.words, step.rows) for step in report.steps] == [("in full", 30 if report.n_queries != 0 else 0)]
-        assert report.sketch_bytes == 0
+        assert report.beside_bytes == 0
         assert str(report) == (
             f"exact search of 30 rows of 32 bytes by l2; {searched}\n"
             "every row is compared in full: there are few, or nothing shorter would leave few"

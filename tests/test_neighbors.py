@@ -292,7 +292,7 @@ def test_growth_is_amortised():
     buffers = {}
     for i in range(1, 2000):
         model.partial_fit([[float(i)]], [i % 3])
-        for name, array in (("rows", model._memory.backend._rows), ("labels", model._memory.codes)):
+        for name, array in (("rows", model._memory.backend._rows.held), ("labels", model._memory.codes)):
             buffers.setdefault(name, {})[id(array._buffer.memory)] = array._buffer.memory
     doublings = 11
     assert all(len(seen) <= doublings for seen in buffers.values())

@@ -29,7 +29,7 @@ def _a_line_each(items: Sequence[str], what: str) -> Iterator[str]:
 def iterations(name: str, verbose: int, total: int) -> Iterator[Tell]:
     """Yield what to call after each of at most `total` iterations, with J and how far it may be above the optimum."""
     if not verbose:
-        yield _nothing
+        yield nothing
         return
     try:
         from tqdm import tqdm
@@ -45,8 +45,40 @@ def iterations(name: str, verbose: int, total: int) -> Iterator[Tell]:
         yield tell
 
 
-def _nothing(value: float, excess: float) -> None:
+def nothing(*told: float) -> None:
     """Tell nobody."""
+
+
+@contextmanager
+def amount(name: str, verbose: int, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield what to call with how much more of `total` is done."""
+    if not verbose:
+        yield nothing
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield _parts(name, total)
+        return
+    with tqdm(total=total, desc=name, file=sys.stderr) as bar:
+
+        def tell(more: int) -> None:
+            bar.update(more)
+
+        yield tell
+
+
+def _parts(name: str, total: int) -> Callable[[int], None]:
+    """Tell each tenth in a line."""
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        before, done = done, done + more
+        if 10 * done // total > 10 * before // total:
+            print(f"{name}: {done} of {total}", file=sys.stderr)
+
+    return tell
 
 
 def _lines(name: str) -> Tell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,22 +13,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from fastclf import _estimators, _native, _threads
+from fastclf import _estimators, _native, _threads, backends
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
-from fastclf.backends import Backend, backend_class
+from fastclf._voting import Weights, check_weights, vote_weights
 from fastclf.backends.report import Report
-
-WEIGHTS = ("uniform", "distance")
 
 # Neighbours looked up at a time when only votes are kept.
 _NEIGHBORS_AT_ONCE = 1 << 18
 
-Weights = str | Callable[[NDArray[np.float64]], ArrayLike]
-
 
 class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifier by a vote of the k nearest neighbours, exact and fast.
+    """Classifier by a vote of the k nearest neighbours, exact and fast; approximate where a recall is asked for.
 
     Fitting remembers the rows and, of large data, learns what makes searching fast; predicting finds for each query the
     `k` nearest rows and takes the class that most of them have.
@@ -42,14 +38,22 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     weights : {"uniform", "distance"} or callable, default="uniform"
         Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if there
         are any, are the only ones to vote; or what a function makes of an array of distances, of the same shape.
-    backend : {"auto", "exact"}, default="auto"
-        What finds the neighbours. "faiss" and "kdtree" are reserved.
-    index : None
-        Reserved for ``backend="faiss"``.
-    recall : None
-        Reserved for ``backend="faiss"``.
+    backend : {"auto", "exact", "kdtree", "faiss"}, default="auto"
+        What finds the neighbours. "exact" compares rows by fastclf's kernels; "kdtree" asks SciPy's k-d tree, the
+        faster for many rows of few features; both give the same answer to the bit. "faiss" asks an approximate index by
+        FAISS, an optional package. "auto" is, in `fit`, that of the exact two that should be faster, or with `recall`
+        "faiss" for many rows.
+    index : str, optional
+        A FAISS factory string of dense vectors, such as "HNSW32" or "IVF1024,PQ32x4fs"; by default one is chosen. Only
+        for ``backend="faiss"``.
+    recall : float, optional
+        Share of the true neighbours that ``backend="faiss"`` is to find, in (0, 1]; 0.95 by default. How hard the index
+        is searched is set in `fit` so that it finds as many of the neighbours of up to 1000 rows that it does not hold
+        yet.
     n_threads : int, optional
         Number of threads; by default as `set_num_threads` says.
+    verbose : int, default=0
+        1 shows how far the building of an index has come.
 
     Attributes
     ----------
@@ -57,6 +61,9 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The class labels, sorted.
     n_samples_fit_ : int
         Number of rows remembered.
+    recall_ : float
+        Share of the true neighbours that are found: 1, or of an approximate index what was measured in `fit`, for the
+        model's `k`. Rows as near as the k-th true neighbour count.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -70,14 +77,20 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     -----
     Neighbours are ordered by (distance, row), so among equal distances the lower row counts; among classes with equally
     many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call, or on the
-    processor.
+    processor, except for which rows an approximate index finds: the distances and the order of these are the same.
 
     The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
     millions of values on, `fit` also learns short sketches of the rows, at most half as large as these, from which a
     search proves that most rows are too far to be compared; `explain` tells about them. The answer is the same to the
-    bit with and without. Learning takes up to some 300 MiB for a while. `k`, `weights` and `n_threads` may be changed
-    on a fitted model; the other parameters take effect in `fit`. A fitted model may be used from several threads at
-    once.
+    bit with and without. Learning takes up to some 300 MiB for a while. A k-d tree takes 8 bytes a value and 24 bytes a
+    row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model; the other parameters take
+    effect in `fit`. A fitted model may be used from several threads at once.
+
+    Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for four features), or where
+    these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index. What an index
+    proposes is compared in full, and rows added by `partial_fit` are, until they are a thirty-second of all. Distances
+    that FAISS does not have (L1 of compressed vectors) are approached by L2. Where `k` is more than a sixteenth of the
+    rows, all are compared. An index made with threads may differ a little each time.
 
     Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, a block of
     queries and their sketches (2**23 values or 1024 queries, whichever is more, 2 bytes a value of bytes and 14 of
@@ -103,6 +116,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         index: str | None = None,
         recall: float | None = None,
         n_threads: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.k = k
         self.metric = metric
@@ -111,6 +125,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.index = index
         self.recall = recall
         self.n_threads = n_threads
+        self.verbose = verbose
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Remember rows and their classes.
@@ -131,13 +146,20 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
+        ImportError
+            If ``backend="faiss"`` and FAISS is not installed, or in a version that is known not to work.
+
+        Warns
+        -----
+        UserWarning
+            If `recall` was given and not reached.
         """
-        backend = self._checked_backend()
+        wanted = self._checked_wanted()
         with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
             classes, codes = np.unique(labels, return_inverse=True)
-            memory = backend(check.metric_name(self.metric), rows, owned, _threads.resolve(self.n_threads))
-            self._memory = Memory(memory, GrowingArray(codes.astype(np.int64, copy=False)), classes)
+            backend = backends.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
+            self._memory = Memory(backend, GrowingArray(codes.astype(np.int64, copy=False)), classes)
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
@@ -168,7 +190,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             fitted._memory = fitted._memory.counting(more_classes, "classes")
             self.__dict__ = fitted.__dict__
             return self
-        self._checked_backend()
+        self._checked_wanted()
         rows, _, labels = self._checked_data(X, y, reset=False)
         counted = self._memory.counting(labels, "y").counting(more_classes, "classes")
         self._memory = counted.extended(rows, labels, _threads.resolve(self.n_threads))
@@ -328,19 +350,20 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "_memory")
         return self._memory.backend.n_rows
 
-    def _checked_backend(self) -> Any:
-        """Check the parameters that need no data; the backend's class."""
+    @property
+    def recall_(self) -> float:
+        """Share of the true neighbours that are found."""
+        check_is_fitted(self, "_memory")
+        return self._memory.backend.recall
+
+    def _checked_wanted(self) -> backends.Wanted:
+        """Check the parameters that need no data; what a backend is to be built for."""
         check.metric_name(self.metric)
-        if not callable(self.weights):
-            check.one_of(self.weights, WEIGHTS, "weights")
-        check.neighbor_count(self.k)
-        _threads.resolve(self.n_threads)
-        for name in ("index", "recall"):
-            if getattr(self, name) is not None:
-                raise NotImplementedError(
-                    f"{name}={getattr(self, name)!r} is for backend='faiss', which does not exist yet"
-                )
-        return backend_class(self.backend)
+        check_weights(self.weights)
+        k = check.neighbor_count(self.k)
+        verbose = check.at_least(self.verbose, 0, "verbose")
+        backends.checked(self.backend, self.index, self.recall)
+        return backends.Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
@@ -370,14 +393,14 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for start in range(0, len(queries), step):
             part = slice(start, min(start + step, len(queries)))
             distances, indices = self._query(memory, queries[part], k)
-            yield part, indices, _vote_weights(self.weights, distances)
+            yield part, indices, vote_weights(self.weights, distances)
 
 
 @dataclass(frozen=True)
 class Memory:
     """What a model remembers; it never changes, so that a prediction sees one state of a model that grows beside it."""
 
-    backend: Backend
+    backend: backends.Backend
     codes: GrowingArray
     classes: NDArray[Any]
 
@@ -395,19 +418,3 @@ class Memory:
         """With more rows, of known classes."""
         codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype, copy=False))
         return Memory(self.backend.extended(rows, n_threads), self.codes.appended(codes), self.classes)
-
-
-def _vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Weights of the neighbours at `distances`."""
-    if callable(weights):
-        return check.vote_weights(weights(distances), distances.shape)
-    check.one_of(weights, WEIGHTS, "weights")
-    if weights == "uniform":
-        return None
-    exact = distances == 0
-    with np.errstate(divide="ignore", over="ignore"):
-        inverse = 1.0 / distances
-    beyond = np.isinf(inverse).any(axis=1)  # at distance 0, or so near that only proportions can be had
-    nearest = distances[beyond].min(axis=1, keepdims=True)
-    inverse[beyond] = np.where(nearest == 0, exact[beyond], nearest / np.where(nearest == 0, 1.0, distances[beyond]))
-    return check.summable(inverse)

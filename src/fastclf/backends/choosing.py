@@ -27,9 +27,10 @@ _QUERIES = 32
 _WELL_INSIDE = (1e-65, 1e65)  # of float64: a plain search of values whose squares leave its range takes long
 _NEIGHBORS = 10
 
-# Smaller problems are left alone: learning would take longer than it could save.
+# Smaller problems are left alone: learning would take longer than it could save in thousands of searches. The least
+# time is that of comparing a query with all rows, in nanoseconds as of `Costs`.
 LEAST_ROWS = 4000
-LEAST_VALUES = 1 << 23
+LEAST_TIME = 2e5
 LEAST_FEATURES = 24
 _MOST_FEATURES = 1 << 15
 
@@ -213,7 +214,7 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
     cascade = Cascade(metric, plain.centre(X), costs.refine / costs.pair)
     if metric not in sketches.METRICS:
         return cascade
-    if n < LEAST_ROWS or n * d < LEAST_VALUES or not LEAST_FEATURES <= d <= _MOST_FEATURES:
+    if n < LEAST_ROWS or n * costs.pair < LEAST_TIME or not LEAST_FEATURES <= d <= _MOST_FEATURES:
         return cascade
     largest = float(np.abs(X[:: max(1, n // _MEASURED_ROWS)]).max())
     if X.dtype == np.float64 and not _WELL_INSIDE[0] < largest < _WELL_INSIDE[1]:

@@ -31,36 +31,44 @@ class Report:
 
     Attributes
     ----------
+    title : str
+        What kind of search it is.
     metric : str
         Name of the metric.
     n_rows : int
         Number of rows remembered.
-    row_bytes, sketch_bytes : int
-        Bytes of a row, and of what was built beside it.
+    row_bytes : int
+        Bytes of a row.
+    beside : str
+        What was built beside the rows.
+    beside_bytes : int
+        Bytes of that, a row.
     n_queries : int or None
         Number of queries searched for; None where nothing was, and `steps` tell what a sample showed at fit.
     steps : tuple of Step
         Each with `words`, what is compared; `rows`, how many rows of a query come to it; and `time_share`. The last
         compares rows in full.
-    sketching_share : float
+    preparing_share : float
         Share of the time that the queries' own sketches take, or NaN.
     given_up : int
         Number of queries of which so many rows were left that all rows were compared in full instead; the time of
         that is in no share.
     """
 
+    title: str
     metric: str
     n_rows: int
     row_bytes: int
-    sketch_bytes: int
+    beside: str
+    beside_bytes: int
     n_queries: int | None
     steps: tuple[Step, ...]
-    sketching_share: float
+    preparing_share: float
     given_up: int
 
     def __str__(self) -> str:
         searched = "what a sample showed" if self.n_queries is None else f"{self.n_queries} queries"
-        lines = [f"exact search of {self.n_rows} rows of {self.row_bytes} bytes by {self.metric}; {searched}"]
+        lines = [f"{self.title} of {self.n_rows} rows of {self.row_bytes} bytes by {self.metric}; {searched}"]
         if len(self.steps) == 1:
             return f"{lines[0]}\nevery row is compared in full: there are few, or nothing shorter would leave few"
         width = max(len(step.words) for step in self.steps)
@@ -69,7 +77,7 @@ class Report:
             share = "" if math.isnan(step.time_share) else f"{step.time_share:13.0%}"
             lines.append(f"{step.words:{width}}  {step.rows:12.0f}  {share}".rstrip())
         lines.append(
-            f"sketches take {self.sketch_bytes} bytes a row, {self.sketch_bytes / self.row_bytes:.0%} of its own"
+            f"{self.beside} take {self.beside_bytes} bytes a row, {self.beside_bytes / self.row_bytes:.0%} of its own"
         )
         if self.given_up:
             lines.append(f"{self.given_up} queries were compared with all rows in full instead")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,21 +51,13 @@ class Options:
             l2=_checks.number(model.l2, "l2", 0),
             fit_intercept=_checks.flag(model.fit_intercept, "fit_intercept"),
             solver=model.solver,
-            max_iter=_at_least(model.max_iter, 1, "max_iter"),
+            max_iter=check.at_least(model.max_iter, 1, "max_iter"),
             tol=_checks.number(model.tol, "tol", 0),
             n_threads=_threads.resolve(model.n_threads),
-            verbose=_at_least(model.verbose, 0, "verbose"),
+            verbose=check.at_least(model.verbose, 0, "verbose"),
             warm_start=_checks.flag(model.warm_start, "warm_start"),
             rng=np.random.default_rng(check_random_state(model.random_state).randint(2**31 - 1)),
         )
-
-
-def _at_least(value: Any, low: int, name: str) -> int:
-    if not isinstance(value, numbers.Integral) or (isinstance(value, bool) and low > 0):
-        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
-    if value < low:
-        raise ValueError(f"{name} must be at least {low}, got {value!r}")
-    return int(value)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,219 @@
+"""Backends whose index proposes rows: these are compared in full, so that distances and ties are fastclf's own."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf.backends import Wanted, plain
+from fastclf.backends.report import Report, Step
+from fastclf.backends.rows import Batch, Found, Rows
+
+# Rows that came after the index was made are compared one by one, up to this share of the others.
+_MOST_LATER = 1 / 32
+
+# Other libraries are not asked for longer than this at a time, so that signals are served.
+_SECONDS_AT_ONCE = 0.1
+_FIRST_QUERIES = 256
+
+
+class Proposal(NamedTuple):
+    """Rows (-1: none) for each query, and a distance that all other rows are at or beyond."""
+
+    rows: NDArray[np.int64]
+    beyond: NDArray[np.float64] | float
+
+
+class Index(Protocol):
+    """What proposes rows, and never changes."""
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes it takes, a row."""
+
+    @property
+    def recall(self) -> float:
+        """Share of the neighbours that it proposes."""
+
+    @property
+    def attempts(self) -> int:
+        """How often it can be asked, with ever more rows."""
+
+    def covering(self, rows: Rows, n_threads: int) -> Self:
+        """Return an index of all the rows, which begin with this one's."""
+
+    def pays(self, k: int) -> bool:
+        """Whether asking for so many neighbours is better than comparing all rows."""
+
+    def order(self, batch: Batch) -> NDArray[np.int64]:
+        """Return numbers of the queries in the order in which they are best asked."""
+
+    def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:
+        """Propose rows that may be among the k nearest, and other ones than the queries' own."""
+
+
+@dataclass
+class _Tally:
+    """What searches did: rows proposed, queries compared with all rows, seconds."""
+
+    proposed: float = 0.0
+    given_up: int = 0
+    asking: float = 0.0
+    comparing: float = 0.0
+
+
+class Indexed:
+    """All rows, with an index of the first ones; see `fastclf.backends.Backend`."""
+
+    title: str
+    learned = True
+
+    def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
+        self._rows = Rows.remembered(metric, X, owned)
+        self._middle = plain.centre(self._rows.view)
+        self._index = self._built(self._rows, wanted)
+        self._covered = len(self._rows)
+
+    def _built(self, rows: Rows, wanted: Wanted) -> Index:
+        raise NotImplementedError
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self._rows)
+
+    @property
+    def recall(self) -> float:
+        """Share of the neighbours that searches find."""
+        return self._index.recall
+
+    def extended(self, X: NDArray[Any], n_threads: int) -> Self:
+        """Return a backend that has more rows; this one stays as it is."""
+        longer = copy.copy(self)
+        longer._rows = self._rows.appended(X)
+        if len(longer._rows) > (1 + _MOST_LATER) * self._covered:
+            longer._index = self._index.covering(longer._rows, n_threads)
+            longer._covered = len(longer._rows)
+        return longer
+
+    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> Found:
+        """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
+        return self._search(Q, k, n_threads, _Tally())
+
+    def explain(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> Report:
+        """Tell what searches for Q do or, for Q None, what there is."""
+        tally, rows, index = _Tally(), self._rows, self._index
+        count = 0 if Q is None else len(Q)
+        if Q is not None:
+            self._search(Q, k, n_threads, tally)
+        total = tally.asking + tally.comparing
+        shares = [part / total if total else np.nan for part in (tally.asking, tally.comparing)]
+        compared = tally.proposed / count if count else np.nan
+        return Report(
+            title=self.title,
+            metric=rows.metric,
+            n_rows=len(rows),
+            row_bytes=rows.row_bytes,
+            beside="index and its copies",
+            beside_bytes=index.row_bytes,
+            n_queries=None if Q is None else count,
+            steps=(Step(index.words, len(rows), shares[0]), Step("in full", compared, shares[1])),
+            preparing_share=np.nan,
+            given_up=tally.given_up,
+        )
+
+    def _search(self, Q: NDArray[Any] | None, k: int, n_threads: int, tally: _Tally) -> Found:
+        distances, indices = self._rows.room(Q, k)
+        for batch in self._rows.batches(Q):
+            if self._index.pays(k):
+                self._ask(batch, k, n_threads, tally, distances[batch.part], indices[batch.part])
+            else:
+                self._compare_all(batch, k, n_threads, tally, distances[batch.part], indices[batch.part])
+        return distances, indices
+
+    def _ask(
+        self,
+        batch: Batch,
+        k: int,
+        n_threads: int,
+        tally: _Tally,
+        distances: NDArray[np.float64],
+        indices: NDArray[np.int64],
+    ) -> None:
+        """Write the nearest of what the index proposes, and of the later rows; at last, of all rows."""
+        open_ = self._index.order(batch)
+        for attempt in range(self._index.attempts):
+            left = []
+            for some in in_bites(open_):
+                asked = batch.only(some)
+                found, settled = self._ask_once(asked, k, attempt, n_threads, tally)
+                distances[some[settled]], indices[some[settled]] = found[0][settled], found[1][settled]
+                left.append(some[~settled])
+            open_ = np.concatenate([*left, open_[:0]])
+        if len(open_):
+            room = np.empty((len(open_), k)), np.empty((len(open_), k), dtype=np.int64)
+            self._compare_all(batch.only(open_), k, n_threads, tally, *room)
+            distances[open_], indices[open_] = room
+
+    def _ask_once(
+        self, batch: Batch, k: int, attempt: int, n_threads: int, tally: _Tally
+    ) -> tuple[Found, NDArray[np.bool_]]:
+        start = time.perf_counter()
+        proposal = self._index.propose(batch, k, attempt, n_threads)
+        asked = time.perf_counter()
+        rows = np.hstack([proposal.rows, self._later(batch, k, n_threads)])
+        found = self._rows.nearest_of(rows, batch, k, n_threads)
+        settled = (found[1][:, -1] >= 0) & (found[0][:, -1] < proposal.beyond)
+        tally.asking += asked - start
+        tally.comparing += time.perf_counter() - asked
+        tally.proposed += rows.size
+        return found, settled
+
+    def _later(self, batch: Batch, k: int, n_threads: int) -> NDArray[np.int64]:
+        """Find the nearest of the rows that the index does not have."""
+        later = self._rows.view[self._covered :]
+        if not len(later):
+            return np.empty((len(batch.queries), 0), dtype=np.int64)
+        count = min(k + (batch.own is not None), len(later))
+        found = plain.search(
+            self._rows.metric, batch.queries, later, count, n_threads, middle=self._middle, as_bytes=batch.as_bytes
+        )
+        return found[1] + self._covered
+
+    def _compare_all(
+        self,
+        batch: Batch,
+        k: int,
+        n_threads: int,
+        tally: _Tally,
+        distances: NDArray[np.float64],
+        indices: NDArray[np.int64],
+    ) -> None:
+        start = time.perf_counter()
+        distances[:], indices[:] = self._rows.search(batch, k, n_threads, self._middle)
+        tally.comparing += time.perf_counter() - start
+        tally.given_up += len(batch.queries)
+
+
+def in_bites(items: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Go through items in parts that are so large that each takes about `_SECONDS_AT_ONCE`."""
+    size, start = _FIRST_QUERIES, 0
+    while start < len(items):
+        begun = time.perf_counter()
+        yield items[start : start + size]
+        start += size
+        seconds = time.perf_counter() - begun
+        if seconds < _SECONDS_AT_ONCE / 2:
+            size *= 2
+        elif seconds > 2 * _SECONDS_AT_ONCE:
+            size = max(1, size // 2)

@@ -1,0 +1,91 @@
+"""SciPy's k-d tree, for few features.
+
+Exact: queries that ties leave open are asked again for more neighbours, and at last compared with all rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from fastclf.backends import Wanted
+from fastclf.backends.indexed import Index, Indexed, Proposal
+from fastclf.backends.rows import Batch, Rows
+from fastclf.backends.vectors import unit_rows
+
+# Distances of the tree and of the kernels, sums in float64, differ by less than so many units of rounding: one or two
+# for each feature, and some for each level of the tree.
+_UNITS_A_FEATURE, _MORE_UNITS = 8, 1000
+
+# Between these, squares lose nothing to underflow or overflow.
+_LEAST, _MOST = 1e-140, 1e140
+
+# Neighbours beyond k to ask for, at each attempt: one that is further than the k-th shows that nothing is missing.
+_BEYOND = (1, 16, 256)
+
+_NEAR = 64  # queries that are asked in any order among them
+_WORTH = 8  # rows for each neighbour: below, comparing all is as fast
+_POWERS = {"l1": 1, "l2": 2, "cosine": 2}
+
+
+class KDTree(Indexed):
+    """A k-d tree over the rows; see `fastclf.backends.Backend`."""
+
+    title = "exact search"
+
+    def _built(self, rows: Rows, wanted: Wanted) -> Index:  # noqa: ARG002
+        return Tree(rows)
+
+
+class Tree:
+    """See `fastclf.backends.indexed.Index`."""
+
+    recall = 1.0
+    words = "k-d tree"
+    attempts = len(_BEYOND)
+
+    def __init__(self, rows: Rows) -> None:
+        self._metric = rows.metric
+        # Splitting in the middle of the box is much faster to build, and as fast to search.
+        self._tree = cKDTree(self._points(rows.view), balanced_tree=False)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row's point and number; nodes come to about as much as two more numbers."""
+        return 8 * int(self._tree.m) + 24
+
+    def covering(self, rows: Rows, n_threads: int) -> Tree:  # noqa: ARG002
+        """Return a tree of all the rows."""
+        return Tree(rows)
+
+    def pays(self, k: int) -> bool:
+        """Whether k is few of the rows."""
+        return bool(k * _WORTH <= self._tree.n)
+
+    def order(self, batch: Batch) -> NDArray[np.int64]:
+        """Put queries that are near one another together: they meet the same nodes and rows, still in the caches."""
+        ordered: NDArray[np.int64] = cKDTree(self._points(batch.queries), _NEAR, balanced_tree=False).indices
+        return ordered
+
+    def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:
+        """Find the nearest rows by the tree's arithmetic, and some more."""
+        count = min(k + (batch.own is not None) + _BEYOND[attempt], self._tree.n)
+        points = self._points(batch.queries)
+        distances, rows = self._tree.query(points, np.arange(1, count + 1), p=_POWERS[self._metric], workers=n_threads)
+        rows[np.isinf(distances)] = -1  # what the tree puts there is no row
+        return Proposal(rows, self._beyond(distances[:, -1]) if count < self._tree.n else np.inf)
+
+    def _points(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        if self._metric == "cosine":
+            return unit_rows(X, X.shape[1] + 1)
+        return X.astype(np.float64, copy=False)
+
+    def _beyond(self, last: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bound the metric's distance, from below, of rows that the tree has at `last` or beyond."""
+        error = (_UNITS_A_FEATURE * self._tree.m + _MORE_UNITS) * np.finfo(np.float64).eps
+        if self._metric == "cosine":
+            return np.asarray(last**2 / 2 - error)
+        return np.where((last > _LEAST) & (last < _MOST), last * (1 - error), -np.inf)
