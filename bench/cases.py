@@ -36,7 +36,7 @@ CASES = [Case(metric, values, 7, 1000) for metric in ("l2", "l1") for values in 
 
 @dataclass(frozen=True)
 class Data:
-    """Bytes to search, labels to vote with, bytes to ask for; and what to call them."""
+    """Rows to search, labels to vote with, rows to ask for; and what to call them."""
 
     name: str
     X: np.ndarray
@@ -77,3 +77,16 @@ def unstructured(n: int, d: int, seed: int = 0) -> Data:
     total = n + max(1000, n // 10)
     rows = np.clip(128 + 40 * rng.normal(size=(total, d)), 0, 255).astype(np.uint8)
     return Data(f"unstructured, {n} x {d}", rows[:n], rng.integers(0, 10, n), rows[n:])
+
+
+def embeddings(n: int, d: int, seed: int = 0) -> Data:
+    """Floats at unit length, as networks make of texts and pictures: clusters of unlike sizes, correlated features."""
+    rng = np.random.default_rng(seed)
+    total = n + max(1000, n // 10)
+    clusters = max(10, n // 1000)
+    labels = rng.choice(clusters, total, p=rng.dirichlet(np.ones(clusters)))
+    centres = rng.standard_normal((clusters, d), dtype=np.float32)
+    rows = (centres[labels] + rng.standard_normal((total, d), dtype=np.float32)) / np.sqrt(1 + np.arange(d))
+    rows = (rows @ np.linalg.qr(rng.standard_normal((d, d)))[0]).astype(np.float32)  # no feature tells more than others
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return Data(f"embeddings, {n} x {d}", rows[:n], labels[:n], rows[n:])

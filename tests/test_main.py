@@ -29,20 +29,22 @@ def test_digits(tmp_path):
     done = run(*OPTIONS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "200 training and 200 test rows of 64 bytes" in done.stdout
-    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("l1 ", "l2 "))]
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("l1 ", "l2 ")) and "+-" in line]
     assert [(row[0], row[1]) for row in rows] == [("l1", "1"), ("l1", "3"), ("l2", "1"), ("l2", "3")]
     accuracies = [float(row[2]) for row in rows]
     chosen = [float(row[2]) for row in rows if row[-1] == "chosen"]
     assert chosen == [max(accuracies)]
     assert max(accuracies) > 0.8
-    assert "scikit-learn brute" in done.stdout
+    compared = [line for line in done.stdout.splitlines() if line.startswith(("fastclf ", "scikit-learn b"))]
+    assert [line.split()[0] for line in compared] == ["fastclf"] * 4 + ["scikit-learn"]
+    assert all(line.endswith("200 of 200") for line in compared[:2])  # the tree is exact
     linear = [line.split() for line in done.stdout.splitlines() if line.startswith(("softmax ", "hinge "))]
     assert [row[0] for row in linear] == ["softmax"] * 2 + ["hinge"] * 2
     assert [row[-1] for row in linear].count("chosen") == 2
     tested = [line for line in done.stdout.splitlines() if line.startswith(("kNN, ", "softmax, ", "hinge, "))]
     assert len(tested) == 3
     assert min(float(line.split()[-1]) for line in tested) > 0.8
-    for picture in ("neighbors", "templates_softmax", "templates_hinge", "loss_curves"):
+    for picture in ("cross_validation", "neighbors", "templates_softmax", "templates_hinge", "loss_curves"):
         assert (tmp_path / "out" / f"{picture}.png").stat().st_size > 1000
 
 
@@ -62,8 +64,9 @@ def test_a_directory_of_pictures(tmp_path, rng):
         (["--data", "nowhere"], "nowhere: no such directory"),
         (["--out", "/dev/null/plots"], "/dev/null"),
         (["--limit", "0"], "--limit must be at least 1, got 0"),
-        (["--k", "0"], "k >= 1, got k = 0"),
-        (["--k", "5000"], "k = 5000"),
+        (["--k", "0"], "ks[0] >= 1, got ks[0] = 0"),
+        (["--k", "5000"], "the largest of ks = 5000"),
+        (["--folds", "1"], "k-fold cross-validation requires at least one train/test split"),
         (["--metrics", "l3"], "invalid choice: 'l3'"),
     ],
 )
@@ -74,10 +77,14 @@ def test_bad_arguments_end_with_a_message(tmp_path, arguments, message):
     assert "Traceback" not in done.stderr
 
 
-def test_without_tqdm_and_matplotlib(tmp_path):
-    absent = "import sys\nsys.modules['tqdm'] = sys.modules['matplotlib'] = sys.modules['matplotlib.figure'] = None"
+def test_without_optional_packages(tmp_path):
+    names = ("tqdm", "matplotlib", "matplotlib.figure", "faiss")
+    absent = "import sys\n" + "\n".join(f"sys.modules[{name!r}] = None" for name in names)
     done = run(*OPTIONS, cwd=tmp_path, before=absent)
     assert done.returncode == 0, done.stderr
-    assert "validating: l1 (1 of 2)" in done.stderr
+    assert "cross-validation: 40 of 400" in done.stderr
+    assert "validating: softmax (1 of 2)" in done.stderr
     assert "pip install fastclf[plot]" in done.stdout
+    assert "pip install fastclf[faiss]" in done.stdout
+    assert "faiss, recall" not in done.stdout
     assert not (tmp_path / "out" / "neighbors.png").exists()

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from fastclf.functional import majority_vote as majority_vote
     from fastclf.functional import pairwise_distances as pairwise_distances
     from fastclf.linear import LinearClassifier as LinearClassifier
+    from fastclf.model_selection import KNNCV as KNNCV
     from fastclf.neighbors import KNN as KNN
 
 # Public names and the modules they come from: imported when first asked for, as the estimators bring in scikit-learn.
 _MODULES = {
     "KNN": "neighbors",
+    "KNNCV": "model_selection",
     "LinearClassifier": "linear",
     "knn": "functional",
     "majority_vote": "functional",
@@ -35,6 +37,7 @@ _MODULES = {
 
 __all__ = [
     "KNN",
+    "KNNCV",
     "LinearClassifier",
     "knn",
     "losses",

@@ -1,20 +1,19 @@
-"""The main job: kNN, softmax and SVM, with what they need to know chosen on validation data; each tested once."""
+"""The main job: kNN chosen by cross-validation, softmax and SVM on validation data; each tested once."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import KNeighborsClassifier
 
-from fastclf import KNN, LinearClassifier, _native, datasets, majority_vote
+from fastclf import KNN, KNNCV, LinearClassifier, _native, datasets
+from fastclf._comparison import compare
 from fastclf._progress import each
 from fastclf.datasets import Dataset
 
@@ -22,16 +21,7 @@ _VALIDATION_SHARE = 0.2
 _LINEAR_LOSSES = ("softmax", "hinge")
 _VALIDATION_TOL = 1e-3  # a choice needs no more digits
 _TIMED_QUERIES = 200
-_TIMED_ROUNDS = 5
 _SHOWN_PICTURES = 6
-
-
-class Score(NamedTuple):
-    """Accuracy on validation data with one choice of k and metric."""
-
-    metric: str
-    k: int
-    accuracy: float
 
 
 class LinearScore(NamedTuple):
@@ -59,21 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         data = _load(options)
+        search = KNNCV(options.k, metrics=options.metrics, cv=options.folds, verbose=1).fit(data.X_train, data.y_train)
         parts = train_test_split(
             data.X_train, data.y_train, test_size=_VALIDATION_SHARE, stratify=data.y_train, random_state=options.seed
         )
-        scores = _validate(parts, options, len(data.class_names))
-        best = max(scores, key=lambda score: score.accuracy)
-        model = KNN(best.k, metric=best.metric).fit(data.X_train, data.y_train)
         linear_scores = _validate_linear(parts, options)
         linear = [_refitted(loss, linear_scores, data) for loss in _LINEAR_LOSSES]
     except (OSError, ValueError) as error:
         print(f"fastclf: {error}", file=sys.stderr)
         return 2
-    _print_scores(scores, best)
+    model = search.best_estimator_
+    _print_scores(search)
     _print_linear_scores(linear_scores, linear)
-    _print_tests([(f"kNN, k={best.k}, {best.metric}", model), *((_name(one), one) for one in linear)], data)
-    _compare(model, data)
+    _print_tests([(f"kNN, k={model.k}, {model.metric}", model), *((_name(one), one) for one in linear)], data)
+    _print_comparison(model, data)
+    _plot_search(search, options.out)
     _plot(model, data, options.out)
     _plot_linear(linear, data, options.out)
     return 0
@@ -88,6 +78,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--penalties", type=float, nargs="+", default=[1e-4, 1e-3, 1e-2, 1e-1], help="l2 to try, over X's variance"
     )
+    parser.add_argument("--folds", type=int, default=5, metavar="N", help="of the cross-validation (default: 5)")
     parser.add_argument("--limit", type=int, metavar="N", help="use only N rows of each of training and test data")
     parser.add_argument("--seed", type=int, default=0, help="of the split for validation (default: 0)")
     return parser.parse_args(arguments)
@@ -104,21 +95,8 @@ def _load(options: argparse.Namespace) -> Dataset:
     return data
 
 
-def _validate(parts: Sequence[NDArray[Any]], options: argparse.Namespace, n_classes: int) -> list[Score]:
-    """Accuracy of every metric and k on a part of the training data; one search serves every k."""
-    X, X_held, y, y_held = parts
-    scores = []
-    for metric in each(options.metrics, "validating"):
-        model = KNN(max(options.k), metric=metric).fit(X, y)
-        labels = y[model.kneighbors(X_held, return_distance=False)]
-        for k in options.k:
-            winners = majority_vote(labels[:, :k], n_classes=n_classes)
-            scores.append(Score(metric, k, float(np.mean(winners == y_held))))
-    return scores
-
-
 def _validate_linear(parts: Sequence[NDArray[Any]], options: argparse.Namespace) -> list[LinearScore]:
-    """Accuracy of every loss and penalty, on the same part of the training data."""
+    """Accuracy of every loss and penalty on a part of the training data."""
     X, X_held, y, y_held = parts
     variance = float(X[:: max(1, len(X) // 1000)].var(axis=0).mean())
     scores = []
@@ -139,10 +117,12 @@ def _name(model: LinearClassifier) -> str:
     return f"{model.loss}, l2={model.l2:.3g}"
 
 
-def _print_scores(scores: list[Score], best: Score) -> None:
-    print("metric     k  validation accuracy")
-    for score in scores:
-        print(f"{score.metric:8} {score.k:3}  {score.accuracy:.4f}{'  <- chosen' if score == best else ''}")
+def _print_scores(search: KNNCV) -> None:
+    print("metric     k  accuracy in cross-validation, mean and deviation")
+    for metric, of_metric in zip(search.metrics, search.cv_scores_, strict=True):
+        for k, scores in zip(search.ks, of_metric, strict=True):
+            mark = "  <- chosen" if (metric, k) == (search.best_metric_, search.best_k_) else ""
+            print(f"{metric:8} {k:3}  {scores.mean():.4f} +- {scores.std():.4f}{mark}")
 
 
 def _print_linear_scores(scores: list[LinearScore], chosen: list[LinearClassifier]) -> None:
@@ -160,30 +140,23 @@ def _print_tests(models: Iterable[tuple[str, Any]], data: Dataset) -> None:
     print()
 
 
-def _compare(ours: KNN, data: Dataset) -> None:
-    """Time and compare predictions with scikit-learn's, which has the same metrics, on the same queries."""
+def _print_comparison(model: KNN, data: Dataset) -> None:
     queries = data.X_test[:_TIMED_QUERIES]
-    theirs_queries = queries.astype(np.float32)
-    theirs = KNeighborsClassifier(ours.k, algorithm="brute", metric=ours.metric)
-    theirs.fit(data.X_train.astype(np.float32), data.y_train)
-    agree = int(np.sum(ours.predict(queries) == theirs.predict(theirs_queries)))
-    ratio = _times_as_fast(lambda: ours.predict(queries), lambda: theirs.predict(theirs_queries))
-    print("backend             times as fast  predictions that agree")
-    print(f"{'fastclf exact':18}  {1:13.1f}  {len(queries)} of {len(queries)}")
-    print(f"{'scikit-learn brute':18}  {1 / ratio:13.3f}  {agree} of {len(queries)}")
-    print("(scikit-learn takes any of several rows at equal distance, fastclf the first)\n")
-    print(f"{ours.explain(queries)}\n")
+    print("backend                     times as fast  recall  predictions that agree")
+    for result in compare(model, data.X_train, data.y_train, queries):
+        agree = f"{result.agree} of {len(queries)}"
+        print(f"{result.name:26}  {result.times_as_fast:13.3g}  {result.recall:6.4f}  {agree}")
+    print("(scikit-learn takes any of several rows at equal distance, fastclf the first;")
+    print("approximate search with FAISS: pip install fastclf[faiss])\n")
+    print(f"{model.explain(queries)}\n")
 
 
-def _times_as_fast(ours: Callable[[], Any], theirs: Callable[[], Any]) -> float:
-    """Median of paired ratios of their time to ours, after the warm-up that the comparison was."""
-    return float(np.median([_seconds(theirs) / _seconds(ours) for _ in range(_TIMED_ROUNDS)]))
-
-
-def _seconds(call: Callable[[], NDArray[Any]]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def _plot_search(search: KNNCV, out: Path) -> None:
+    """Save how the accuracy depends on k, fold by fold."""
+    try:
+        _save(search.plot().figure, out / "cross_validation.png")
+    except ImportError as error:
+        print(f"no plots: {error}")
 
 
 def _plot(model: KNN, data: Dataset, out: Path) -> None:
@@ -203,9 +176,8 @@ def _plot(model: KNN, data: Dataset, out: Path) -> None:
             data.pictures,
             class_names=data.class_names,
         )
-    except ImportError as error:
-        print(f"no plot: {error}")
-        return
+    except ImportError:
+        return  # as _plot_search has said
     _save(figure, out / "neighbors.png")
 
 
@@ -220,7 +192,7 @@ def _plot_linear(models: list[LinearClassifier], data: Dataset, out: Path) -> No
             _save(figure, out / f"templates_{model.loss}.png")
         _save(plot_loss_curves({model.loss: model.loss_curve_ for model in models}), out / "loss_curves.png")
     except ImportError:
-        return  # as _plot has said
+        return  # as _plot_search has said
 
 
 def _save(figure: Any, path: Path) -> None:

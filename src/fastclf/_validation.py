@@ -47,21 +47,21 @@ def share(value: object, name: str) -> float:
     return float(value)
 
 
-def metric_name(metric: object) -> str:
+def metric_name(metric: object, name: str = "metric") -> str:
     """Return the kernels' name of `metric`."""
-    one_of(metric, METRIC_NAMES, "metric")
+    one_of(metric, METRIC_NAMES, name)
     return METRIC_NAMES[str(metric)]
 
 
-def neighbor_count(k: object, n_rows: int | None = None, what: str = "n_samples_fit") -> int:
+def neighbor_count(k: object, n_rows: int | None = None, what: str = "n_samples_fit", name: str = "k") -> int:
     """`k` as an int of at least 1, and at most `n_rows`."""
     if isinstance(k, bool | np.bool_) or not isinstance(k, numbers.Integral):
-        raise TypeError(f"k must be an int, got {k!r} of type {type(k).__name__}")
+        raise TypeError(f"{name} must be an int, got {k!r} of type {type(k).__name__}")
     count = int(k)
     if count < 1:
-        raise ValueError(f"Expected k >= 1, got k = {k}")
+        raise ValueError(f"Expected {name} >= 1, got {name} = {k}")
     if n_rows is not None and count > n_rows:
-        raise ValueError(f"Expected k <= {what}, but k = {k}, {what} = {n_rows}")
+        raise ValueError(f"Expected {name} <= {what}, but {name} = {k}, {what} = {n_rows}")
     return count
 
 

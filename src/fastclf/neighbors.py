@@ -86,11 +86,11 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model; the other parameters take
     effect in `fit`. A fitted model may be used from several threads at once.
 
-    Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for four features), or where
-    these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index. What an index
-    proposes is compared in full, and rows added by `partial_fit` are, until they are a thirty-second of all. Distances
-    that FAISS does not have (L1 of compressed vectors) are approached by L2. Where `k` is more than a sixteenth of the
-    rows, all are compared. An index made with threads may differ a little each time.
+    Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for one, two or four
+    features), or where these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index.
+    What an index proposes is compared in full, and rows added by `partial_fit` are, until they are a thirty-second of
+    all. Distances that FAISS does not have (L1 of compressed vectors) are approached by L2. Where `k` is more than a
+    sixteenth of the rows, all are compared. An index made with threads may differ a little each time.
 
     Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, a block of
     queries and their sketches (2**23 values or 1024 queries, whichever is more, 2 bytes a value of bytes and 14 of

@@ -203,6 +203,67 @@ def plot_loss_curves(curves: dict[str, ArrayLike], *, figure: Figure | None = No
     return figure
 
 
+def plot_cross_validation(
+    ks: Sequence[int],
+    metrics: Sequence[str],
+    scores: ArrayLike,
+    *,
+    best: tuple[str, int] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the accuracy of every fold by the number of neighbours, with means and standard deviations.
+
+    Parameters
+    ----------
+    ks : sequence of int
+        Numbers of neighbours.
+    metrics : sequence of str
+        Names of the metrics, one line each.
+    scores : array-like of shape (n_metrics, n_ks, n_folds)
+        Accuracies, such as `cv_scores_`.
+    best : tuple of str and int, optional
+        Metric and k to be marked.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default axes of a new figure that pyplot does not know of.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from fastclf.plotting import plot_cross_validation
+    >>> ax = plot_cross_validation([1, 3], ["l2"], [[[0.9, 0.8], [0.95, 0.9]]])
+    >>> ax.get_xlabel()
+    'k, number of neighbours'
+    """
+    if ax is None:
+        ax = _new_figure((6, 4)).add_subplot()
+    order = np.argsort(ks)
+    x = np.asarray(ks)[order]
+    for metric, folds, line in zip(metrics, np.asarray(scores, dtype=np.float64), itertools.cycle(_LINES)):
+        mean, deviation = folds[order].mean(axis=1), folds[order].std(axis=1)
+        drawn = ax.errorbar(
+            x, mean, deviation, fmt=line, capsize=3, markersize=5, label=f"{metric}: mean and deviation"
+        )
+        ax.scatter(np.repeat(x, folds.shape[1]), folds[order], s=8, alpha=0.5, color=drawn[0].get_color())
+        if best is not None and best[0] == metric:
+            ax.axvline(best[1], color=drawn[0].get_color(), linewidth=0.8, alpha=0.6)
+            ax.annotate(
+                f"best: {metric}, k = {best[1]}", (best[1], 0.02), xycoords=("data", "axes fraction"), color=_TEXT
+            )
+    ax.set_xlabel("k, number of neighbours", color=_TEXT)
+    ax.set_ylabel("accuracy on held-out folds", color=_TEXT)
+    ax.legend(frameon=False)
+    return ax
+
+
 class _Names:
     """What classes are called: by position in a list of names, if there is one."""
 

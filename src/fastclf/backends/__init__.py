@@ -22,8 +22,8 @@ BACKENDS = {
 # From so many rows of so many features on, a k-d tree answers sooner than all rows are compared, on data that suit it
 # least: independent features, of equal scale.  And from so many rows on, an approximate index answers sooner than
 # exact search.  Measured by bench/crossovers.py.
-_TREE_FROM_ROWS = {1: 2_000, 2: 2_000, 3: 4_000, 4: 8_000, 5: 16_000, 6: 64_000, 7: 128_000, 8: 256_000}
-_FAISS_FROM_ROWS = 20_000
+_TREE_FROM_ROWS = {1: 1_000, 2: 1_000, 3: 1_000, 4: 1_000, 5: 4_000, 6: 16_000, 7: 32_000, 8: 64_000, 9: 256_000}
+_FAISS_FROM_ROWS = 16_000
 
 
 @dataclass(frozen=True)

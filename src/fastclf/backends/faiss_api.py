@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 _INSTALL = "pip install fastclf[faiss]"
 _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss")
+_OLDEST = (1, 12)  # those before end the process here and there
 _BROKEN = ("1.14.2",)  # ends the process with an illegal instruction where AVX2 is missing
 
 _TAKE_L1 = ("IndexFlat", "IndexIVFFlat", "IndexHNSWFlat")
@@ -31,7 +32,7 @@ def imported() -> Any:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-        if version in _BROKEN:
+        if version in _BROKEN or tuple(map(int, version.split(".")[:2])) < _OLDEST:
             raise ImportError(f"{package} {version} is known to crash; for another version: {_INSTALL} --upgrade")
     try:
         import faiss

@@ -1,0 +1,69 @@
+"""What backends and scikit-learn make of the same queries: in which time, and how often the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
+
+from fastclf.neighbors import KNN
+
+RECALLS = (0.9, 0.99)
+
+_TREE_FEATURES = 64  # more, and a tree compares nearly all rows, one by one
+_ROUNDS = 5
+
+
+class Result(NamedTuple):
+    """One backend: how many times as fast as exact search, the recall it promises, and how many predictions agree."""
+
+    name: str
+    times_as_fast: float
+    recall: float
+    agree: int
+
+
+def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any]) -> Iterator[Result]:
+    """Compare exact search with others of the same k and metric, fitted on the same rows, where they are installed.
+
+    Times are medians of paired ratios, after a warm-up.
+    """
+    exact = _model("exact", model).fit(X, y)
+    expected = exact.predict(queries)
+    yield Result("fastclf exact", 1.0, 1.0, len(queries))
+    for name, other in _others(model, X.shape[1]):
+        rows, asked = (part.astype(np.float32) if name.startswith("scikit") else part for part in (X, queries))
+        try:
+            other.fit(rows, y)
+        except ImportError:
+            continue
+        agree = int(np.sum(other.predict(asked) == expected))
+        ratio = _times_as_fast(partial(exact.predict, queries), partial(other.predict, asked))
+        yield Result(name, ratio, getattr(other, "recall_", 1.0), agree)
+
+
+def _others(model: KNN, n_features: int) -> Iterator[tuple[str, Any]]:
+    if n_features <= _TREE_FEATURES:
+        yield "fastclf kdtree", _model("kdtree", model)
+    for recall in RECALLS:
+        yield f"fastclf faiss, recall {recall}", _model("faiss", model, recall)
+    yield "scikit-learn brute", KNeighborsClassifier(model.k, algorithm="brute", metric=model.metric)
+
+
+def _model(backend: str, model: KNN, recall: float | None = None) -> KNN:
+    return KNN(model.k, metric=model.metric, backend=backend, recall=recall)
+
+
+def _times_as_fast(ours: Callable[[], Any], theirs: Callable[[], Any]) -> float:
+    return float(np.median([_seconds(ours) / _seconds(theirs) for _ in range(_ROUNDS)]))
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start

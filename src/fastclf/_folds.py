@@ -1,0 +1,210 @@
+"""Scores of kNN on the parts of a cross-validation, from one search among all rows."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+
+from fastclf import _native
+from fastclf import _validation as check
+from fastclf._voting import Weights, vote_weights
+from fastclf.backends import Wanted, build
+from fastclf.backends.rows import Rows
+from fastclf.neighbors import KNN
+
+Found = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+# Neighbours looked up at a time.
+_NEIGHBORS_AT_ONCE = 1 << 20
+
+# Of a training part with less than this share of the rows, neighbours are searched for in this part alone.
+_LEAST_SHARE = 0.5
+
+# In comparisons of a query with a row: what it takes to copy the row; and what more neighbours cost, a share.
+_COPYING = 30
+_MORE_NEIGHBORS = 1.2
+
+# How many neighbours have to be found so that enough are training rows: the mean and so many deviations.
+_DEVIATIONS = 3
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A test part and its training part.
+
+    Attributes
+    ----------
+    test : ndarray of int
+        Rows of the test part, ascending.
+    left_out : ndarray of int
+        Rows that are not in the training part.
+    repeated : ndarray of int, optional
+        Rows of the training part, ascending, where some come more than once.
+    n_train : int
+        Number of rows of the training part.
+    """
+
+    test: NDArray[np.int64]
+    left_out: NDArray[np.int64]
+    repeated: NDArray[np.int64] | None
+    n_train: int
+
+    @classmethod
+    def of(cls, train: Any, test: Any, n_rows: int) -> Fold:
+        """Take row numbers as a splitter gives them."""
+        train_rows, test_rows = (_row_numbers(part, n_rows) for part in (train, test))
+        times = np.bincount(train_rows, minlength=n_rows)
+        repeated = np.sort(train_rows) if times.max() > 1 else None
+        return cls(np.sort(test_rows), np.flatnonzero(times == 0), repeated, len(train_rows))
+
+    def is_for_all(self, n_rows: int) -> bool:
+        """Whether a search among all rows finds neighbours in the training part soon enough."""
+        return self.repeated is None and self.n_train >= _LEAST_SHARE * n_rows
+
+    def train(self, n_rows: int) -> NDArray[np.int64]:
+        """Rows of the training part, ascending."""
+        return np.delete(np.arange(n_rows), self.left_out) if self.repeated is None else self.repeated
+
+
+def parts_of(cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[tuple[Any, Any]]:
+    """Return the training and test parts that `cv` makes, if it makes any."""
+    if cv is not None and not isinstance(cv, numbers.Integral) and not hasattr(cv, "split"):
+        cv = list(cv) if isinstance(cv, Iterable) else [cv]
+        if not all(isinstance(part, Sequence) and len(part) == 2 for part in cv):
+            raise ValueError(f"cv must be a number of folds, a splitter, or pairs of training and test, got {cv!r}")
+    parts = list(check_cv(cv, y, classifier=True).split(X, y, groups))
+    if not parts:
+        raise ValueError(f"cv must make at least one pair of training and test, got {cv!r}")
+    return parts
+
+
+def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
+    rows = np.asarray(part)
+    if rows.dtype == bool and rows.shape == (n_rows,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n_rows:
+        raise ValueError(f"cv must give parts of row numbers from 0 to {n_rows - 1}, at least one, got {part!r}")
+    return rows.astype(np.int64)
+
+
+def _are_better_together(folds: Sequence[Fold], n_rows: int) -> bool:
+    """Whether comparing all tested rows with all rows takes fewer comparisons than each test part with its training."""
+    tested = np.zeros(n_rows, dtype=bool)
+    for fold in folds:
+        tested[fold.test] = True
+    apart = sum(fold.n_train * (len(fold.test) + _COPYING) for fold in folds)
+    return bool(apart > _MORE_NEIGHBORS * n_rows * tested.sum())
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is compared: numbers of neighbours; by which votes, of which classes."""
+
+    ks: Sequence[int]
+    weights: Weights
+    codes: NDArray[np.int64]
+    n_classes: int
+
+    def hits(self, neighbors: Found, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each k's vote of the rows' neighbours is right, of shape (ks, rows)."""
+        distances, indices = neighbors
+        hits = np.empty((len(self.ks), len(rows)), dtype=bool)
+        winners = np.empty(len(rows), dtype=np.int64)
+        for hit, k in zip(hits, self.ks, strict=True):
+            weights = vote_weights(self.weights, distances[:, :k].copy())  # which a function may change
+            _native.vote(self.codes, np.ascontiguousarray(indices[:, :k]), self.n_classes, weights, None, winners)
+            hit[:] = winners == self.codes[rows]
+        return hits
+
+
+class Scorer:
+    """Searches by one metric for the neighbours of rows among them.
+
+    Parameters
+    ----------
+    model : KNN
+        Fitted on the rows.
+    rows : ndarray
+        The rows, as the kernels take them.
+    choices : Choices
+        What is compared.
+    n_threads : int
+        Number of threads.
+    """
+
+    def __init__(self, model: KNN, rows: NDArray[Any], choices: Choices, n_threads: int) -> None:
+        self._metric, self._backend = check.metric_name(model.metric), model._memory.backend
+        self._rows, self._choices, self._n_threads = rows, choices, n_threads
+        self._most = max(choices.ks)
+        self._is_out = np.zeros(len(rows), dtype=bool)  # but for the length of a call
+
+    def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
+        """Accuracies, of shape (ks, folds); `tell` hears of tests that are done."""
+        n = len(self._rows)
+        hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
+        together = [i for i, fold in enumerate(folds) if fold.is_for_all(n)]
+        if not self._backend.learned and not _are_better_together([folds[i] for i in together], n):
+            together = []
+        for rows, neighbors in self._neighbors([folds[i] for i in together]):
+            for i in together:
+                test = folds[i].test[slice(*np.searchsorted(folds[i].test, (rows[0], rows[-1] + 1)))]
+                if not len(test):
+                    continue
+                at = np.searchsorted(rows, test)
+                found = self._training(folds[i], test, (neighbors[0][at], neighbors[1][at]))
+                hits[i].append(self._choices.hits(found, test))
+                tell(len(test))
+        for i in set(range(len(folds))).difference(together):
+            hits[i].append(self._choices.hits(self._alone(folds[i]), folds[i].test))
+            tell(len(folds[i].test))
+        return np.array([np.hstack(parts).mean(axis=1) for parts in hits]).T
+
+    def _neighbors(self, folds: Sequence[Fold]) -> Iterator[tuple[NDArray[np.int64], Found]]:
+        """Go through the rows of all tests, with so many neighbours that mostly enough are training rows."""
+        if not folds:
+            return
+        share = min(fold.n_train for fold in folds) / len(self._rows)
+        more = _DEVIATIONS * math.sqrt(self._most * (1 - share)) / share
+        count = min(math.ceil(self._most / share + more) + 1, len(self._rows))
+        tested = np.unique(np.concatenate([fold.test for fold in folds]))
+        step = max(1, _NEIGHBORS_AT_ONCE // count)
+        for start in range(0, len(tested), step):
+            rows = tested[start : start + step]
+            yield rows, self._query(rows, count)
+
+    def _query(self, rows: NDArray[np.int64], count: int) -> Found:
+        return self._backend.query(self._rows[rows], count, self._n_threads)
+
+    def _training(self, fold: Fold, rows: NDArray[np.int64], found: Found) -> Found:
+        """Neighbours of the rows that are in the training part; searched for again where too few were found."""
+        distances, indices = np.empty((len(rows), self._most)), np.empty((len(rows), self._most), dtype=np.int64)
+        self._is_out[fold.left_out] = True
+        kept = ~self._is_out[found[1]]
+        self._is_out[fold.left_out] = False
+        kept &= np.cumsum(kept, axis=1) <= self._most
+        enough = kept.sum(axis=1) == self._most
+        for to, of in zip((distances, indices), found, strict=True):
+            to[enough] = of[enough][kept[enough]].reshape(-1, self._most)
+        few = np.flatnonzero(~enough)
+        if len(few):
+            again = self._query(rows[few], min(2 * found[1].shape[1], len(self._rows)))
+            distances[few], indices[few] = self._training(fold, rows[few], again)
+        return distances, indices
+
+    def _alone(self, fold: Fold) -> Found:
+        """Neighbours of a test part, searched for in its training part alone."""
+        train = fold.train(len(self._rows))
+        X, Q = self._rows[train], self._rows[fold.test]
+        if self._backend.learned:
+            wanted = Wanted(self._most, self._n_threads)
+            distances, indices = build("auto", self._metric, X, True, wanted).query(Q, self._most, self._n_threads)
+        else:
+            distances, indices = Rows.remembered(self._metric, X, True).search_plainly(Q, self._most, self._n_threads)
+        return distances, train[indices]

@@ -1,0 +1,240 @@
+"""The choice of k and the metric by cross-validation: one search for all k and folds of a metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set, Sized
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from fastclf import _estimators, _progress, _threads
+from fastclf import _validation as check
+from fastclf._folds import Choices, Fold, Scorer, parts_of
+from fastclf._voting import Weights, check_weights
+from fastclf.neighbors import KNN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
+
+    The score of each k, metric and fold is the accuracy on the fold of a `KNN` fitted on the other ones. What is best
+    on the mean is fitted on all data. Neighbours are searched for once for each metric, among all rows; those that are
+    training rows of a fold give its votes for every k.
+
+    Parameters
+    ----------
+    ks : sequence of int, default=(1, 3, 5, 7)
+        Numbers of neighbours to try.
+    metrics : sequence of str, default=("l1", "l2")
+        Metrics to try, as `KNN` names them.
+    cv : int, cross-validation generator or iterable, default=5
+        The folds: a number, of stratified folds; any of scikit-learn's splitters; or pairs of row numbers of training
+        and test.
+    weights : {"uniform", "distance"} or callable, default="uniform"
+        Weight of a neighbour's vote, as in `KNN`.
+    n_threads : int, optional
+        Number of threads; by default as `set_num_threads` says.
+    verbose : int, default=0
+        1 shows how far the search has come.
+
+    Attributes
+    ----------
+    best_k_ : int
+        The k with the highest mean score; of equal ones, that of the earlier metric, then of the earlier k.
+    best_metric_ : str
+        Its metric.
+    best_score_ : float
+        Its mean score.
+    best_estimator_ : KNN
+        Fitted on all data with these.
+    cv_scores_ : ndarray of shape (n_metrics, n_ks, n_folds)
+        Accuracies on the folds.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted.
+    n_features_in_ : int
+        Number of features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen in `fit`; only where X has names that are all strings.
+
+    See Also
+    --------
+    KNN : The classifier alone.
+    sklearn.model_selection.GridSearchCV : The same for any classifier, with a fit and a search for each score.
+
+    Notes
+    -----
+    Scores are those of a fit for each: neighbours, ties and votes are `KNN`'s, of the training rows in their order in
+    X. The score of the best choice is that of the best of many: for an estimate of its accuracy, test it on data that
+    had no part in `fit`.
+
+    Memory beyond that of two models: 16 bytes for each neighbour of a block of a million, and one for each row,
+    k and test part that it is in.
+
+    Examples
+    --------
+    >>> from fastclf import KNNCV
+    >>> from fastclf.datasets import digits
+    >>> data = digits()
+    >>> model = KNNCV(ks=(1, 3, 5), metrics=("l2",)).fit(data.X_train, data.y_train)
+    >>> model.best_metric_, model.cv_scores_.shape
+    ('l2', (1, 3, 5))
+    >>> bool(model.score(data.X_test, data.y_test) > 0.97)
+    True
+    """
+
+    def __init__(
+        self,
+        ks: Sequence[int] = (1, 3, 5, 7),
+        *,
+        metrics: Sequence[str] = ("l1", "l2"),
+        cv: Any = 5,
+        weights: Weights = "uniform",
+        n_threads: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.ks = ks
+        self.metrics = metrics
+        self.cv = cv
+        self.weights = weights
+        self.n_threads = n_threads
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Score every k and metric on every fold; fit all data with the best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of any dtype that `knn` takes.
+        y : array-like of shape (n_samples,)
+            Classes: integers, strings, bools or other sortable labels.
+        groups : array-like of shape (n_samples,), optional
+            Groups of rows, for splitters that keep them together.
+
+        Returns
+        -------
+        KNNCV
+            The fitted model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data is not as described, or a k is more than the rows of a training part; the model
+            is left as it was.
+        """
+        ks, metrics = self._checked_choices()
+        n_threads = _threads.resolve(self.n_threads)
+        with _estimators.unchanged_if_it_fails(self):
+            rows, labels = _estimators.checked_data(self, X, y, reset=True)
+            labels = column_or_1d(labels, warn=True)
+            check_classification_targets(labels)
+            classes, codes = np.unique(labels, return_inverse=True)
+            choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
+            folds = [Fold.of(*part, len(rows)) for part in parts_of(self.cv, rows, labels, groups)]
+            smallest = min(fold.n_train for fold in folds)
+            check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")
+            tests = len(metrics) * sum(len(fold.test) for fold in folds)
+            self.cv_scores_ = np.empty((len(metrics), len(ks), len(folds)))
+            self.best_score_ = -np.inf
+            with _progress.amount("cross-validation", self.verbose, tests) as tell:
+                for metric, scores in zip(metrics, self.cv_scores_, strict=True):
+                    model = KNN(max(ks), metric=metric, weights=self.weights, n_threads=self.n_threads).fit(X, labels)
+                    scorer = Scorer(model, check.kernel_array(rows, "X"), choices, n_threads)
+                    scores[:] = scorer.scores(folds, tell)
+                    self._keep_if_best(model, ks, scores.mean(axis=1))
+            self._tried = ks, metrics
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict the class of each row, as the best model does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+            Classes, of the dtype of `classes_`.
+        """
+        return self._best.predict(X)
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Share of the votes that each class has, as of the best model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_classes)
+            Shares in the order of `classes_`.
+        """
+        return self._best.predict_proba(X)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw each fold's accuracy by k, with the mean and the standard deviation, by metric.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default axes of a new figure that pyplot does not know of.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes; ``ax.figure.savefig(...)`` saves the picture.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from fastclf.plotting import plot_cross_validation
+
+        check_is_fitted(self, "best_estimator_")
+        return plot_cross_validation(*self._tried, self.cv_scores_, best=(self.best_metric_, self.best_k_), ax=ax)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The class labels, sorted."""
+        return self._best.classes_
+
+    @property
+    def _best(self) -> KNN:
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+    def _checked_choices(self) -> tuple[list[int], list[str]]:
+        """Return what to try, if it is sequences of such."""
+        ks = [check.neighbor_count(k, name=f"ks[{i}]") for i, k in enumerate(_listed(self.ks, "ks"))]
+        metrics = _listed(self.metrics, "metrics")
+        for i, metric in enumerate(metrics):
+            check.metric_name(metric, f"metrics[{i}]")
+        check_weights(self.weights)
+        check.at_least(self.verbose, 0, "verbose")
+        return ks, metrics
+
+    def _keep_if_best(self, model: KNN, ks: list[int], means: NDArray[np.float64]) -> None:
+        best = int(means.argmax())
+        if means[best] > self.best_score_:
+            model.k = self.best_k_ = ks[best]
+            self.best_score_, self.best_metric_, self.best_estimator_ = float(means[best]), model.metric, model
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    """`values` as a list, if they have an order, a length, and are any."""
+    ordered = isinstance(values, Iterable) and isinstance(values, Sized) and not isinstance(values, Set | Mapping)
+    if not ordered or isinstance(values, str | bytes) or np.ndim(values) != 1 or not len(values):
+        raise ValueError(f"{name} must be a sequence of at least one value, got {values!r}")
+    return list(values)

@@ -1,0 +1,403 @@
+"""KNNCV: scores are those of a fit for each, however they are found; what is best; bad input, progress, pictures."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import re
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import reference
+from matplotlib.figure import Figure
+from scipy.spatial.distance import cdist
+from sklearn import model_selection as sk
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KNeighborsClassifier
+from test_learned_cascades import structured
+
+from fastclf import KNN, KNNCV
+from fastclf._folds import Scorer
+from fastclf.backends import cascades, choosing
+
+METRICS = ("cosine", "l2", "l1")
+KS = (7, 1, 4)  # in no order
+
+
+def gaussian(distances):
+    return np.exp(-(distances**2))
+
+
+BALLOTS = {"uniform": np.ones_like, "distance": reference.inverse_distance, gaussian: gaussian}
+
+# Small integers of 3 classes: ties and equal rows everywhere.
+ROWS = 60
+X = np.random.default_rng(1).integers(0, 3, (ROWS, 3)).astype(np.uint8)
+y = np.random.default_rng(2).integers(0, 3, ROWS)
+GROUPS = np.random.default_rng(3).integers(0, 7, ROWS)
+ORDER = np.random.default_rng(4).permutation(ROWS)
+TWICE = np.random.default_rng(5).integers(0, ROWS, (4, ROWS))
+
+SPLITS = {
+    "a number": 5,
+    "stratified, shuffled": sk.StratifiedKFold(4, shuffle=True, random_state=0),
+    "stratified, repeated": sk.RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0),
+    "large training parts": sk.ShuffleSplit(5, test_size=0.2, random_state=0),
+    "small training parts": sk.ShuffleSplit(3, train_size=0.2, test_size=0.5, random_state=0),
+    "time series": sk.TimeSeriesSplit(4),  # training parts both below and above half of the rows
+    "groups": sk.GroupKFold(3),
+    "leave one out": sk.LeaveOneOut(),
+    "predefined": sk.PredefinedSplit(np.arange(ROWS) % 5 - 1),
+    "pairs and masks": [(ORDER[10:], ORDER[:10]), (ORDER[:50].tolist(), [3, 1]), (ORDER < 40, ORDER >= 40)],
+    "parts that overlap": [(ORDER[:45], ORDER[30:]), (ORDER, ORDER)],
+    "repeated training rows": [(TWICE[0], ORDER[:20]), (np.r_[ORDER[20:], ORDER[20]], ORDER[:20])],
+    "repeated tests": [(ORDER[20:], TWICE[1]), (TWICE[2], TWICE[3])],
+}
+
+TOGETHER, APART = {"_folds._MORE_NEIGHBORS": 0}, {"_folds._MORE_NEIGHBORS": 1e9}
+BLOCKS, TREE = {"_folds._NEIGHBORS_AT_ONCE": 100}, {"backends._TREE_FROM_ROWS": {3: 1}}
+WAYS = {"chosen": {}, "apart": APART, "together in blocks": TOGETHER | BLOCKS, "tree in blocks": TREE | BLOCKS}
+
+
+def go(monkeypatch, way):
+    for name, value in way.items():
+        monkeypatch.setattr(f"fastclf.{name}", value)
+
+
+def accuracies(model, y, groups, predicted):
+    """Scores of what `predicted` says of each metric, k and pair of parts."""
+    splits = sk.check_cv(model.cv, y, classifier=True).split(np.zeros((len(y), 1)), y, groups)
+    folds = [(np.sort(np.arange(len(y))[train]), np.arange(len(y))[test]) for train, test in splits]
+    return np.array(
+        [[[np.mean(predicted(m, k, *fold) == y[fold[1]]) for fold in folds] for k in model.ks] for m in model.metrics]
+    )
+
+
+def by_fits(model, X, y, groups=None):
+    def predicted(metric, k, train, test):
+        return KNN(k, metric=metric, weights=model.weights).fit(X[train], y[train]).predict(X[test])
+
+    return accuracies(model, y, groups, predicted)
+
+
+def by_reference(model, X, y, groups=None):
+    tables = {metric: reference.METRICS[metric](X, X) for metric in model.metrics}
+
+    def predicted(metric, k, train, test):
+        distances, nearest = reference.knn(tables[metric][np.ix_(test, train)], k)
+        return reference.vote(y[train][nearest], BALLOTS[model.weights](distances))
+
+    return accuracies(model, y, groups, predicted)
+
+
+@functools.cache
+def expected_of_ties(name, weights):
+    model = KNNCV(KS, metrics=METRICS, cv=SPLITS[name], weights=weights)
+    scores = by_reference(model, X, y, GROUPS)
+    assert scores.tobytes() == by_fits(model, X, y, GROUPS).tobytes()
+    return scores
+
+
+def assert_scores(model, expected):
+    assert (model.cv_scores_.shape, model.cv_scores_.dtype) == (expected.shape, np.float64)
+    assert model.cv_scores_.tobytes() == expected.tobytes()
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("weights", BALLOTS)
+@pytest.mark.parametrize("name", SPLITS)
+def test_scores_are_those_of_a_fit_for_each(monkeypatch, name, weights, way):
+    expected = expected_of_ties(name, weights)
+    go(monkeypatch, WAYS[way])
+    assert_scores(KNNCV(KS, metrics=METRICS, cv=SPLITS[name], weights=weights).fit(X, y, GROUPS), expected)
+
+
+EACH, SMALL = sk.LeaveOneOut(), sk.ShuffleSplit(3, train_size=0.4, random_state=0)
+ALONE = [(EACH, {}, 0), (EACH, APART, ROWS), (sk.KFold(2), {}, 2), (sk.KFold(2), TREE, 0), (SMALL, TREE, 3)]
+
+
+@pytest.mark.parametrize(("cv", "way", "parts"), ALONE, ids=str)
+def test_which_parts_are_searched_alone(monkeypatch, cv, way, parts):
+    alone, search = [], Scorer._alone
+    monkeypatch.setattr(Scorer, "_alone", lambda self, fold: alone.append(fold) or search(self, fold))
+    go(monkeypatch, way)
+    KNNCV(KS, metrics=["l2"], cv=cv).fit(X, y)
+    assert len(alone) == parts
+
+
+@pytest.mark.parametrize("way", [TOGETHER, TOGETHER | BLOCKS, TREE], ids=str)
+def test_neighbours_that_are_nearly_all_left_out(monkeypatch, way):
+    # The nearest 40 of a row are its equals, none of which is in its training part.
+    rows = np.repeat(X[:4] * 3 + np.arange(4, dtype=np.uint8)[:, None], 40, axis=0)
+    labels = np.random.default_rng(6).integers(0, 3, 160)
+    counts, query = [], Scorer._query
+    monkeypatch.setattr(Scorer, "_query", lambda self, of, count: counts.append(count) or query(self, of, count))
+    go(monkeypatch, way)
+    groups = np.repeat(range(4), 40)
+    model = KNNCV(KS, metrics=METRICS, cv=sk.GroupKFold(4)).fit(rows, labels, groups)
+    assert_scores(model, by_reference(model, rows, labels, groups))
+    assert max(counts) >= 4 * min(counts)  # doubled twice
+
+
+def test_scores_of_data_with_a_tree():
+    rows = np.random.default_rng(7).integers(0, 60, (2600, 2)).astype(np.float64)
+    labels = (rows.sum(axis=1) + np.random.default_rng(8).normal(0, 20, 2600) > 60).astype(int)
+    for cv in (5, sk.ShuffleSplit(2, train_size=0.3, random_state=0)):
+        model = KNNCV((1, 9, 4), cv=cv, weights="distance").fit(rows, labels)
+        assert model.best_estimator_._memory.backend.learned
+        assert_scores(model, by_fits(model, rows, labels))
+
+
+@pytest.mark.parametrize(("dtype", "d"), [("uint8", 180), ("float32", 64), ("float64", 64)])
+def test_scores_of_data_with_sketches(monkeypatch, dtype, d):
+    rows = structured(dtype, d)
+    labels = (rows[:, 0] > np.median(rows[:, 0])) ^ (np.random.default_rng(9).random(len(rows)) < 0.1)
+    model = KNNCV(KS, metrics=METRICS, cv=4, weights="distance")
+    expected = by_fits(model, rows, labels)
+    for name, value in (("LEAST_ROWS", 1), ("LEAST_TIME", 1), ("LEAST_FEATURES", 1), ("WORTHWHILE", np.inf)):
+        monkeypatch.setattr(choosing, name, value)
+    monkeypatch.setattr(cascades, "_MOST_REFINED", np.inf)
+    model.fit(rows, labels)
+    assert model.best_estimator_._memory.backend.learned
+    assert_scores(model, expected)
+
+
+def test_agrees_with_scikit_learns_search():
+    rows, labels = (part[:600] for part in load_digits(return_X_y=True))
+    rows = rows * np.random.default_rng(12).integers(50, 100, 64)  # or many were equally far by l1
+    ks, metrics = [1, 3, 4, 9], {"l1": "manhattan", "l2": "euclidean"}
+    ours = KNNCV(ks, metrics=list(metrics), cv=4).fit(rows, labels)
+    grid = {"metric": list(metrics.values()), "n_neighbors": ks}
+    theirs = sk.GridSearchCV(KNeighborsClassifier(algorithm="brute"), grid, cv=4).fit(rows, labels).cv_results_
+    found = np.stack([theirs[f"split{i}_test_score"] for i in range(4)], axis=1).reshape(2, 4, 4)
+    # Which of equally far rows is the k-th is scikit-learn's own affair: a test where two are may come out differently.
+    # All other votes are equal, as distances of integers are exact.
+    for f, (train, test) in enumerate(sk.StratifiedKFold(4).split(rows, labels)):
+        for m, name in enumerate(("cityblock", "euclidean")):
+            distances = np.sort(cdist(rows[test], rows[train], name), axis=1)
+            for i, k in enumerate(ks):
+                open_ = np.mean(distances[:, k - 1] == distances[:, k])
+                assert abs(ours.cv_scores_[m, i, f] - found[m, i, f]) <= open_ + 1e-12 < 0.03
+
+
+def test_the_earlier_of_equals_is_best():
+    rows, labels = np.repeat([[0.0, 9.0], [9.0, 0.0]], 10, axis=0) + 0.01 * X[:20, :2], np.repeat(["a", "b"], 10)
+    for metrics, ks in ((("l2", "l1"), (3, 1)), (("l1", "cosine", "l2"), (2, 1, 3))):
+        model = KNNCV(ks, metrics=metrics).fit(rows, labels)
+        assert (model.cv_scores_ == 1).all()
+        assert (model.best_metric_, model.best_k_, model.best_score_) == (metrics[0], ks[0], 1.0)
+
+
+def test_an_earlier_metric_is_best_whatever_its_k():
+    model = KNNCV((9, 1, 3), metrics=("euclidean", "l2"), cv=4).fit(X, y)  # equals
+    assert model.cv_scores_[0].tolist() == model.cv_scores_[1].tolist()
+    best = model.cv_scores_[0].mean(axis=1).argmax()
+    assert best != 0  # or the first k would do
+    assert (model.best_metric_, model.best_k_) == ("euclidean", (9, 1, 3)[best])
+
+
+def test_a_later_metric_that_is_better_is_best():
+    lengths = np.tile(np.geomspace(1, 1e6, 20), 2)  # of which the class does not depend
+    directions = np.repeat([[1.0, 0.9], [0.9, 1.0]], 20, axis=0)
+    model = KNNCV((3, 1), metrics=("l1", "cosine"), cv=4).fit(directions * lengths[:, None], np.repeat([0, 1], 20))
+    assert model.cv_scores_[0].max() < 1
+    assert (model.best_metric_, model.best_k_, model.best_score_) == ("cosine", 3, 1.0)
+
+
+def test_the_best_is_a_classifier_fitted_on_all_data():
+    Q = np.random.default_rng(10).integers(0, 4, (50, 3))
+    for weights in BALLOTS:
+        model = KNNCV(KS, metrics=METRICS, weights=weights).fit(X, y)
+        means = model.cv_scores_.mean(axis=2)
+        metric, k = np.unravel_index(means.argmax(), means.shape)
+        assert (model.best_metric_, model.best_k_, model.best_score_) == (METRICS[metric], KS[k], means.max())
+        alone = KNN(KS[k], metric=METRICS[metric], weights=weights).fit(X, y)
+        assert model.best_estimator_.get_params() == alone.get_params()
+        assert model.predict(Q).tobytes() == model.best_estimator_.predict(Q).tobytes() == alone.predict(Q).tobytes()
+        assert model.predict_proba(Q).tobytes() == alone.predict_proba(Q).tobytes()
+        assert (model.classes_.tolist(), model.n_features_in_) == ([0, 1, 2], 3)
+
+
+def test_pandas_and_names():
+    frame, labels = pd.DataFrame(X, columns=list("uvw")), np.array(["setosa", "versicolor", "virginica"])[y]
+    model = KNNCV(KS, cv=4).fit(frame, pd.Series(labels, index=np.arange(ROWS)[::-1]))
+    assert model.feature_names_in_.tolist() == list("uvw")
+    assert model.classes_.tolist() == ["setosa", "versicolor", "virginica"]
+    assert_scores(model, by_reference(model, X, labels))
+    alone = KNN(model.best_k_, metric=model.best_metric_).fit(X, labels)
+    np.testing.assert_array_equal(model.predict(frame), alone.predict(X))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("wvu")])
+    assert not hasattr(model.fit(X, y), "feature_names_in_")
+
+
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "strided": lambda rows: np.repeat(np.hstack([rows, rows]), 2, axis=0)[::2, :3],
+    "backwards": lambda rows: rows[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_dtypes_and_layouts(layout, dtype):
+    rows = (X + (0 if dtype == "uint8" else 0.5)).astype(dtype)
+    before = rows.tobytes()
+    model = KNNCV(KS, metrics=("l1", "l2"), weights="distance").fit(LAYOUTS[layout](rows), y.astype(np.int8))
+    assert rows.tobytes() == before
+    assert_scores(model, by_reference(model, rows, y))
+
+
+@pytest.mark.parametrize("way", ["together in blocks", "apart"])
+def test_any_number_of_threads_gives_the_same(monkeypatch, way):
+    rng = np.random.default_rng(11)
+    rows, labels = rng.normal(size=(300, 20)), rng.integers(0, 3, 300)
+    go(monkeypatch, WAYS[way])
+    models = [KNNCV(KS, weights="distance", n_threads=n).fit(rows, labels) for n in (1, 2, 7)]
+    expected = by_fits(models[0], rows, labels)
+    for model in models:
+        assert_scores(model, expected)
+    assert len({model.predict_proba(rows + 0.1).tobytes() for model in models}) == 1
+
+
+@pytest.mark.parametrize("cv", [5, sk.LeaveOneOut()], ids=str)
+def test_what_a_weights_function_does_to_distances_stays_there(cv):
+    def destructive(distances):
+        weights = gaussian(distances)
+        distances[...] = 7
+        return weights
+
+    expected = by_reference(KNNCV(KS, cv=cv, weights=gaussian), X, y)
+    assert_scores(KNNCV(KS, cv=cv, weights=destructive).fit(X, y), expected)
+
+
+def test_a_weights_function_is_not_asked_about_no_queries(monkeypatch):
+    sizes = []
+    go(monkeypatch, WAYS["together in blocks"])
+    KNNCV(KS, cv=sk.KFold(5), weights=lambda distances: sizes.append(distances.size) or gaussian(distances)).fit(X, y)
+    assert min(sizes) > 0
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+NONE, ALL = np.arange(0), np.arange(ROWS)
+NO_LIST = "must be a sequence of at least one value, got "
+BAD_PARTS = "cv must give parts of row numbers from 0 to 59, at least one, got "
+BAD = [
+    ({"ks": ()}, f"ks {NO_LIST}" r"\(\)"),
+    ({"ks": "135"}, f"ks {NO_LIST}'135'"),
+    ({"ks": {1, 3}}, r"ks must be a sequence.* got \{1, 3\}"),
+    ({"ks": [1, 0]}, r"ks\[1\] >= 1, got ks\[1\] = 0"),
+    ({"ks": [1.5]}, r"ks\[0\] must be an int, got 1\.5"),
+    ({"ks": [3, True]}, r"ks\[1\] must be an int, got True"),
+    ({"ks": [1, 49]}, "the largest of ks = 49, the rows of the smallest training part = 48"),
+    ({"ks": iter([1, 3])}, f"ks {NO_LIST}"),
+    ({"ks": b"1"}, f"ks {NO_LIST}"),
+    ({"ks": {1: 2}}, f"ks {NO_LIST}"),
+    ({"ks": np.array(5)}, f"ks {NO_LIST}"),
+    ({"metrics": []}, f"metrics {NO_LIST}" r"\[\]"),
+    ({"metrics": "l2"}, f"metrics {NO_LIST}'l2'"),
+    ({"metrics": ["l2", "l3"]}, r"metrics\[1\] must be one of .* got 'l3'"),
+    ({"cv": "five"}, "cv"),
+    ({"cv": []}, r"cv must .* got \[\]"),
+    ({"cv": [ALL, ALL]}, "cv must"),
+    ({"cv": [(ALL, [60])]}, BAD_PARTS + r"\[60\]"),
+    ({"cv": [([-1, 5], ALL)]}, BAD_PARTS + r"\[-1, 5\]"),
+    ({"cv": [(ALL, NONE)]}, BAD_PARTS),
+    ({"cv": [(ALL >= 0, ALL < 0)]}, BAD_PARTS),
+    ({"cv": [(ALL[1:] > 5, ALL)]}, BAD_PARTS),
+    ({"weights": "heavy"}, "weights must be one of .* got 'heavy'"),
+    ({"weights": np.negative}, "weights.* must be finite and not negative"),
+    ({"weights": np.ravel}, r"weights must have shape \(12, 7\)"),
+    ({"verbose": -1}, "verbose must be at least 0, got -1"),
+    ({"X": np.where(ALL[:, None] == 3, np.nan, X)}, "X contains NaN"),
+    ({"y": np.where(ALL == 3, np.nan, y)}, "y contains NaN"),
+    ({"y": y + 0.5}, "continuous"),
+    ({"y": np.stack([y, y], axis=1)}, "y should be a 1d array"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD, ids=[f"{', '.join(bad)} {i}" for i, (bad, _) in enumerate(BAD)])
+def test_bad_input_leaves_the_model_as_it_was(state, bad, message):
+    data = {"X": X, "y": y} | {name: value for name, value in bad.items() if name in "Xy"}
+    for model in (KNNCV(KS), KNNCV(KS).fit(pd.DataFrame(X, columns=list("uvw")), y)):
+        model.set_params(**{name: value for name, value in bad.items() if name not in "Xy"})
+        before = state(model)
+        with pytest.raises((TypeError, ValueError), match=message):
+            model.fit(**data)
+        assert state(model) == before
+
+
+# --- progress, pictures, scikit-learn's tools -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["together in blocks", "apart"])
+@pytest.mark.parametrize("verbose", [0, 1])
+@pytest.mark.parametrize("installed", [False, True])
+def test_progress(capsys, monkeypatch, way, verbose, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    go(monkeypatch, WAYS[way])
+    KNNCV(KS, metrics=METRICS, cv=4, verbose=verbose).fit(X, y)
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert bool(told.err) == bool(verbose)
+    if verbose and installed:
+        assert "cross-validation: 100%" in told.err
+        assert "180/180" in told.err  # tests of every metric
+    elif verbose:
+        counts = re.findall(r"cross-validation: (\d+) of 180\n", told.err)
+        assert 1 < len(counts) == len(told.err.splitlines()) <= 10
+        assert sorted({*counts, "180"}, key=int) == counts
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_plot_shows_folds_means_and_deviations(given):
+    model = KNNCV(KS, metrics=METRICS, cv=4).fit(X, y)
+    own = Figure().add_subplot() if given else None
+    ax = model.plot(own)
+    assert ax is own or not given
+    order = [1, 2, 0]  # of KS, ascending
+    drawn = zip(ax.containers, ax.collections[1::2], model.cv_scores_[:, order], strict=True)
+    for (line, _, (bars,)), points, scores in drawn:
+        spread = np.sqrt(((scores - scores.mean(axis=1, keepdims=True)) ** 2).mean(axis=1))
+        np.testing.assert_allclose(line.get_xydata(), np.stack([[1, 4, 7], scores.mean(axis=1)], axis=1))
+        ends = np.array(bars.get_segments())[:, :, 1]
+        np.testing.assert_allclose(ends, scores.mean(axis=1)[:, None] + spread[:, None] * [-1, 1])
+        np.testing.assert_array_equal(points.get_offsets(), np.stack([np.repeat([1, 4, 7], 4), scores.ravel()], 1))
+    assert [label.split(":")[0] for label in ax.get_legend_handles_labels()[1]] == list(METRICS)
+    assert [text.get_text() for text in ax.texts] == [f"best: {model.best_metric_}, k = {model.best_k_}"]
+
+
+def test_without_matplotlib(monkeypatch):
+    model = KNNCV(KS).fit(X, y)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install fastclf\[plot\]"):
+        model.plot()
+
+
+def test_an_unfitted_model_says_so():
+    for model in (KNNCV(), clone(KNNCV(KS).fit(X, y))):
+        for use in (KNNCV.plot, lambda m: m.predict(X), lambda m: m.predict_proba(X), lambda m: m.classes_):
+            with pytest.raises(NotFittedError, match="not fitted"):
+                use(model)
+
+
+def test_clones_and_pickles():
+    parameters = {"ks": KS, "metrics": METRICS, "cv": 3, "weights": gaussian, "n_threads": 2, "verbose": 0}
+    model = KNNCV(**parameters).fit(X, y)
+    assert model.get_params() == clone(model).get_params() == parameters
+    other = pickle.loads(pickle.dumps(model))
+    assert other.get_params() == parameters
+    assert_scores(other, model.cv_scores_)
+    assert (other.best_k_, other.best_metric_) == (model.best_k_, model.best_metric_)
+    assert other.predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+    assert_scores(clone(model).fit(X, y), model.cv_scores_)
