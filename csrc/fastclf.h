@@ -144,7 +144,8 @@ fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t 
 
 /* Rows that something else has found: which of them are nearest?
  *
- * row  Q.rows x per_query rows of X, in any order: a negative one is none, one that comes twice counts once.
+ * row  Q.rows x per_query rows of X, in any order: a negative one is none, one that comes twice counts once, and one
+ *      that X does not have is FC_BAD_ARGUMENT, outputs unspecified.
  * own  as in fc_search.
  */
 typedef struct {
@@ -155,8 +156,8 @@ typedef struct {
     const int64_t *own;
 } fc_candidates;
 
-/* The k smallest (distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where there
- * are fewer, the distance is +inf and the row -1.  Scratch memory: 16 bytes a thread for each candidate of a query.
+/* The k >= 1 smallest (distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where
+ * there are fewer, the distance is +inf and the row -1.  Rows of X are fewer than 2^32.  Scratch memory: 16 bytes a thread for each candidate of a query.
  */
 fc_status fc_rerank(const fc_candidates *candidates, size_t k, fc_run run, double *distance, int64_t *index);
 

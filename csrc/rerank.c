@@ -39,7 +39,7 @@ static size_t refine(const rerank *r, size_t q, fc_candidate *items, fc_team *te
     for (size_t j = 0; j < m; j++) {
         const int64_t row = r->of->row[q * m + j];
         fetch(r, q * m + j + r->ahead);
-        if (j % look == look - 1 && fc_stopped(team, thread)) return SIZE_MAX;
+        if ((q * m + j) % look == 0 && fc_stopped(team, thread)) return SIZE_MAX;
         if (row < 0 || row == own) continue;
         if ((uint64_t)row >= r->pairs.X.rows) {
             fc_stop(team, FC_BAD_ARGUMENT);
@@ -93,6 +93,7 @@ fc_status fc_rerank(const fc_candidates *of, size_t k, fc_run run, double *dista
     if (k == 0 || __builtin_mul_overflow(Q->rows, k > of->per_query ? k : of->per_query, &entries) ||
         entries > PTRDIFF_MAX / sizeof(fc_candidate))
         return FC_BAD_ARGUMENT;
+    if (Q->rows == 0) return FC_OK;
     rerank r = {
         {&fc_metrics[of->metric], fc_kernels_active(), *Q, *X, fc_common_dtype(Q, X, 0)}, of, k, 0, distance, index};
     r.ahead = fc_smaller(1 + IN_FLIGHT / (X->cols * fc_dtype_size(X->dtype)), MOST_AHEAD);

@@ -46,9 +46,9 @@ static size_t count_up_to(const double *v, size_t n, double most) {
     return count;
 }
 
-/* A value that at least k of n are at or below, and about `enough` at most.  Values are not negative, so that their bits are in
- * the same order: halving the range of these ends within 64 steps whatever the values are, mostly within ten, and
- * counting needs no branch that the data decides.
+/* A value that at least k of n are at or below and, unless they tie, no more than `enough`.  Distances and bounds of them
+ * are not negative, so that their bits are in the same order: halving the range of these ends within 64 steps whatever
+ * the values are, mostly within ten, and counting needs no branch that the data decides.
  */
 static double limit_of(const double *v, size_t n, size_t k, size_t enough) {
     double least = v[0], most = v[0];

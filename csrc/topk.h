@@ -32,8 +32,8 @@ typedef struct {
     int thread;
 } fc_settle;
 
-/* Items are gathered until they fill the capacity, k and at least `spare` more; then those beyond the k-th best are
- * dropped, in time O(capacity).
+/* Items are gathered until they fill the capacity, k and at least `spare` more; then those beyond a limit, about
+ * the k-th best, are dropped, in time O(capacity).
  */
 static inline size_t fc_topk_capacity(size_t k, size_t spare) { return k + (k < spare ? spare : k > 1024 ? 1024 : k); }
 

@@ -145,14 +145,15 @@ def test_check_estimator(estimator, check):
 # --- which one --------------------------------------------------------------------------------------------------------
 
 
-def chosen(n, d, metric="l2", recall=None):
-    return backends.suitable(metric, np.broadcast_to(np.zeros(1), (n, d)), recall)
+def chosen(n, d, metric="l2", recall=None, is_bytes=False):
+    return backends.suitable(metric, (n, d), is_bytes, recall)
 
 
 def test_auto_takes_a_tree_for_many_rows_of_few_features():
     for d, least in backends._TREE_FROM_ROWS.items():
-        assert chosen(least, d) == chosen(least, d, "l1") == "kdtree"
-        assert chosen(least - 1, d) == chosen(least, d, "cosine") == "exact"
+        assert chosen(least, d) == "kdtree"
+        assert chosen(least - 1, d) == chosen(least, d, "cosine") == chosen(least, d, "l1") == "exact"
+        assert chosen(least, d, is_bytes=True) == "exact"
     assert chosen(10**7, max(backends._TREE_FROM_ROWS) + 1) == "exact"
 
 
@@ -165,7 +166,7 @@ def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
 def test_auto_answers_as_the_others_do(rng):
     X, Q = rng.random((5000, 2)), rng.random((50, 2))
     auto = KNN(3).fit(X, np.zeros(5000))
-    assert auto._memory.backend.title == "exact search"
+    assert auto.explain().title == "exact search by a k-d tree"
     assert "k-d tree" in str(auto.explain())
     assert auto.recall_ == 1.0
     same(auto, KNN(3, backend="exact").fit(X, np.zeros(5000)), Q, 3)

@@ -148,11 +148,11 @@ def test_neighbours_that_are_nearly_all_left_out(monkeypatch, way):
 
 
 def test_scores_of_data_with_a_tree():
-    rows = np.random.default_rng(7).integers(0, 60, (2600, 2)).astype(np.float64)
+    rows = np.random.default_rng(7).integers(0, 60, (2600, 2)) + 0.5
     labels = (rows.sum(axis=1) + np.random.default_rng(8).normal(0, 20, 2600) > 60).astype(int)
     for cv in (5, sk.ShuffleSplit(2, train_size=0.3, random_state=0)):
-        model = KNNCV((1, 9, 4), cv=cv, weights="distance").fit(rows, labels)
-        assert model.best_estimator_._memory.backend.learned
+        model = KNNCV((1, 9, 4), metrics=("l2",), cv=cv, weights="distance").fit(rows, labels)
+        assert model.best_estimator_._memory.backend.has_index
         assert_scores(model, by_fits(model, rows, labels))
 
 
@@ -166,7 +166,7 @@ def test_scores_of_data_with_sketches(monkeypatch, dtype, d):
         monkeypatch.setattr(choosing, name, value)
     monkeypatch.setattr(cascades, "_MOST_REFINED", np.inf)
     model.fit(rows, labels)
-    assert model.best_estimator_._memory.backend.learned
+    assert model.best_estimator_._memory.backend.has_index
     assert_scores(model, expected)
 
 

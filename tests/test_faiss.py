@@ -98,7 +98,7 @@ def test_codes_that_do_not_tell_rows_apart_are_not_used(rng, monkeypatch):
 
 def test_a_recall_that_an_index_cannot_reach_is_told(rng):
     X = rng.normal(size=(3000, 64))
-    with pytest.warns(UserWarning, match=r"recall=0.999 was not reached: LSH, recall 0\.\d+ on rows that were held"):
+    with pytest.warns(UserWarning, match=r"recall=0.999 was not reached: 0\.\d+ of held-out rows' neighbours"):
         model = KNN(3, backend="faiss", index="LSH", recall=0.999).fit(X, np.zeros(3000))
     assert model.recall_ < 0.999
 
@@ -173,6 +173,15 @@ def test_no_missing_row_gets_a_vote(rng):
     assert model.explain(Q).given_up == 3
 
 
+def test_few_rows_that_become_more(rng):
+    X = rng.normal(size=(300, 3))
+    model = KNN(1, backend="faiss").fit(X[:60], np.zeros(60))
+    for start, end in ((60, 63), (63, 70), (70, 300)):
+        model.partial_fit(X[start:end], np.zeros(end - start))
+        assert 0.9 <= model.recall_ <= 1
+        assert (model.kneighbors(X[:end], 1)[1].ravel() == np.arange(end)).mean() > 0.9
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 63, 64, 65])
 def test_few_rows(n, rng):
     X = rng.normal(size=(n, 3))
@@ -227,10 +236,10 @@ def forked():
     model = KNN(4, backend="faiss", index="IVF16,Flat", n_threads=2).fit(X, np.zeros(3000))
     want = model.kneighbors(X)[1].tolist()
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        return all(found.tolist() == want for found in pool.map(lambda_free, [(model, X)] * 2))
+        return all(found.tolist() == want for found in pool.map(neighbors_of, [(model, X)] * 2))
 
 
-def lambda_free(arguments):
+def neighbors_of(arguments):
     model, X = arguments
     return model.kneighbors(X)[1]
 
@@ -238,6 +247,21 @@ def lambda_free(arguments):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 def test_a_forked_process_searches(tmp_path):
     assert result(forked)
+
+
+def test_a_new_index_is_made_with_the_threads_of_now(monkeypatch, rng):
+    X = clouds(rng, 500, 4)
+    model = KNN(3, backend="faiss", n_threads=2).fit(X[:200], np.zeros(200))
+    asked = []
+    monkeypatch.setattr(faiss_api, "run", lambda call, n_threads: asked.append(n_threads) or call())
+    model.set_params(n_threads=1).partial_fit(X[200:], np.zeros(300))
+    assert asked
+    assert set(asked) == {1}
+
+
+def test_faiss_has_nothing_to_complain_of(capfd, rng):
+    KNN(3, backend="faiss").fit(clouds(rng, 8200, 8), np.zeros(8200))
+    assert capfd.readouterr().err == ""
 
 
 def test_progress(capsys, rng):

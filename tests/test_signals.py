@@ -73,6 +73,29 @@ def self_search():
     return lambda: model.kneighbors()
 
 
+def reranking():
+    Q, X = ordinary(20000, 512), ordinary(20001, 512)
+    rows, out = np.arange(20000 * 800).reshape(20000, 800) * 7919 % len(X), calls.outputs(len(Q), 5)
+    return lambda: _native.rerank("l1", Q, X, rows, None, 2, *out)
+
+
+def tree_search():
+    X = ordinary(30000, 20)
+    model = fastclf.KNN(k=7, backend="kdtree", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    return model.kneighbors
+
+
+def approximate_search():
+    X = ordinary(60000, 64)
+    model = fastclf.KNN(k=50, backend="faiss", index="IVF16,Flat", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    return model.kneighbors
+
+
+def making_an_index():
+    X = ordinary(60000, 64)
+    return lambda: fastclf.KNN(k=7, backend="faiss", index="HNSW32", n_threads=2).fit(X, np.arange(len(X)) % 10)
+
+
 def linear_loss():
     X = ordinary(60000, 512)
     W, of_W, of_b = np.zeros((300, 512), np.float32), np.empty((300, 512)), np.empty(300)
@@ -90,6 +113,10 @@ CALLS = {
         wide_pairwise,
         predict,
         self_search,
+        reranking,
+        tree_search,
+        approximate_search,
+        making_an_index,
         linear_loss,
     )
 }

@@ -1,4 +1,4 @@
-"""Scores of kNN on the parts of a cross-validation, from one search among all rows."""
+"""Scores of kNN on the parts of a cross-validation: from one search among all rows, or from one for each part."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,8 @@ from fastclf import _native
 from fastclf import _validation as check
 from fastclf._voting import Weights, vote_weights
 from fastclf.backends import Wanted, build
-from fastclf.backends.rows import Rows
+from fastclf.backends.rows import Found, Rows
 from fastclf.neighbors import KNN
-
-Found = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 # Neighbours looked up at a time.
 _NEIGHBORS_AT_ONCE = 1 << 20
@@ -150,7 +149,7 @@ class Scorer:
         n = len(self._rows)
         hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
         together = [i for i, fold in enumerate(folds) if fold.is_for_all(n)]
-        if not self._backend.learned and not _are_better_together([folds[i] for i in together], n):
+        if not self._backend.has_index and not _are_better_together([folds[i] for i in together], n):
             together = []
         for rows, neighbors in self._neighbors([folds[i] for i in together]):
             for i in together:
@@ -162,8 +161,9 @@ class Scorer:
                 hits[i].append(self._choices.hits(found, test))
                 tell(len(test))
         for i in set(range(len(folds))).difference(together):
-            hits[i].append(self._choices.hits(self._alone(folds[i]), folds[i].test))
-            tell(len(folds[i].test))
+            for rows, found in self._alone(folds[i]):
+                hits[i].append(self._choices.hits(found, rows))
+                tell(len(rows))
         return np.array([np.hstack(parts).mean(axis=1) for parts in hits]).T
 
     def _neighbors(self, folds: Sequence[Fold]) -> Iterator[tuple[NDArray[np.int64], Found]]:
@@ -173,10 +173,7 @@ class Scorer:
         share = min(fold.n_train for fold in folds) / len(self._rows)
         more = _DEVIATIONS * math.sqrt(self._most * (1 - share)) / share
         count = min(math.ceil(self._most / share + more) + 1, len(self._rows))
-        tested = np.unique(np.concatenate([fold.test for fold in folds]))
-        step = max(1, _NEIGHBORS_AT_ONCE // count)
-        for start in range(0, len(tested), step):
-            rows = tested[start : start + step]
+        for rows in _blocks(np.unique(np.concatenate([fold.test for fold in folds])), count):
             yield rows, self._query(rows, count)
 
     def _query(self, rows: NDArray[np.int64], count: int) -> Found:
@@ -198,13 +195,22 @@ class Scorer:
             distances[few], indices[few] = self._training(fold, rows[few], again)
         return distances, indices
 
-    def _alone(self, fold: Fold) -> Found:
-        """Neighbours of a test part, searched for in its training part alone."""
+    def _alone(self, fold: Fold) -> Iterator[tuple[NDArray[np.int64], Found]]:
+        """Go through a test part, with neighbours searched for in its training part alone."""
         train = fold.train(len(self._rows))
-        X, Q = self._rows[train], self._rows[fold.test]
-        if self._backend.learned:
-            wanted = Wanted(self._most, self._n_threads)
-            distances, indices = build("auto", self._metric, X, True, wanted).query(Q, self._most, self._n_threads)
+        X, wanted = self._rows[train], Wanted(self._most, self._n_threads)
+        if self._backend.has_index:
+            query = partial(build("auto", self._metric, X, True, wanted).query, k=self._most, n_threads=self._n_threads)
         else:
-            distances, indices = Rows.remembered(self._metric, X, True).search_plainly(Q, self._most, self._n_threads)
-        return distances, train[indices]
+            plain = Rows.remembered(self._metric, X, True)
+            query = partial(plain.search_plainly, k=self._most, n_threads=self._n_threads)
+        for rows in _blocks(fold.test, self._most):
+            distances, indices = query(self._rows[rows])
+            yield rows, (distances, train[indices])
+
+
+def _blocks(rows: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
+    """Go through rows, so many that their neighbours, `count` each, are looked up at a time."""
+    step = max(1, _NEIGHBORS_AT_ONCE // count)
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]

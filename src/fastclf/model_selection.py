@@ -1,4 +1,4 @@
-"""The choice of k and the metric by cross-validation: one search for all k and folds of a metric."""
+"""The choice of k and the metric by cross-validation: one search serves every k."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
 
     The score of each k, metric and fold is the accuracy on the fold of a `KNN` fitted on the other ones. What is best
-    on the mean is fitted on all data. Neighbours are searched for once for each metric, among all rows; those that are
-    training rows of a fold give its votes for every k.
+    on the mean is fitted on all data. One search serves every k: of each fold's test rows among its training rows or,
+    where that is less work, of all rows among all, of which those in a fold's training part then count.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X. The score of the best choice is that of the best of many: for an estimate of its accuracy, test it on data that
     had no part in `fit`.
 
-    Memory beyond that of two models: 16 bytes for each neighbour of a block of a million, and one for each row,
-    k and test part that it is in.
+    Memory beyond that of two models: a training part, some 50 bytes for each neighbour of a block of a million, and one
+    byte for each k and row of a test part.
 
     Examples
     --------
@@ -143,10 +143,11 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
             self.cv_scores_ = np.empty((len(metrics), len(ks), len(folds)))
             self.best_score_ = -np.inf
+            kernel_rows = check.kernel_array(rows, "X")
             with _progress.amount("cross-validation", self.verbose, tests) as tell:
                 for metric, scores in zip(metrics, self.cv_scores_, strict=True):
                     model = KNN(max(ks), metric=metric, weights=self.weights, n_threads=self.n_threads).fit(X, labels)
-                    scorer = Scorer(model, check.kernel_array(rows, "X"), choices, n_threads)
+                    scorer = Scorer(model, kernel_rows, choices, n_threads)
                     scores[:] = scorer.scores(folds, tell)
                     self._keep_if_best(model, ks, scores.mean(axis=1))
             self._tried = ks, metrics

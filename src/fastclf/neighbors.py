@@ -300,7 +300,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Tell what was built in `fit` and what a search does.
 
         Exact search compares short sketches of the rows first, drops those that are proved too far to be among the
-        nearest, and compares the others in full.
+        nearest, and compares the others in full. A tree or an approximate index proposes rows, which are compared in
+        full.
 
         Parameters
         ----------

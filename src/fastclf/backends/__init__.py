@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastclf import _native
 from fastclf import _validation as check
 from fastclf.backends.report import Report
 
@@ -19,10 +21,11 @@ BACKENDS = {
     "kdtree": "fastclf.backends.kdtree:KDTree",
 }
 
-# From so many rows of so many features on, a k-d tree answers sooner than all rows are compared, on data that suit it
-# least: independent features, of equal scale.  And from so many rows on, an approximate index answers sooner than
-# exact search.  Measured by bench/crossovers.py.
-_TREE_FROM_ROWS = {1: 1_000, 2: 1_000, 3: 1_000, 4: 1_000, 5: 4_000, 6: 16_000, 7: 32_000, 8: 64_000, 9: 256_000}
+# From so many rows of so many features on, a k-d tree answers sooner by L2 than all rows are compared, on data that
+# suit it least: independent features of equal scale, in float32.  Of bytes, where exact search is faster and many ties
+# keep a tree busy, and by the other metrics, exact search is taken.  And from so many rows on, an approximate index
+# answers sooner.  Measured by bench/crossovers.py.
+_TREE_FROM_ROWS = {1: 1_000, 2: 1_000, 3: 4_000, 4: 8_000, 5: 32_000, 6: 64_000, 7: 128_000, 8: 512_000}
 _FAISS_FROM_ROWS = 16_000
 
 
@@ -63,8 +66,8 @@ class Backend(Protocol):
         """Share of the neighbours that searches find: 1, or what was measured."""
 
     @property
-    def learned(self) -> bool:
-        """Whether there is anything beside the rows, so that searching all of them is faster than searching parts."""
+    def has_index(self) -> bool:
+        """Whether there is anything beside the rows, so that a search does not compare all of them."""
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
         """Take rows X of a kernel dtype; `owned` says that nobody else holds the array."""
@@ -96,15 +99,21 @@ def checked(name: str, index: object, recall: object) -> None:
 def build(name: str, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> Backend:
     """Build backend `name` of the rows X, or the one that suits them."""
     if name == "auto":
-        name = suitable(metric, X, wanted.recall)
+        name = suitable(metric, X.shape, _native.fits_u8(X), wanted.recall)
     module, _, cls = BACKENDS[name].partition(":")
-    backend: type[Backend] = getattr(importlib.import_module(module), cls)
-    return backend(metric, X, owned, wanted)
+    backend: Backend = getattr(importlib.import_module(module), cls)(metric, X, owned, wanted)
+    if wanted.recall is not None and backend.recall < wanted.recall:
+        warnings.warn(
+            f"recall={wanted.recall} was not reached: {backend.recall:.4f} of held-out rows' neighbours were found",
+            UserWarning,
+            stacklevel=3,  # KNN.fit's caller
+        )
+    return backend
 
 
-def suitable(metric: str, X: NDArray[Any], recall: float | None) -> str:
-    """Return the name of the backend that should be fastest for rows X."""
-    rows, cols = X.shape
-    if metric != "cosine" and rows >= _TREE_FROM_ROWS.get(cols, np.inf):
+def suitable(metric: str, shape: tuple[int, ...], is_bytes: bool, recall: float | None) -> str:
+    """Return the name of the backend that should be fastest for rows of that shape."""
+    rows, cols = shape
+    if metric == "l2" and not is_bytes and rows >= _TREE_FROM_ROWS.get(cols, np.inf):
         return "kdtree"
     return "faiss" if recall is not None and rows >= _FAISS_FROM_ROWS else "exact"

@@ -32,8 +32,8 @@ class Exact:
         return len(self._rows)
 
     @property
-    def learned(self) -> bool:
-        """Whether there is anything beside the rows that makes a search of all faster than of parts."""
+    def has_index(self) -> bool:
+        """Whether there are sketches beside the rows."""
         return bool(self._cascade.stages)
 
     def extended(self, X: NDArray[Any], n_threads: int) -> Self:
@@ -69,6 +69,7 @@ class Exact:
             row_bytes=rows.row_bytes,
             beside="sketches",
             beside_bytes=sum(stage.codes.view.shape[1] + stage.terms.view.shape[1] for stage in cascade.stages),
+            basis="what a sample showed",
             n_queries=None if Q is None else len(Q),
             steps=tuple(map(Step, words, tally.pairs.tolist(), shares[:-1].tolist())),
             preparing_share=float(shares[-1]),

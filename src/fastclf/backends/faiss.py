@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ _WORTH = 16  # rows for each neighbour: below, all are compared
 _FEATURES_A_CODE = ((64, 1), (512, 2))  # up to so many features; then
 _MOST_FEATURES_A_CODE = 4
 _LISTS = 2.5  # times the square root of the number of rows
+_LEAST_A_LIST = 64  # rows: FAISS complains of fewer than 39 to learn from
 _TRAINING_A_LIST = 64  # rows
 _TRAINING_ROWS = 1 << 16  # at least, where there are as many
 _HELD_OUT = 1000
@@ -61,20 +62,16 @@ class Faiss(Indexed):
     title = "approximate search"
 
     def _built(self, rows: Rows, wanted: Wanted) -> Approximate:
-        return _built(rows, wanted)
+        return _first_that_reaches(rows, wanted)
 
 
-def _built(rows: Rows, wanted: Wanted) -> Approximate:
+def _first_that_reaches(rows: Rows, wanted: Wanted) -> Approximate:
     """Build the index that is wanted, or of those that suit the rows the first that reaches the recall."""
     recall = DEFAULT_RECALL if wanted.recall is None else wanted.recall
     for plan in _plans(rows, wanted.index, recall):
         index = Approximate(rows, plan, recall, wanted)
         if index.recall >= recall:
-            return index
-    if wanted.recall is not None:
-        warnings.warn(
-            f"recall={recall} was not reached: {index.words} on rows that were held out", UserWarning, stacklevel=2
-        )
+            break
     return index
 
 
@@ -91,14 +88,15 @@ def _plans(rows: Rows, description: str | None, recall: float) -> Iterator[_Plan
     if description is not None:
         yield _Plan(description, d, rows.metric)
         return
+    cols = d + (rows.metric == "cosine")  # for rows of zeros: see unit_rows
     if n >= _FEW_ROWS and recall < 1:
-        lists = 2 ** round(math.log2(_LISTS * math.sqrt(n)))
+        lists = 2 ** round(math.log2(min(_LISTS * math.sqrt(n), n / _LEAST_A_LIST)))
         together = next((few for most, few in _FEATURES_A_CODE if d <= most), _MOST_FEATURES_A_CODE)
-        codes = -(-(d + (rows.metric == "cosine")) // together)
+        codes = -(-cols // together)
         yield _Plan(f"IVF{lists},PQ{codes}x4fs", codes * together, "l2")
-        yield _Plan(f"IVF{lists},Flat", d, rows.metric)
+        yield _Plan(f"IVF{lists},Flat", cols, rows.metric)
     else:
-        yield _Plan("Flat", d, rows.metric)
+        yield _Plan("Flat", cols, rows.metric)
 
 
 class Approximate:
@@ -132,24 +130,25 @@ class Approximate:
 
     @property
     def recall(self) -> float:
-        """Share of the held-out rows' neighbours that were found."""
+        """Share of the held-out rows' neighbours that were found when the index was built."""
         if not self.pays(self._wanted.k):
             return 1.0
         return self._calibration.setting(self._wanted.k, self._most_effort).recall
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row in the index, and of its number."""
+        """Bytes of a row in the index, and of which row it is."""
         return faiss_api.code_bytes(self._index) + 8
 
     def covering(self, rows: Rows, n_threads: int) -> Approximate:
         """Return an index of all the rows: a copy with those that are new, or of twice as many a new one."""
-        if len(rows) >= 2 * self._learned_rows:
-            return _built(rows, self._wanted)
+        if len(rows) >= 2 * self._learned_rows or not self._calibration.settings:
+            return _first_that_reaches(rows, replace(self._wanted, n_threads=n_threads))
         new = np.arange(self._n, len(rows))
         longer = copy.copy(self)
         longer._index = faiss_api.imported().clone_index(self._index)
         longer._order, longer._n = np.concatenate([self._order, new]), len(rows)
+        longer._calibration = self._calibration.with_more_rows(len(rows) / self._n)
         longer._add(rows.view, new, n_threads, _progress.nothing)
         return longer
 
@@ -178,6 +177,8 @@ class Approximate:
     def _trained(self, X: NDArray[Any], others: NDArray[np.int64], n_threads: int) -> Any:
         """Make an empty index, which has learned from a sample of the rows."""
         index = faiss_api.made(*self._plan)
+        if index.is_trained:
+            return index
         count = min(len(others), max(_TRAINING_ROWS, _TRAINING_A_LIST * faiss_api.most_effort(index)))
         vectors = self._vectors.of(X[others[_chosen(len(others), count)]])
         faiss_api.run(lambda: faiss_api.heeded(self._plan.description, index.train, vectors), n_threads)

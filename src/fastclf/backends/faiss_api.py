@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 _INSTALL = "pip install fastclf[faiss]"
 _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss")
+# As pyproject.toml has it for the extra.
 _OLDEST = (1, 12)  # those before end the process here and there
 _BROKEN = ("1.14.2",)  # ends the process with an illegal instruction where AVX2 is missing
 
@@ -32,7 +34,8 @@ def imported() -> Any:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-        if version in _BROKEN or tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        numbers = re.match(r"(\d+)\.(\d+)", version)
+        if version in _BROKEN or (numbers and tuple(map(int, numbers.groups())) < _OLDEST):
             raise ImportError(f"{package} {version} is known to crash; for another version: {_INSTALL} --upgrade")
     try:
         import faiss
@@ -126,9 +129,9 @@ def _parameters(index: Any, effort: int) -> Any:
 
 
 def code_bytes(index: Any) -> int:
-    """Bytes that a row takes: its code and its number, or its values and links."""
+    """Bytes that a row takes in an index: its code or values, its number in a list, its links in a graph."""
     faiss = imported()
     part = _searched(index)
     if isinstance(part, faiss.IndexHNSW):
-        return int(4 * part.d + 4 * part.hnsw.nb_neighbors(0))
-    return int(getattr(part, "code_size", 4 * part.d)) + 8
+        return int(part.storage.sa_code_size() + 4 * part.hnsw.nb_neighbors(0))
+    return int(getattr(part, "code_size", 4 * part.d)) + 8 * isinstance(part, faiss.IndexIVF)

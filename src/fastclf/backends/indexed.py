@@ -20,7 +20,7 @@ _MOST_LATER = 1 / 32
 
 # Other libraries are not asked for longer than this at a time, so that signals are served.
 _SECONDS_AT_ONCE = 0.1
-_FIRST_QUERIES = 256
+_FIRST_QUERIES = 32
 
 
 class Proposal(NamedTuple):
@@ -76,7 +76,7 @@ class Indexed:
     """All rows, with an index of the first ones; see `fastclf.backends.Backend`."""
 
     title: str
-    learned = True
+    has_index = True
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
         self._rows = Rows.remembered(metric, X, owned)
@@ -118,7 +118,9 @@ class Indexed:
             self._search(Q, k, n_threads, tally)
         total = tally.asking + tally.comparing
         shares = [part / total if total else np.nan for part in (tally.asking, tally.comparing)]
-        compared = tally.proposed / count if count else np.nan
+        steps = [Step("in full", tally.proposed / count if count else np.nan, shares[1])]
+        if index.pays(k):
+            steps.insert(0, Step(index.words, len(rows), shares[0]))
         return Report(
             title=self.title,
             metric=rows.metric,
@@ -126,8 +128,9 @@ class Indexed:
             row_bytes=rows.row_bytes,
             beside="index and its copies",
             beside_bytes=index.row_bytes,
+            basis="as built",
             n_queries=None if Q is None else count,
-            steps=(Step(index.words, len(rows), shares[0]), Step("in full", compared, shares[1])),
+            steps=tuple(steps),
             preparing_share=np.nan,
             given_up=tally.given_up,
         )
@@ -214,6 +217,6 @@ def in_bites(items: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         start += size
         seconds = time.perf_counter() - begun
         if seconds < _SECONDS_AT_ONCE / 2:
-            size *= 2
+            size *= 4 if seconds < _SECONDS_AT_ONCE / 8 else 2
         elif seconds > 2 * _SECONDS_AT_ONCE:
             size = max(1, size // 2)

@@ -5,6 +5,8 @@ Exact: queries that ties leave open are asked again for more neighbours, and at 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ _LEAST, _MOST = 1e-140, 1e140
 # Neighbours beyond k to ask for, at each attempt: one that is further than the k-th shows that nothing is missing.
 _BEYOND = (1, 16, 256)
 
+_SHARED = 64  # queries: fewer are done before other threads have begun
+_SHARES = 4  # of a thread, so that none waits long for another
 _NEAR = 64  # queries that are asked in any order among them
 _WORTH = 8  # rows for each neighbour: below, comparing all is as fast
 _POWERS = {"l1": 1, "l2": 2, "cosine": 2}
@@ -34,7 +38,7 @@ _POWERS = {"l1": 1, "l2": 2, "cosine": 2}
 class KDTree(Indexed):
     """A k-d tree over the rows; see `fastclf.backends.Backend`."""
 
-    title = "exact search"
+    title = "exact search by a k-d tree"
 
     def _built(self, rows: Rows, wanted: Wanted) -> Index:  # noqa: ARG002
         return Tree(rows)
@@ -73,10 +77,21 @@ class Tree:
     def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:
         """Find the nearest rows by the tree's arithmetic, and some more."""
         count = min(k + (batch.own is not None) + _BEYOND[attempt], self._tree.n)
-        points = self._points(batch.queries)
-        distances, rows = self._tree.query(points, np.arange(1, count + 1), p=_POWERS[self._metric], workers=n_threads)
+        distances, rows = self._query(self._points(batch.queries), count, n_threads)
         rows[np.isinf(distances)] = -1  # what the tree puts there is no row
         return Proposal(rows, self._beyond(distances[:, -1]) if count < self._tree.n else np.inf)
+
+    def _query(
+        self, points: NDArray[np.float64], count: int, n_threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Ask the tree in threads that are waited for: its own go on, and write, after an interruption."""
+        ask = partial(self._tree.query, k=np.arange(1, count + 1), p=_POWERS[self._metric])
+        if n_threads == 1 or len(points) < _SHARED:
+            return ask(points)  # type: ignore[no-any-return]
+        with ThreadPoolExecutor(n_threads) as threads:
+            found = list(threads.map(ask, np.array_split(points, _SHARES * n_threads)))
+        distances, rows = zip(*found, strict=True)
+        return np.vstack(distances), np.vstack(rows)
 
     def _points(self, X: NDArray[Any]) -> NDArray[np.float64]:
         if self._metric == "cosine":

@@ -43,6 +43,8 @@ class Report:
         What was built beside the rows.
     beside_bytes : int
         Bytes of that, a row.
+    basis : str
+        What is told where nothing was searched for.
     n_queries : int or None
         Number of queries searched for; None where nothing was, and `steps` tell what a sample showed at fit.
     steps : tuple of Step
@@ -61,13 +63,14 @@ class Report:
     row_bytes: int
     beside: str
     beside_bytes: int
+    basis: str
     n_queries: int | None
     steps: tuple[Step, ...]
     preparing_share: float
     given_up: int
 
     def __str__(self) -> str:
-        searched = "what a sample showed" if self.n_queries is None else f"{self.n_queries} queries"
+        searched = self.basis if self.n_queries is None else f"{self.n_queries} queries"
         lines = [f"{self.title} of {self.n_rows} rows of {self.row_bytes} bytes by {self.metric}; {searched}"]
         if len(self.steps) == 1:
             return f"{lines[0]}\nevery row is compared in full: there are few, or nothing shorter would leave few"
@@ -75,7 +78,8 @@ class Report:
         lines.append(f"{'compared':{width}}  rows a query  share of time")
         for step in self.steps:
             share = "" if math.isnan(step.time_share) else f"{step.time_share:13.0%}"
-            lines.append(f"{step.words:{width}}  {step.rows:12.0f}  {share}".rstrip())
+            rows = "" if math.isnan(step.rows) else f"{step.rows:.0f}"
+            lines.append(f"{step.words:{width}}  {rows:>12}  {share}".rstrip())
         lines.append(
             f"{self.beside} take {self.beside_bytes} bytes a row, {self.beside_bytes / self.row_bytes:.0%} of its own"
         )
