@@ -59,7 +59,7 @@ SPLITS = {
 }
 
 TOGETHER, APART = {"_folds._MORE_NEIGHBORS": 0}, {"_folds._MORE_NEIGHBORS": 1e9}
-BLOCKS, TREE = {"_folds._NEIGHBORS_AT_ONCE": 100}, {"backends._TREE_FROM_ROWS": {3: 1}}
+BLOCKS, TREE = {"_folds._NEIGHBORS_AT_ONCE": 100}, {"backends.suitable": lambda *_: "kdtree"}
 WAYS = {"chosen": {}, "apart": APART, "together in blocks": TOGETHER | BLOCKS, "tree in blocks": TREE | BLOCKS}
 
 
