@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import sys
+import threading
 
 import numpy as np
 import pytest
 import reference
+from children import result
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from fastclf import KNN, _native, backends
@@ -161,6 +164,31 @@ def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
     least = backends._FAISS_FROM_ROWS
     assert chosen(least, 100) == chosen(least - 1, 100, recall=0.9) == "exact"
     assert chosen(least, 100, recall=0.9) == "faiss"
+    assert chosen(least, 100, recall=1.0) == "exact"
+
+
+def test_auto_does_without_faiss(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert chosen(backends._FAISS_FROM_ROWS, 100, recall=0.9) == "exact"
+
+
+def deep():
+    """Fit and ask a tree of rows on all scales, in a thread with little room for recursion."""
+    X = np.zeros((4000, 4))
+    for j in range(4):
+        X[1000 * j : 1000 * (j + 1), j] = 2.0 ** np.arange(-500, 500)
+    found = []
+    threading.stack_size(256 << 10)
+    thread = threading.Thread(
+        target=lambda: found.append(KNN(3, backend="kdtree").fit(X, np.zeros(4000)).kneighbors(X[::7])[1].shape)
+    )
+    thread.start()
+    thread.join()
+    return found
+
+
+def test_a_tree_of_rows_on_all_scales_is_not_deep():
+    assert result(deep) == [[572, 3]]
 
 
 def test_auto_answers_as_the_others_do(rng):

@@ -143,11 +143,14 @@ def _print_tests(models: Iterable[tuple[str, Any]], data: Dataset) -> None:
 def _print_comparison(model: KNN, data: Dataset) -> None:
     queries = data.X_test[:_TIMED_QUERIES]
     print("backend                     times as fast  recall  predictions that agree")
-    for result in compare(model, data.X_train, data.y_train, queries):
+    results = list(compare(model, data.X_train, data.y_train, queries))
+    for result in results:
         agree = f"{result.agree} of {len(queries)}"
         print(f"{result.name:26}  {result.times_as_fast:13.3g}  {result.recall:6.4f}  {agree}")
-    print("(scikit-learn takes any of several rows at equal distance, fastclf the first;")
-    print("approximate search with FAISS: pip install fastclf[faiss])\n")
+    print("(scikit-learn takes any of several rows at equal distance, fastclf the first)")
+    if not any("faiss" in result.name for result in results):
+        print("approximate search needs FAISS: pip install fastclf[faiss]")
+    print()
     print(f"{model.explain(queries)}\n")
 
 

@@ -56,9 +56,9 @@ class Fold:
     n_train: int
 
     @classmethod
-    def of(cls, train: Any, test: Any, n_rows: int) -> Fold:
-        """Take row numbers as a splitter gives them."""
-        train_rows, test_rows = (_row_numbers(part, n_rows) for part in (train, test))
+    def of(cls, part: tuple[Any, Any], n_rows: int) -> Fold:
+        """Take row numbers of training and test as a splitter gives them."""
+        train_rows, test_rows = (_row_numbers(rows, n_rows) for rows in part)
         times = np.bincount(train_rows, minlength=n_rows)
         repeated = np.sort(train_rows) if times.max() > 1 else None
         return cls(np.sort(test_rows), np.flatnonzero(times == 0), repeated, len(train_rows))
@@ -72,16 +72,16 @@ class Fold:
         return np.delete(np.arange(n_rows), self.left_out) if self.repeated is None else self.repeated
 
 
-def parts_of(cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[tuple[Any, Any]]:
-    """Return the training and test parts that `cv` makes, if it makes any."""
+def folds_of(cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[Fold]:
+    """Return the parts that `cv` makes, if it makes any."""
     if cv is not None and not isinstance(cv, numbers.Integral) and not hasattr(cv, "split"):
         cv = list(cv) if isinstance(cv, Iterable) else [cv]
         if not all(isinstance(part, Sequence) and len(part) == 2 for part in cv):
             raise ValueError(f"cv must be a number of folds, a splitter, or pairs of training and test, got {cv!r}")
-    parts = list(check_cv(cv, y, classifier=True).split(X, y, groups))
-    if not parts:
+    folds = [Fold.of(part, len(y)) for part in check_cv(cv, y, classifier=True).split(X, y, groups)]
+    if not folds:
         raise ValueError(f"cv must make at least one pair of training and test, got {cv!r}")
-    return parts
+    return folds
 
 
 def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:

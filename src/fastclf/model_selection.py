@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from fastclf import _estimators, _progress, _threads
 from fastclf import _validation as check
-from fastclf._folds import Choices, Fold, Scorer, parts_of
+from fastclf._folds import Choices, Scorer, folds_of
 from fastclf._voting import Weights, check_weights
 from fastclf.neighbors import KNN
 
@@ -137,7 +137,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check_classification_targets(labels)
             classes, codes = np.unique(labels, return_inverse=True)
             choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
-            folds = [Fold.of(*part, len(rows)) for part in parts_of(self.cv, rows, labels, groups)]
+            folds = folds_of(self.cv, rows, labels, groups)
             smallest = min(fold.n_train for fold in folds)
             check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")
             tests = len(metrics) * sum(len(fold.test) for fold in folds)

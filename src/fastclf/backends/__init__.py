@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -116,4 +117,6 @@ def suitable(metric: str, shape: tuple[int, ...], is_bytes: bool, recall: float 
     rows, cols = shape
     if metric == "l2" and not is_bytes and rows >= _TREE_FROM_ROWS.get(cols, np.inf):
         return "kdtree"
-    return "faiss" if recall is not None and rows >= _FAISS_FROM_ROWS else "exact"
+    if recall is not None and recall < 1 and rows >= _FAISS_FROM_ROWS and importlib.util.find_spec("faiss"):
+        return "faiss"
+    return "exact"

@@ -186,5 +186,12 @@ def _settings(
     for count in sorted({min(proposed.shape[1], round((k + _MORE) * times)) for times in _PROPOSED}):
         share = np.minimum(near[:, :count].sum(axis=1), k) / k
         mean = float(share.mean())
-        found.append((Setting(effort, count, mean), mean - float(share.std()) / len(share) ** 0.5))
+        found.append((Setting(effort, count, mean), mean - standard_error(share, k)))
     return found
+
+
+def standard_error(share: NDArray[np.float64], k: int) -> float:
+    """Return that of the mean, and not less than of as many trials with one success and one failure more."""
+    trials = len(share) * k
+    likely = (float(share.sum()) * k + 1) / (trials + 2)
+    return float(max(share.std() / math.sqrt(len(share)), math.sqrt(likely * (1 - likely) / trials)))

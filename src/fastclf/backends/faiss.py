@@ -30,6 +30,7 @@ from fastclf.backends.calibration import (
     efforts,
     most_proposed,
     neighbors_of_interest,
+    standard_error,
 )
 from fastclf.backends.indexed import Indexed, Proposal, in_bites
 from fastclf.backends.rows import Batch, Rows
@@ -37,7 +38,7 @@ from fastclf.backends.vectors import Vectors
 
 DEFAULT_RECALL = 0.95
 
-_LEAST_ROWS = 64  # below, no index is asked
+_LEAST_ROWS = 256  # below, no index is asked
 _FEW_ROWS = 8192  # that are best compared one by one
 _WORTH = 16  # rows for each neighbour: below, all are compared
 _FEATURES_A_CODE = ((64, 1), (512, 2))  # up to so many features; then
@@ -48,6 +49,8 @@ _TRAINING_A_LIST = 64  # rows
 _TRAINING_ROWS = 1 << 16  # at least, where there are as many
 _HELD_OUT = 1000
 _MOST_HELD_OUT = 1 / 20  # of the rows
+_CHECKED = 100  # of rows that come later
+_CLEARLY = 3  # standard errors
 
 # What a search reads, in bytes that take as long: of tables made for a list, a feature; for a row that is proposed,
 # beside its values; of a graph, rows for each unit of effort.
@@ -71,7 +74,8 @@ def _first_that_reaches(rows: Rows, wanted: Wanted) -> Approximate:
     for plan in _plans(rows, wanted.index, recall):
         index = Approximate(rows, plan, recall, wanted)
         if index.recall >= recall:
-            break
+            return index
+    index.is_used = wanted.index is not None  # else all rows are compared: float32 does not tell them apart
     return index
 
 
@@ -103,6 +107,7 @@ class Approximate:
     """See `fastclf.backends.indexed.Index`."""
 
     attempts = 1
+    is_used = True
 
     def __init__(self, rows: Rows, plan: _Plan, recall: float, wanted: Wanted) -> None:
         self._plan, self._wanted, self._n = plan, wanted, len(rows)
@@ -144,17 +149,35 @@ class Approximate:
         """Return an index of all the rows: a copy with those that are new, or of twice as many a new one."""
         if len(rows) >= 2 * self._learned_rows or not self._calibration.settings:
             return _first_that_reaches(rows, replace(self._wanted, n_threads=n_threads))
-        new = np.arange(self._n, len(rows))
         longer = copy.copy(self)
-        longer._index = faiss_api.imported().clone_index(self._index)
-        longer._order, longer._n = np.concatenate([self._order, new]), len(rows)
+        try:
+            longer._index = faiss_api.imported().clone_index(self._index)
+        except RuntimeError:  # FAISS does not copy all kinds
+            return _first_that_reaches(rows, replace(self._wanted, n_threads=n_threads))
+        new = np.arange(self._n, len(rows))
+        held_out = new[_chosen(len(new), min(_CHECKED, len(new) // 2))]
+        longer._order = np.concatenate([self._order, np.setdiff1d(new, held_out), held_out])
+        longer._n = len(rows)
         longer._calibration = self._calibration.with_more_rows(len(rows) / self._n)
-        longer._add(rows.view, new, n_threads, _progress.nothing)
+        longer._add(rows.view, np.setdiff1d(new, held_out), n_threads, _progress.nothing)
+        if len(held_out) and longer._falls_short(rows, held_out, n_threads):
+            return _first_that_reaches(rows, replace(self._wanted, n_threads=n_threads))
+        longer._add(rows.view, held_out, n_threads, _progress.nothing)
         return longer
+
+    def _falls_short(self, rows: Rows, held_out: NDArray[np.int64], n_threads: int) -> bool:
+        """Whether neighbours of rows that are not in it yet are found clearly more rarely than those before were."""
+        k = min(self._calibration.settings)
+        setting = self._calibration.settings[k]
+        truth = HeldOut.of(rows, held_out, k, n_threads)
+        proposed = self._search(truth.batch.queries, setting.proposed, setting.effort, n_threads)
+        near = truth.distances_of(proposed, n_threads) <= truth.nearest[:, k - 1 : k]
+        share = np.minimum(near.sum(axis=1), k) / k
+        return bool(share.mean() + _CLEARLY * standard_error(share, k) < setting.recall)
 
     def pays(self, k: int) -> bool:
         """Whether k is few of the rows, and these are not few."""
-        return max(k * _WORTH, _LEAST_ROWS) <= self._n
+        return self.is_used and max(k * _WORTH, _LEAST_ROWS) <= self._n
 
     def order(self, batch: Batch) -> NDArray[np.int64]:
         """Take the queries as they come."""

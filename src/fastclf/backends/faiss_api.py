@@ -17,9 +17,9 @@ _INSTALL = "pip install fastclf[faiss]"
 _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss")
 # As pyproject.toml has it for the extra.
 _OLDEST = (1, 12)  # those before end the process here and there
-_BROKEN = ("1.14.2",)  # ends the process with an illegal instruction where AVX2 is missing
+_BROKEN = ((1, 14, 2),)  # ends the process with an illegal instruction where AVX2 is missing
 
-_TAKE_L1 = ("IndexFlat", "IndexIVFFlat", "IndexHNSWFlat")
+_TAKE_L1 = {"IndexFlat", "IndexFlatL2", "IndexIVFFlat", "IndexHNSWFlat"}
 _MOST_GRAPH_EFFORT = 4096
 
 T = TypeVar("T")
@@ -34,8 +34,8 @@ def imported() -> Any:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-        numbers = re.match(r"(\d+)\.(\d+)", version)
-        if version in _BROKEN or (numbers and tuple(map(int, numbers.groups())) < _OLDEST):
+        release = tuple(map(int, re.findall(r"\d+", str(version))[:3]))
+        if release in _BROKEN or release < _OLDEST:
             raise ImportError(f"{package} {version} is known to crash; for another version: {_INSTALL} --upgrade")
     try:
         import faiss
@@ -48,8 +48,10 @@ def made(description: str, cols: int, metric: str) -> Any:
     """Make an empty index, by L1 where FAISS can; else by L2, of which the nearest by L1 are asked later."""
     faiss = imported()
     index = heeded(description, faiss.index_factory, cols, description, faiss.METRIC_L2)
-    if metric == "l1" and type(index).__name__ in _TAKE_L1:
-        return faiss.index_factory(cols, description, faiss.METRIC_L1)
+    quantizer = faiss.downcast_index(index.quantizer) if hasattr(index, "quantizer") else index
+    names = {type(part).__name__ for part in (index, quantizer)}
+    if metric == "l1" and names <= _TAKE_L1:
+        return heeded(description, faiss.index_factory, cols, description, faiss.METRIC_L1)
     return index
 
 

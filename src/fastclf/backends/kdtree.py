@@ -53,8 +53,8 @@ class Tree:
 
     def __init__(self, rows: Rows) -> None:
         self._metric = rows.metric
-        # Splitting in the middle of the box is much faster to build, and as fast to search.
-        self._tree = cKDTree(self._points(rows.view), balanced_tree=False)
+        # Balanced, as by default: boxes that are cut in halves may nest as deep as there are rows.
+        self._tree = cKDTree(self._points(rows.view))
 
     @property
     def row_bytes(self) -> int:
@@ -71,7 +71,7 @@ class Tree:
 
     def order(self, batch: Batch) -> NDArray[np.int64]:
         """Put queries that are near one another together: they meet the same nodes and rows, still in the caches."""
-        ordered: NDArray[np.int64] = cKDTree(self._points(batch.queries), _NEAR, balanced_tree=False).indices
+        ordered: NDArray[np.int64] = cKDTree(self._points(batch.queries), _NEAR).indices
         return ordered
 
     def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf.backends import plain
-
 _BLOCK_VALUES = 1 << 22
+_SAMPLE_ROWS = 1000  # of which the middle is taken
+_MOST_EXPONENT = 1023  # of a finite power of two
 _LARGEST = 1e12  # of a value: the squares of float32 differences stay finite
 
 
@@ -53,10 +53,11 @@ class Vectors:
         """Put the origin in the middle of the rows, and take for one a power of two beyond the largest value then."""
         if metric == "cosine":
             return cls(metric, cols, 0.0, 1.0)
-        middle = plain.centre(X)
-        centre: NDArray[np.float64] | float = 128.0 if middle is None else middle.astype(np.float64)
+        sample = X[:: max(1, len(X) // _SAMPLE_ROWS)].astype(np.float64)
+        centre = np.median(sample / 2, axis=0) * 2  # so that sums stay in range
         largest = max(float(np.abs(X[part] - centre).max()) for part in blocks(X))
-        return cls(metric, cols, centre, math.ldexp(1.0, -math.frexp(largest)[1]) if largest > 0 else 1.0)
+        exponent = min(-math.frexp(largest)[1], _MOST_EXPONENT)
+        return cls(metric, cols, centre, math.ldexp(1.0, exponent) if 0 < largest < np.inf else 1.0)
 
     def of(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Vectors of the rows of X."""
