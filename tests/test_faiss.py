@@ -54,7 +54,7 @@ def builds_lists(monkeypatch):
 
 
 @each_metric
-@pytest.mark.parametrize("wanted", [0.8, 0.97])
+@pytest.mark.parametrize("wanted", [0.8, pytest.param(0.97, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("builds_lists")
 def test_the_recall_asked_for_is_reached(metric, wanted, rng):
     X = clouds(rng, 7000, 24, metric)
