@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from fastclf import _estimators, _native, _threads, backends
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
+from fastclf._memory import Memory
 from fastclf._voting import Weights, check_weights, vote_weights
 from fastclf.backends.report import Report
 
@@ -395,27 +395,3 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             part = slice(start, min(start + step, len(queries)))
             distances, indices = self._query(memory, queries[part], k)
             yield part, indices, vote_weights(self.weights, distances)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What a model remembers; it never changes, so that a prediction sees one state of a model that grows beside it."""
-
-    backend: backends.Backend
-    codes: GrowingArray
-    classes: NDArray[Any]
-
-    def counting(self, labels: NDArray[Any] | None, name: str) -> Memory:
-        """With classes for all of the labels."""
-        if labels is None:
-            return self
-        classes = check.joined_labels(self.classes, np.unique(labels), name)
-        if len(classes) == len(self.classes):
-            return self
-        codes = np.searchsorted(classes, self.classes)[self.codes.view]
-        return Memory(self.backend, GrowingArray(codes), classes)
-
-    def extended(self, rows: NDArray[Any], labels: NDArray[Any], n_threads: int) -> Memory:
-        """With more rows, of known classes."""
-        codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype, copy=False))
-        return Memory(self.backend.extended(rows, n_threads), self.codes.appended(codes), self.classes)

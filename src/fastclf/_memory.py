@@ -1,0 +1,37 @@
+"""What a nearest-neighbours model remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf import _validation as check
+from fastclf import backends
+from fastclf._growing import GrowingArray
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a model remembers; it never changes, so that a prediction sees one state of a model that grows beside it."""
+
+    backend: backends.Backend
+    codes: GrowingArray
+    classes: NDArray[Any]
+
+    def counting(self, labels: NDArray[Any] | None, name: str) -> Memory:
+        """With classes for all of the labels."""
+        if labels is None:
+            return self
+        classes = check.joined_labels(self.classes, np.unique(labels), name)
+        if len(classes) == len(self.classes):
+            return self
+        codes = np.searchsorted(classes, self.classes)[self.codes.view]
+        return Memory(self.backend, GrowingArray(codes), classes)
+
+    def extended(self, rows: NDArray[Any], labels: NDArray[Any], n_threads: int) -> Memory:
+        """With more rows, of known classes."""
+        codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype, copy=False))
+        return Memory(self.backend.extended(rows, n_threads), self.codes.appended(codes), self.classes)
