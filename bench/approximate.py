@@ -14,8 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-
-import fastclf
+import peers
 
 RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99)
 EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
@@ -32,49 +31,35 @@ class Search(Protocol):
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray: ...
 
 
-class FastClf:
+class FastClf(peers.FastClf):
     """fastclf's backend of FAISS's indexes, built for one recall."""
 
     parameter = "recall"
 
     def __init__(self, X: np.ndarray, metric: str, k: int, n_threads: int, recall: float) -> None:
+        super().__init__(X, metric, n_threads, "faiss", k=k, recall=recall)
         self.settings = (recall,)
-        model = fastclf.KNN(k, metric=metric, backend="faiss", recall=recall, n_threads=n_threads)
-        self.model = model.fit(X, np.zeros(len(X), dtype=np.int64))
 
     def set(self, setting: float) -> None:
         """Do nothing: there is one."""
 
-    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
-        return self.model.kneighbors(Q, k, return_distance=False)
 
-
-class FaissGraph:
-    """HNSW of vectors as they are; for cosine, of rows made 1 long."""
-
+class FaissGraph(peers.Faiss):
     parameter = "efSearch"
 
     def __init__(self, X: np.ndarray, metric: str, k: int, n_threads: int) -> None:
-        import faiss
-
-        faiss.omp_set_num_threads(n_threads)
+        super().__init__(X, metric, n_threads)
         self.settings = efforts(k)
-        self.normalize = faiss.normalize_L2 if metric == "cosine" else None
-        self.index = faiss.IndexHNSWFlat(X.shape[1], LINKS)
-        self.index.hnsw.efConstruction = BUILDING_EFFORT
-        self.index.add(self._rows(X))
 
     def set(self, setting: float) -> None:
         self.index.hnsw.efSearch = setting
 
-    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
-        return self.index.search(self._rows(Q), k)[1]
+    def _empty(self, cols: int, kind: int) -> Any:
+        import faiss
 
-    def _rows(self, rows: np.ndarray) -> np.ndarray:
-        rows = rows.astype(np.float32, order="C")
-        if self.normalize:
-            self.normalize(rows)
-        return rows
+        index = faiss.IndexHNSWFlat(cols, LINKS, kind)
+        index.hnsw.efConstruction = BUILDING_EFFORT
+        return index
 
 
 class HnswLib:

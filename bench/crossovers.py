@@ -20,6 +20,7 @@ from typing import Any
 
 import cases
 import numpy as np
+import peers
 from script import say
 from timing import in_turns
 
@@ -34,17 +35,6 @@ INDEX_LEAST_ROWS = 8000
 TURN_SECONDS = 0.05  # at least, lest a thread of the one before, still waiting for work, be measured too
 
 Rows = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
-
-
-class Backend:
-    """KNN with one of its backends."""
-
-    def __init__(self, X: np.ndarray, options: argparse.Namespace, **parameters: Any) -> None:
-        model = fastclf.KNN(K, metric=options.metric, n_threads=options.threads, **parameters)
-        self.model = model.fit(X, np.zeros(len(X), dtype=np.int64))
-
-    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
-        return self.model.kneighbors(Q, k, return_distance=False)
 
 
 def main() -> int:
@@ -110,7 +100,7 @@ def until_faster(
 
 
 def times_as_long(X: np.ndarray, Q: np.ndarray, options: argparse.Namespace, other: dict[str, Any]) -> float:
-    searches = [Backend(X, options, backend="exact"), Backend(X, options, **other)]
+    searches = [peers.FastClf(X, options.metric, options.threads, k=K, **how) for how in ({}, other)]
     exact, others = in_turns([(search, Q) for search in searches], K, options.rounds, TURN_SECONDS).T
     return float(np.median(exact / others))
 

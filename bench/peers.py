@@ -21,10 +21,11 @@ TORCH_DISTANCES = 1 << 25  # at a time: 128 MiB
 
 
 class FastClf:
-    """fastclf's exact backend."""
+    """fastclf's exact backend, or what parameters say."""
 
-    def __init__(self, X: np.ndarray, metric: str, n_threads: int) -> None:
-        self.model = fastclf.KNN(metric=metric, n_threads=n_threads).fit(X, np.zeros(len(X), dtype=np.int64))
+    def __init__(self, X: np.ndarray, metric: str, n_threads: int, backend: str = "exact", **parameters: Any) -> None:
+        model = fastclf.KNN(metric=metric, backend=backend, n_threads=n_threads, **parameters)
+        self.model = model.fit(X, np.zeros(len(X), dtype=np.int64))
 
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
         return self.model.kneighbors(Q, k, return_distance=False)
@@ -75,8 +76,13 @@ class Faiss:
         faiss.omp_set_num_threads(n_threads)
         kinds = {"l1": faiss.METRIC_L1, "l2": faiss.METRIC_L2, "cosine": faiss.METRIC_INNER_PRODUCT}
         self.normalize = faiss.normalize_L2 if metric == "cosine" else None
-        self.index = faiss.IndexFlat(X.shape[1], kinds[metric])
+        self.index = self._empty(X.shape[1], kinds[metric])
         self.index.add(self._rows(X))
+
+    def _empty(self, cols: int, kind: int) -> Any:
+        import faiss
+
+        return faiss.IndexFlat(cols, kind)
 
     def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
         return self.index.search(self._rows(Q), k)[1]

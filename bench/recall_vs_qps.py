@@ -24,10 +24,9 @@ from typing import Any
 import approximate
 import cases
 import numpy as np
+import peers
 from script import COLOURS, parser, save, say
 from timing import in_turns
-
-import fastclf
 
 EXACT = "fastclf, exact"
 METRICS = {"euclidean": "l2", "angular": "cosine"}  # by ann-benchmarks' names
@@ -61,16 +60,12 @@ class Result:
     rate: float
 
 
-class Exact:
+class Exact(peers.FastClf):
     """fastclf's exact search; of the queries of a task, how far the k-th nearest is."""
 
     def __init__(self, task: Task, k: int, n_threads: int) -> None:
-        model = fastclf.KNN(k, metric=task.metric, backend="exact", n_threads=n_threads)
-        self.model = model.fit(task.X, np.zeros(len(task.X), dtype=np.int64))
+        super().__init__(task.X, task.metric, n_threads, k=k)
         self.distances, self.found = self.model.kneighbors(task.Q)
-
-    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
-        return self.model.kneighbors(Q, k, return_distance=False)
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from fastclf import KNN, KNNCV, LinearClassifier, _native, datasets
+from fastclf import KNN, KNNCV, LinearClassifier, _native, datasets, plotting
 from fastclf._comparison import compare
 from fastclf._progress import each
 from fastclf.datasets import Dataset
@@ -63,9 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _print_linear_scores(linear_scores, linear)
     _print_tests([(f"kNN, k={model.k}, {model.metric}", model), *((_name(one), one) for one in linear)], data)
     _print_comparison(model, data)
-    _plot_search(search, options.out)
-    _plot(model, data, options.out)
-    _plot_linear(linear, data, options.out)
+    try:
+        _save(search.plot().figure, options.out / "cross_validation.png")
+        _plot_neighbors(model, data, options.out)
+        _plot_linear(linear, data, options.out)
+    except ImportError as error:
+        print(f"no plots: {error}")
     return 0
 
 
@@ -154,48 +157,30 @@ def _print_comparison(model: KNN, data: Dataset) -> None:
     print(f"{model.explain(queries)}\n")
 
 
-def _plot_search(search: KNNCV, out: Path) -> None:
-    """Save how the accuracy depends on k, fold by fold."""
-    try:
-        _save(search.plot().figure, out / "cross_validation.png")
-    except ImportError as error:
-        print(f"no plots: {error}")
-
-
-def _plot(model: KNN, data: Dataset, out: Path) -> None:
+def _plot_neighbors(model: KNN, data: Dataset, out: Path) -> None:
     """Save a picture of some test rows beside their nearest training rows, those that the model gets wrong first."""
-    from fastclf.plotting import plot_neighbors
-
     wrong_first = np.argsort(model.predict(data.X_test) == data.y_test, kind="stable")
     half = _SHOWN_PICTURES // 2
     shown = np.concatenate([wrong_first[:half], wrong_first[-half:]])
-    try:
-        figure = plot_neighbors(
-            model,
-            data.X_test[shown],
-            data.y_test[shown],
-            data.X_train,
-            data.y_train,
-            data.pictures,
-            class_names=data.class_names,
-        )
-    except ImportError:
-        return  # as _plot_search has said
+    figure = plotting.plot_neighbors(
+        model,
+        data.X_test[shown],
+        data.y_test[shown],
+        data.X_train,
+        data.y_train,
+        data.pictures,
+        class_names=data.class_names,
+    )
     _save(figure, out / "neighbors.png")
 
 
 def _plot_linear(models: list[LinearClassifier], data: Dataset, out: Path) -> None:
     """Save what each class's weights look like, and how the objectives fell."""
-    from fastclf.plotting import plot_loss_curves
-
     height, width, *colours = data.shape  # of which rows hold one plane after the other
-    try:
-        for model in models:
-            figure = model.plot_templates((*colours, height, width), class_names=data.class_names)
-            _save(figure, out / f"templates_{model.loss}.png")
-        _save(plot_loss_curves({model.loss: model.loss_curve_ for model in models}), out / "loss_curves.png")
-    except ImportError:
-        return  # as _plot_search has said
+    for model in models:
+        figure = model.plot_templates((*colours, height, width), class_names=data.class_names)
+        _save(figure, out / f"templates_{model.loss}.png")
+    _save(plotting.plot_loss_curves({model.loss: model.loss_curve_ for model in models}), out / "loss_curves.png")
 
 
 def _save(figure: Any, path: Path) -> None:

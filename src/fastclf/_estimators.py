@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastclf import _validation as check
 
@@ -18,6 +19,13 @@ def checked_data(model: Any, X: Any, y: Any, reset: bool, **options: Any) -> tup
     rows, labels = validate_data(model, X, y, reset=reset, dtype="numeric", multi_output=True, **options)
     check.refuse_rounded(X, rows, "X")
     return rows, labels
+
+
+def checked_classes(labels: Any) -> Any:
+    """Return labels if they are classes, one for each row."""
+    labels = column_or_1d(labels, warn=True)
+    check_classification_targets(labels)
+    return labels
 
 
 def checked_queries(model: Any, X: Any, **options: Any) -> Any:

@@ -17,7 +17,8 @@ from fastclf import _native
 from fastclf import _validation as check
 from fastclf._voting import Weights, vote_weights
 from fastclf.backends import Wanted, build
-from fastclf.backends.rows import Found, Rows
+from fastclf.backends.plain import Found, room
+from fastclf.backends.rows import Rows
 from fastclf.neighbors import KNN
 
 # Neighbours looked up at a time.
@@ -117,7 +118,8 @@ class Choices:
         hits = np.empty((len(self.ks), len(rows)), dtype=bool)
         winners = np.empty(len(rows), dtype=np.int64)
         for hit, k in zip(hits, self.ks, strict=True):
-            weights = vote_weights(self.weights, distances[:, :k].copy())  # which a function may change
+            nearest = distances[:, :k]  # a function of the user's may change what it is given
+            weights = vote_weights(self.weights, nearest.copy() if callable(self.weights) else nearest)
             _native.vote(self.codes, np.ascontiguousarray(indices[:, :k]), self.n_classes, weights, None, winners)
             hit[:] = winners == self.codes[rows]
         return hits
@@ -181,7 +183,7 @@ class Scorer:
 
     def _training(self, fold: Fold, rows: NDArray[np.int64], found: Found) -> Found:
         """Neighbours of the rows that are in the training part; searched for again where too few were found."""
-        distances, indices = np.empty((len(rows), self._most)), np.empty((len(rows), self._most), dtype=np.int64)
+        distances, indices = room(len(rows), self._most)
         self._is_out[fold.left_out] = True
         kept = ~self._is_out[found[1]]
         self._is_out[fold.left_out] = False

@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 Tell = Callable[[float, float], None]
 
 
 def each(items: Sequence[str], what: str) -> Iterable[str]:
     """Go through the items with a progress bar, or a line each."""
+    tqdm = _tqdm()
+    return tqdm(items, desc=what, file=sys.stderr, leave=False) if tqdm else _a_line_each(items, what)
+
+
+def _tqdm() -> Any:
+    """Return the class of bars, where it is installed."""
     try:
         from tqdm import tqdm
     except ImportError:
-        return _a_line_each(items, what)
-    bar: Iterable[str] = tqdm(items, desc=what, file=sys.stderr, leave=False)
-    return bar
+        return None
+    return tqdm
 
 
 def _a_line_each(items: Sequence[str], what: str) -> Iterator[str]:
@@ -28,13 +34,9 @@ def _a_line_each(items: Sequence[str], what: str) -> Iterator[str]:
 @contextmanager
 def iterations(name: str, verbose: int, total: int) -> Iterator[Tell]:
     """Yield what to call after each of at most `total` iterations, with J and how far it may be above the optimum."""
-    if not verbose:
-        yield nothing
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield _lines(name)
+    tqdm = _tqdm()
+    if not verbose or not tqdm:
+        yield _lines(name) if verbose else nothing
         return
     with tqdm(total=total, desc=name, file=sys.stderr) as bar:
 
@@ -52,20 +54,12 @@ def nothing(*told: float) -> None:
 @contextmanager
 def amount(name: str, verbose: int, total: int) -> Iterator[Callable[[int], None]]:
     """Yield what to call with how much more of `total` is done."""
-    if not verbose:
-        yield nothing
-        return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield _parts(name, total)
+    tqdm = _tqdm()
+    if not verbose or not tqdm:
+        yield _parts(name, total) if verbose else nothing
         return
     with tqdm(total=total, desc=name, file=sys.stderr) as bar:
-
-        def tell(more: int) -> None:
-            bar.update(more)
-
-        yield tell
+        yield bar.update
 
 
 def _parts(name: str, total: int) -> Callable[[int], None]:

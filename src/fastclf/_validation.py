@@ -31,6 +31,7 @@ def one_of(value: object, known: Any, name: str) -> None:
 
 
 def at_least(value: Any, low: int, name: str) -> int:
+    """`value` as an int of at least `low`."""
     if not isinstance(value, numbers.Integral) or (isinstance(value, bool) and low > 0):
         raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}")
     if value < low:
@@ -38,13 +39,12 @@ def at_least(value: Any, low: int, name: str) -> int:
     return int(value)
 
 
-def share(value: object, name: str) -> float:
-    """`value` as a float that is more than 0 and at most 1."""
+def share(value: object, name: str) -> None:
+    """Raise unless `value` is a number that is more than 0 and at most 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not 0 < float(value) <= 1:
         raise ValueError(f"{name} must be in (0, 1], got {value!r}")
-    return float(value)
 
 
 def metric_name(metric: object, name: str = "metric") -> str:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _progress, _threads
 from fastclf import _validation as check
@@ -133,8 +132,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_threads = _threads.resolve(self.n_threads)
         with _estimators.unchanged_if_it_fails(self):
             rows, labels = _estimators.checked_data(self, X, y, reset=True)
-            labels = column_or_1d(labels, warn=True)
-            check_classification_targets(labels)
+            labels = _estimators.checked_classes(labels)
             classes, codes = np.unique(labels, return_inverse=True)
             choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
             folds = folds_of(self.cv, rows, labels, groups)

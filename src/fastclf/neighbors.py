@@ -9,8 +9,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _native, _threads, backends
 from fastclf import _validation as check
@@ -62,8 +61,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_samples_fit_ : int
         Number of rows remembered.
     recall_ : float
-        Share of the true neighbours that are found: 1, or of an approximate index what was measured in `fit`, for the
-        model's `k`. Rows as near as the k-th true neighbour count.
+        Share of the true neighbours that are found: 1, or of an approximate index what was measured when it was last
+        built, for the `k` of `fit`. Rows as near as the k-th true neighbour count.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -80,17 +79,18 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     processor, except for which rows an approximate index finds: the distances and the order of these are the same.
 
     The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
-    millions of values on, `fit` also learns short sketches of the rows, at most half as large as these, from which a
-    search proves that most rows are too far to be compared; `explain` tells about them. The answer is the same to the
-    bit with and without. Learning takes up to some 300 MiB for a while. A k-d tree takes 8 bytes a value and 24 bytes a
-    row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model; the other parameters take
-    effect in `fit`. A fitted model may be used from several threads at once.
+    millions of values on (of bytes, tens of millions), `fit` also learns short sketches of the rows, at most half as
+    large as these, from which a search proves that most rows are too far to be compared; `explain` tells about them.
+    The answer is the same to the bit with and without. Learning takes up to some 300 MiB for a while. A k-d tree takes
+    8 bytes a value and 24 bytes a row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model;
+    the other parameters take effect in `fit`. A fitted model may be used from several threads at once.
 
     Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for one, two or four
-    features), or where these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index.
-    What an index proposes is compared in full, and rows added by `partial_fit` are, until they are a thirty-second of
-    all. Distances that FAISS does not have (L1 of compressed vectors) are approached by L2. Where `k` is more than a
-    sixteenth of the rows, all are compared. An index made with threads may differ a little each time.
+    features), or where these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index,
+    of fewer than 256 none: all rows are compared. What an index proposes is compared in full, and rows added by
+    `partial_fit` are, until they are a thirty-second of all. Distances that FAISS does not have (L1 of compressed
+    vectors) are approached by L2. Where `k` is more than a sixteenth of the rows, all are compared. An index made with
+    threads may differ a little each time.
 
     Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, a block of
     queries and their sketches (2**23 values or 1024 queries, whichever is more, 2 bytes a value of bytes and 14 of
@@ -369,10 +369,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
         array, labels = _estimators.checked_data(self, X, y, reset)
-        labels = column_or_1d(labels, warn=True)
-        check_classification_targets(labels)
         rows = check.kernel_array(array, "X")
-        return rows, not np.may_share_memory(rows, array), labels
+        return rows, not np.may_share_memory(rows, array), _estimators.checked_classes(labels)
 
     def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self, "_memory")

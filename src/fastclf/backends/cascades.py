@@ -20,8 +20,6 @@ from fastclf.backends.sketches import Sketch, Sketcher
 _REFINED_TWICE = 2
 _MOST_REFINED = 0.15
 
-Found = tuple[NDArray[np.float64], NDArray[np.int64]]
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -97,15 +95,14 @@ class Cascade:
         own: NDArray[np.int64] | None = None,
         as_bytes: bool = False,
         tally: Tally | None = None,
-    ) -> Found:
+    ) -> plain.Found:
         """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
         if not self.stages or _REFINED_TWICE * k * self.refine_cost > _MOST_REFINED * len(X):
             if tally is not None:
                 tally.pairs[-1] += len(Q) * len(X)
                 tally.given_up += len(Q) if self.stages else 0
             return plain.search(self.metric, Q, X, k, n_threads, middle=self.centre, own=own, as_bytes=as_bytes)
-        distances = np.empty((len(Q), k))
-        indices = np.empty((len(Q), k), dtype=np.int64)
+        distances, indices = plain.room(len(Q), k)
         given_up = np.zeros(len(Q), dtype=np.uint8)
         start = time.perf_counter()
         stages = self._with_queries(Q, own, n_threads)

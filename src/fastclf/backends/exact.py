@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fastclf.backends import Wanted, choosing
 from fastclf.backends.cascades import Tally
+from fastclf.backends.plain import Found
 from fastclf.backends.report import Report, Step
-from fastclf.backends.rows import Found, Rows
+from fastclf.backends.rows import Rows
 
 
 class Exact:

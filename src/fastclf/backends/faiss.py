@@ -2,8 +2,8 @@
 
 What is built where no index is given: inverted lists of vectors in four bits for every few features, which FAISS
 compares in registers [1]_; what they propose is compared in full by fastclf. On pictures and embeddings of 8 to 768
-features that was as fast as a graph (HNSW) or up to three times as fast, and sooner built. Few rows are compared one by
-one; where the codes do not tell vectors apart well enough, the lists hold them as they are.
+features that was about as fast as a graph (HNSW), or up to three times as fast, and sooner built. Few rows are compared
+one by one; where the codes do not tell vectors apart well enough, the lists hold them as they are.
 
 .. [1] F. Andre, A.-M. Kermarrec and N. Le Scouarnec, "Quicker ADC: unlocking the hidden potential of product
    quantization with SIMD", IEEE TPAMI 2021.
@@ -150,6 +150,9 @@ class Approximate:
         if len(rows) >= 2 * self._learned_rows or not self._calibration.settings:
             return _first_that_reaches(rows, replace(self._wanted, n_threads=n_threads))
         longer = copy.copy(self)
+        if not self.is_used:
+            longer._n = len(rows)
+            return longer
         try:
             longer._index = faiss_api.imported().clone_index(self._index)
         except RuntimeError:  # FAISS does not copy all kinds

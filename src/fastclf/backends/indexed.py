@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf.backends import Wanted, plain
+from fastclf.backends.plain import Found
 from fastclf.backends.report import Report, Step
-from fastclf.backends.rows import Batch, Found, Rows
+from fastclf.backends.rows import Batch, Rows
 
 # Rows that came after the index was made are compared one by one, up to this share of the others.
 _MOST_LATER = 1 / 32
@@ -138,35 +139,24 @@ class Indexed:
     def _search(self, Q: NDArray[Any] | None, k: int, n_threads: int, tally: _Tally) -> Found:
         distances, indices = self._rows.room(Q, k)
         for batch in self._rows.batches(Q):
-            if self._index.pays(k):
-                self._ask(batch, k, n_threads, tally, distances[batch.part], indices[batch.part])
-            else:
-                self._compare_all(batch, k, n_threads, tally, distances[batch.part], indices[batch.part])
+            look = self._ask if self._index.pays(k) else self._compare_all
+            distances[batch.part], indices[batch.part] = look(batch, k, n_threads, tally)
         return distances, indices
 
-    def _ask(
-        self,
-        batch: Batch,
-        k: int,
-        n_threads: int,
-        tally: _Tally,
-        distances: NDArray[np.float64],
-        indices: NDArray[np.int64],
-    ) -> None:
-        """Write the nearest of what the index proposes, and of the later rows; at last, of all rows."""
+    def _ask(self, batch: Batch, k: int, n_threads: int, tally: _Tally) -> Found:
+        """Find the nearest of what the index proposes, and of the later rows; at last, of all rows."""
+        distances, indices = plain.room(len(batch.queries), k)
         open_ = self._index.order(batch)
         for attempt in range(self._index.attempts):
             left = []
             for some in in_bites(open_):
-                asked = batch.only(some)
-                found, settled = self._ask_once(asked, k, attempt, n_threads, tally)
+                found, settled = self._ask_once(batch.only(some), k, attempt, n_threads, tally)
                 distances[some[settled]], indices[some[settled]] = found[0][settled], found[1][settled]
                 left.append(some[~settled])
             open_ = np.concatenate([*left, open_[:0]])
         if len(open_):
-            room = np.empty((len(open_), k)), np.empty((len(open_), k), dtype=np.int64)
-            self._compare_all(batch.only(open_), k, n_threads, tally, *room)
-            distances[open_], indices[open_] = room
+            distances[open_], indices[open_] = self._compare_all(batch.only(open_), k, n_threads, tally)
+        return distances, indices
 
     def _ask_once(
         self, batch: Batch, k: int, attempt: int, n_threads: int, tally: _Tally
@@ -193,19 +183,12 @@ class Indexed:
         )
         return found[1] + self._covered
 
-    def _compare_all(
-        self,
-        batch: Batch,
-        k: int,
-        n_threads: int,
-        tally: _Tally,
-        distances: NDArray[np.float64],
-        indices: NDArray[np.int64],
-    ) -> None:
+    def _compare_all(self, batch: Batch, k: int, n_threads: int, tally: _Tally) -> Found:
         start = time.perf_counter()
-        distances[:], indices[:] = self._rows.search(batch, k, n_threads, self._middle)
+        found = self._rows.search(batch, k, n_threads, self._middle)
         tally.comparing += time.perf_counter() - start
         tally.given_up += len(batch.queries)
+        return found
 
 
 def in_bites(items: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

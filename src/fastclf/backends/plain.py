@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from fastclf import _native
 
+Found = tuple[NDArray[np.float64], NDArray[np.int64]]
+
 # The sample whose median stands for the middle of the data: any values are right, near ones keep the filter's rounding
 # small.
 _SAMPLE_ROWS = 255
@@ -26,6 +28,11 @@ def centre(X: NDArray[Any]) -> NDArray[np.float32] | None:
     return np.asarray(middle, dtype=np.float32)
 
 
+def room(n_queries: int, k: int) -> Found:
+    """Room for the distances and indices of so many queries' neighbours."""
+    return np.empty((n_queries, k)), np.empty((n_queries, k), dtype=np.int64)
+
+
 def search(
     metric: str,
     Q: NDArray[Any],
@@ -36,9 +43,8 @@ def search(
     middle: NDArray[np.float32] | None,
     own: NDArray[np.int64] | None = None,
     as_bytes: bool = False,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+) -> Found:
     """Distances and indices of the k rows of X nearest to each row of Q, without row own[i] for query i."""
-    distances = np.empty((len(Q), k))
-    indices = np.empty((len(Q), k), dtype=np.int64)
+    distances, indices = room(len(Q), k)
     _native.knn(metric, Q, X, k, middle, own, as_bytes, n_threads, distances, indices)
     return distances, indices

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from fastclf import _native
 from fastclf._growing import GrowingArray
 from fastclf.backends import plain
-
-Found = tuple[NDArray[np.float64], NDArray[np.int64]]
+from fastclf.backends.plain import Found
 
 _QUERY_VALUES = 1 << 23  # looked up at a time: as bytes, and their sketches
 _LEAST_QUERIES = 1024
@@ -81,8 +80,7 @@ class Rows:
 
     def room(self, Q: NDArray[Any] | None, k: int) -> Found:
         """Room for the answers to Q."""
-        count = len(self) if Q is None else len(Q)
-        return np.empty((count, k)), np.empty((count, k), dtype=np.int64)
+        return plain.room(len(self) if Q is None else len(Q), k)
 
     def search(self, batch: Batch, k: int, n_threads: int, middle: NDArray[np.float32] | None) -> Found:
         """Compare all rows; `middle` is their `plain.centre`."""
@@ -100,10 +98,9 @@ class Rows:
 
     def nearest_of(self, candidates: NDArray[np.int64], batch: Batch, k: int, n_threads: int) -> Found:
         """Compare the rows given for each query (negative: none); rows are -1 where these are fewer than k."""
-        distances = np.empty((len(candidates), k))
-        indices = np.empty((len(candidates), k), dtype=np.int64)
-        _native.rerank(self.metric, batch.queries, self.view, candidates, batch.own, n_threads, distances, indices)
-        return distances, indices
+        found = plain.room(len(candidates), k)
+        _native.rerank(self.metric, batch.queries, self.view, candidates, batch.own, n_threads, *found)
+        return found
 
 
 def _narrowed(X: NDArray[Any]) -> NDArray[Any]:
