@@ -15,6 +15,7 @@
 typedef enum { FC_METRICS(FC_ENUM) FC_METRIC_COUNT } fc_metric;
 typedef enum { FC_DTYPES(FC_ENUM) FC_DTYPE_COUNT } fc_dtype;
 typedef enum { FC_SCORE_LOSSES(FC_ENUM) FC_ROW_LOSSES(FC_ENUM) FC_LOSS_COUNT } fc_loss;
+typedef enum { FC_ACTIVATIONS(FC_ENUM) FC_ACTIVATION_COUNT } fc_activation;
 #undef FC_ENUM
 
 typedef enum {
@@ -40,6 +41,7 @@ typedef struct {
 
 const char *fc_metric_name(fc_metric metric);
 const char *fc_loss_name(fc_loss loss);
+const char *fc_activation_name(fc_activation activation);
 char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 
 /* Rows of a matrix in a few bytes each, and what the bytes leave out.  A row's code 128 + c stands for the number
@@ -266,6 +268,63 @@ typedef struct {
 
 /* Their product, rows x M.cols of M's dtype: summed in float64, a row's values in order. */
 fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out);
+
+/* A classifier of windows: the vectors of 2 window + 1 words side by side are the inputs of the first layer; its outputs W x + b
+ * are the scores, or after `activation` the inputs of a second.
+ *
+ * dtype    float or double: of all that follows.
+ * vectors  words x dim.
+ * trained  vectors [0, trained) move in training.
+ * squares, W_squares, b_squares   of the form of what they belong to: sums of the squares of all slopes so far, for training.
+ * W, b     outputs x inputs, outputs.
+ */
+enum { FC_WINDOW_LAYERS = 2 };
+
+typedef struct {
+    size_t outputs;
+    void *W, *b, *W_squares, *b_squares;
+} fc_layer;
+
+typedef struct {
+    fc_dtype dtype;
+    size_t words, dim, window, trained, layers;
+    void *vectors, *squares;
+    fc_activation activation;
+    fc_layer layer[FC_WINDOW_LAYERS];
+} fc_window_model;
+
+/* Windows of a text of `length` words, rows of the table of vectors; by their centres, which have `window` words on both sides. */
+typedef struct {
+    const int32_t *word;
+    size_t length;
+    const int64_t *centre;
+    size_t n;
+} fc_windows;
+
+/* `scores`: n x outputs of the last layer.  Scratch memory: a copy of the weights, and of a thread 32 windows' inputs and outputs. */
+fc_status fc_window_scores(const fc_window_model *model, fc_windows windows, fc_run run, void *scores);
+
+/* Steps of Adagrad, each on the next `batch` windows: w -= rate * g / (sqrt(sum of g^2 so far) + 1e-10), where g is the slope of
+ *
+ *     mean of the losses + l2 * (sum of W's squares + mean over the windows of the sum of the squares of their trained vectors).
+ *
+ * label     of each window.
+ * corrupt, corrupt_label   NULL: losses are the cross-entropy.  Else centres of windows and labels that are not theirs: losses are
+ *           max(0, margin - s + s_c), where s is how a window scores its label, and s_c how the corrupt one scores that beside it; both
+ *           are among the windows of the mean of squares.
+ */
+typedef struct {
+    fc_windows windows;
+    const int64_t *label, *corrupt, *corrupt_label;
+    size_t batch;
+    double rate, l2, margin;
+} fc_window_steps;
+
+/* Train the model in place; `objective`: what each step began at.  A step is made wholly or not at all: if the call ends early
+ * (FC_BAD_ROW, of no number: scores that are not finite), the model is as the steps before have left it.  Scratch memory: a copy of the
+ * weights, up to 16 times as many float64 but no more than 64 MiB or once, a batch's inputs in float64, and as in fc_window_scores.
+ */
+fc_status fc_window_train(const fc_window_model *model, const fc_window_steps *steps, fc_run run, double *objective);
 
 /* Which instruction sets this build and machine have, worst first; which is in use; use another (0 if it is not there).
  */

@@ -108,10 +108,21 @@ typedef struct {
     void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
 } fc_linear_kernels;
 
+/* What window models need beside the kernels of linear ones, in one dtype. */
+typedef struct {
+    /* n values y of sums s. */
+    void (*activate[FC_ACTIVATION_COUNT])(const void *s, size_t n, void *y);
+    /* n slopes by sums, from slopes by values. */
+    void (*turn_back[FC_ACTIVATION_COUNT])(const double *by_value, const void *y, size_t n, void *by_sum);
+    /* squares += g^2; w -= rate * g / (sqrt(squares) + 1e-10), after g is rounded to the dtype. */
+    void (*adagrad)(void *w, void *squares, const double *g, size_t n, double rate);
+} fc_window_kernels;
+
 typedef struct {
     fc_tile tile[FC_TILE_COUNT][FC_DTYPE_COUNT];
 
     fc_linear_kernels linear[FC_DTYPE_COUNT]; /* of float and double */
+    fc_window_kernels window[FC_DTYPE_COUNT];
 
     /* How many rows have an answer before the first that has none; NULL for dtypes that are not scores'. */
     size_t (*losses[FC_LOSS_COUNT][FC_DTYPE_COUNT])(const fc_batch_part *part);

@@ -95,6 +95,18 @@
     X(hinge) \
     X(crammer_singer)
 
+/* What hidden layers do to a sum: vectors of float64.
+ *
+ *   name    what Python calls it
+ *   value   of a sum s
+ *   slope   its derivative, in terms of the value y
+ */
+// clang-format off
+#define FC_ACTIVATIONS(X) \
+    X(logistic, sigmoid(s, exp_f64(-abs_f64(s))), y * (1 - y)) \
+    X(tanh, 2 * sigmoid(s + s, exp_f64(-2 * abs_f64(s))) - 1, 1 - y * y)
+// clang-format on
+
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
  *      name        needs (bits of fc_cpu_features)
  */

@@ -28,6 +28,7 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .tile = {FC_TILES(FC_TILE_ENTRY)},
     .losses = {FC_SCORE_LOSSES(FC_LOSS_ENTRY) FC_ROW_LOSSES(FC_LOSS_ENTRY)},
     .linear = {FC_LINEAR_ENTRY_OF(f32) FC_LINEAR_ENTRY_OF(f64)},
+    .window = {FC_WINDOW_ENTRY_OF(f32) FC_WINDOW_ENTRY_OF(f64)},
     .keep = {FC_KEEP_ENTRIES},
     .keep_sketches = keep_sketches,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},

@@ -118,6 +118,9 @@ static inline v_f64 times_plus_f64(v_f64 a, v_f64 b, v_f64 c) { return a * b + c
 
 static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 
+static inline float root_f32(float v) { return sqrtf(v); }
+static inline double root_f64(double v) { return sqrt(v); }
+
 /* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
 static const float LIMIT_f32 = 0x1p14f, HEADROOM_f32 = 60, DEPTH_f32 = 126, RISE_f32 = 40;
 static const double LIMIT_f64 = 0x1p19, HEADROOM_f64 = 100, DEPTH_f64 = 770, RISE_f64 = 40;
@@ -141,6 +144,7 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "linear.inc.h"
 #include "parts.inc.h"
 #include "scores.inc.h"
+#include "window.inc.h"
 #undef NAME
 #undef TYPE
 #undef VECTOR
@@ -165,6 +169,7 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #include "linear.inc.h"
 #include "parts.inc.h"
 #include "scores.inc.h"
+#include "window.inc.h"
 #undef NAME
 #undef TYPE
 #undef VECTOR

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from fastclf.linear import LinearClassifier as LinearClassifier
     from fastclf.model_selection import KNNCV as KNNCV
     from fastclf.neighbors import KNN as KNN
+    from fastclf.window import WindowClassifier as WindowClassifier
 
 # Public names and the modules they come from: imported when first asked for, as the estimators bring in scikit-learn.
 _MODULES = {
     "KNN": "neighbors",
     "KNNCV": "model_selection",
     "LinearClassifier": "linear",
+    "WindowClassifier": "window",
     "knn": "functional",
     "majority_vote": "functional",
     "pairwise_distances": "functional",
@@ -39,6 +41,7 @@ __all__ = [
     "KNN",
     "KNNCV",
     "LinearClassifier",
+    "WindowClassifier",
     "knn",
     "losses",
     "majority_vote",

@@ -10,6 +10,8 @@ cdef extern from "fastclf.h" nogil:
         FC_DTYPE_COUNT
     ctypedef enum fc_loss:
         FC_LOSS_COUNT
+    ctypedef enum fc_activation:
+        FC_ACTIVATION_COUNT
     ctypedef enum fc_status:
         FC_OK
         FC_NO_MEMORY
@@ -28,6 +30,7 @@ cdef extern from "fastclf.h" nogil:
     const char *fc_metric_name(fc_metric metric)
     char fc_dtype_format(fc_dtype dtype)
     const char *fc_loss_name(fc_loss loss)
+    const char *fc_activation_name(fc_activation activation)
     ctypedef struct fc_sketch_terms:
         float beyond
         float error
@@ -126,6 +129,41 @@ cdef extern from "fastclf.h" nogil:
         fc_dtype dtype
         fc_matrix M
     fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out)
+    enum:
+        FC_WINDOW_LAYERS
+    ctypedef struct fc_layer:
+        size_t outputs
+        void *W
+        void *b
+        void *W_squares
+        void *b_squares
+    ctypedef struct fc_window_model:
+        fc_dtype dtype
+        size_t words
+        size_t dim
+        size_t window
+        size_t trained
+        size_t layers
+        void *vectors
+        void *squares
+        fc_activation activation
+        fc_layer layer[2]  # FC_WINDOW_LAYERS
+    ctypedef struct fc_windows:
+        const int32_t *word
+        size_t length
+        const int64_t *centre
+        size_t n
+    fc_status fc_window_scores(const fc_window_model *model, fc_windows windows, fc_run run, void *scores)
+    ctypedef struct fc_window_steps:
+        fc_windows windows
+        const int64_t *label
+        const int64_t *corrupt
+        const int64_t *corrupt_label
+        size_t batch
+        double rate
+        double l2
+        double margin
+    fc_status fc_window_train(const fc_window_model *model, const fc_window_steps *steps, fc_run run, double *objective)
     double fc_total(const double *values, size_t n)
     size_t fc_isa_count()
     const char *fc_isa_name(size_t i)

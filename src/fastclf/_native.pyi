@@ -127,6 +127,51 @@ def sparse_product(
     n_threads: int,
     out: NDArray[Any],
 ) -> None: ...
+def activations() -> list[str]: ...
+
+@type_check_only
+class Layer(Protocol):
+    """W x + b, and the sums of the squares of their slopes so far."""
+
+    W: NDArray[Any]
+    b: NDArray[Any]
+    W_squares: NDArray[Any]
+    b_squares: NDArray[Any]
+
+@type_check_only
+class Net(Protocol):
+    """A classifier of windows; the first `trained` vectors move in training."""
+
+    @property
+    def vectors(self) -> NDArray[Any]: ...
+    @property
+    def squares(self) -> NDArray[Any]: ...
+    @property
+    def window(self) -> int: ...
+    @property
+    def trained(self) -> int: ...
+    @property
+    def activation(self) -> str: ...
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+
+def window_scores(
+    net: Net, word: NDArray[np.int32], centre: NDArray[np.int64], n_threads: int, scores: NDArray[Any]
+) -> None: ...
+def window_train(
+    net: Net,
+    word: NDArray[np.int32],
+    centre: NDArray[np.int64],
+    label: NDArray[np.int64],
+    corrupt: NDArray[np.int64] | None,
+    corrupt_label: NDArray[np.int64] | None,
+    batch: int,
+    rate: float,
+    l2: float,
+    margin: float,
+    n_threads: int,
+    objective: NDArray[np.float64],
+) -> bool: ...
 def total(values: NDArray[np.float64]) -> float: ...
 def isas() -> list[str]: ...
 def isa() -> str: ...

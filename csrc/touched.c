@@ -1,0 +1,65 @@
+/* touched.c -- the words of a batch in a hash table as large as the batch, so that a step's cost does not grow with the
+ * vocabulary.
+ */
+#include "touched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NONE = -1 };
+
+int fc_touched_make(fc_touched *t, size_t uses) {
+    *t = (fc_touched){.slots = 2};
+    while (t->slots < 2 * uses) t->slots *= 2; /* at most half full */
+    t->table = malloc(t->slots * sizeof *t->table);
+    t->number = malloc((uses + 1) * sizeof *t->number);
+    t->use = malloc((uses + 1) * sizeof *t->use);
+    t->start = malloc((uses + 2) * sizeof *t->start);
+    t->word = malloc((uses + 1) * sizeof *t->word);
+    return t->table && t->number && t->use && t->start && t->word;
+}
+
+void fc_touched_drop(fc_touched *t) {
+    free(t->table);
+    free(t->number);
+    free(t->use);
+    free(t->start);
+    free(t->word);
+}
+
+/* The number of a word's vector; a new one where it has none yet. */
+static uint32_t number_of(fc_touched *t, int32_t word) {
+    size_t at = (uint32_t)word * UINT32_C(2654435769) & (t->slots - 1); /* a bijection: neighbours go apart */
+    for (; t->table[at]; at = (at + 1) & (t->slots - 1))
+        if (t->word[t->table[at] - 1] == word) return t->table[at] - 1;
+    t->word[t->count] = word;
+    t->start[t->count] = 0;
+    t->table[at] = (uint32_t)++t->count;
+    return t->table[at] - 1;
+}
+
+/* From the number of each vector's uses to the end of its stretch. */
+static void add_up(fc_touched *t) {
+    uint32_t end = 0;
+    for (size_t v = 0; v < t->count; v++) t->start[v] = end += t->start[v];
+    t->start[t->count] = end;
+}
+
+void fc_touched_fill(fc_touched *t, const int32_t *word, const int64_t *centre, size_t n, size_t width,
+                     size_t trained) {
+    memset(t->table, 0, t->slots * sizeof *t->table);
+    t->count = 0;
+    for (size_t w = 0; w < n; w++) {
+        const int32_t *words = word + centre[w] - width / 2;
+        for (size_t i = 0; i < width; i++) {
+            const int is_trained = (size_t)words[i] < trained;
+            const uint32_t v = is_trained ? number_of(t, words[i]) : (uint32_t)NONE;
+            t->number[w * width + i] = v;
+            if (is_trained) t->start[v]++;
+        }
+    }
+    add_up(t);
+    for (size_t use = n * width;
+         use-- > 0;) /* from the last, so that each stretch is in order and ends up at its start */
+        if (t->number[use] != (uint32_t)NONE) t->use[--t->start[t->number[use]]] = (uint32_t)use;
+}

@@ -1,0 +1,116 @@
+"""Checks of the parameters of `WindowClassifier`, and of word vectors that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from fastclf import _threads
+from fastclf import _validation as check
+from fastclf.losses import _checks
+from fastclf.window.net import ACTIVATIONS
+from fastclf.window.training import Steps
+
+LOSSES = ("softmax", "max_margin")
+
+_MOST_WINDOW, _MOST_UNITS = 1 << 10, 1 << 20  # beyond what anybody trains; sizes stay far from overflow
+_MOST_BATCH = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Parameters that a model keeps for life."""
+
+    window: int
+    loss: str
+    hidden: int | None
+    activation: str
+    train_vectors: bool
+    lowercase: bool
+
+
+@dataclass(frozen=True)
+class Options:
+    """Parameters of the classifier that need no data, checked."""
+
+    kind: Kind
+    dim: int
+    min_count: int
+    word_dropout: float
+    steps: Steps
+    max_iter: int
+    n_threads: int
+    verbose: int
+
+    @classmethod
+    def of(cls, model: Any) -> Options:
+        """Check those of a model."""
+        check.one_of(model.loss, LOSSES, "loss")
+        check.one_of(model.activation, ACTIVATIONS, "activation")
+        rate = _checks.number(model.learning_rate, "learning_rate", 0)
+        if not 0 < rate < np.finfo(np.float32).max:
+            raise ValueError(f"learning_rate must be more than 0 and finite in float32, got {model.learning_rate!r}")
+        return cls(
+            Kind(
+                window=_between(model.window, 0, _MOST_WINDOW, "window"),
+                loss=model.loss,
+                hidden=None if model.hidden is None else _between(model.hidden, 1, _MOST_UNITS, "hidden"),
+                activation=model.activation,
+                train_vectors=_checks.flag(model.train_vectors, "train_vectors"),
+                lowercase=_checks.flag(model.lowercase, "lowercase"),
+            ),
+            dim=_between(model.dim, 1, _MOST_UNITS, "dim"),
+            min_count=check.at_least(model.min_count, 1, "min_count"),
+            word_dropout=_checks.number(model.word_dropout, "word_dropout", 0),
+            steps=Steps(
+                ranks=model.loss == "max_margin",
+                batch=_between(model.batch_size, 1, _MOST_BATCH, "batch_size"),
+                rate=rate,
+                l2=_checks.number(model.l2, "l2", 0),
+                margin=_checks.number(model.margin, "margin", 0),
+            ),
+            max_iter=check.at_least(model.max_iter, 1, "max_iter"),
+            n_threads=_threads.resolve(model.n_threads),
+            verbose=check.at_least(model.verbose, 0, "verbose"),
+        )
+
+
+def _between(value: Any, low: int, high: int, name: str) -> int:
+    found = check.at_least(value, low, name)
+    if found > high:
+        raise ValueError(f"{name} must be at most {high}, got {value!r}")
+    return found
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Return what draws for a model."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+def given_vectors(vectors: Any) -> tuple[list[str], NDArray[np.float32]]:
+    """Check a mapping from words to vectors, or words and a matrix."""
+    if isinstance(vectors, Mapping):
+        words, rows = list(vectors), list(vectors.values())
+    elif isinstance(vectors, tuple) and len(vectors) == 2:
+        words, rows = list(vectors[0]), vectors[1]
+    else:
+        raise TypeError(f"vectors must be a mapping, or a tuple of words and a matrix, got {type(vectors).__name__}")
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"vectors has the word {word!r} of type {type(word).__name__}: words must be str")
+    if len(set(words)) < len(words):
+        raise ValueError(f"vectors has {len(words)} words of which only {len(set(words))} differ")
+    matrix = check.dense_array(rows, "vectors")
+    if matrix.ndim != 2 or len(matrix) != len(words) or matrix.size == 0:
+        raise ValueError(f"vectors must have a row for each of {len(words)} words, got shape {matrix.shape}")
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(f"vectors must be numbers, got dtype {matrix.dtype}")
+    with np.errstate(over="ignore"):
+        matrix = matrix.astype(np.float32, order="C")
+    check.check_finite(matrix, "vectors")
+    return words, matrix

@@ -1,0 +1,84 @@
+"""Words and their numbers in the table of vectors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf.window.sentences import Sentences
+
+PADDING, UNKNOWN = 0, 1  # what is beyond the ends of a sentence, and words that have no vector of their own
+OWN = 2  # words have vectors from here on
+
+
+@dataclass(frozen=True)
+class Text:
+    """Sentences as numbers of words, with so much padding between them that windows are stretches of one array.
+
+    Attributes
+    ----------
+    word : ndarray of int32
+        Numbers of the words, and padding.
+    centre : ndarray of int64
+        Where the words of the sentences are, in order.
+    """
+
+    word: NDArray[np.int32]
+    centre: NDArray[np.int64]
+
+
+@dataclass
+class Vocabulary:
+    """Words that have vectors of their own, and how often words have been seen.
+
+    Attributes
+    ----------
+    numbers : dict
+        From words to rows of the table of vectors.
+    seen : Counter
+        How often each word occurred in training, also of those that have no vector.
+    n_given : int
+        So many words, the first, came with vectors.
+    """
+
+    numbers: dict[str, int]
+    n_given: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, given: Iterable[str] = ()) -> Vocabulary:
+        """Begin with words that come with vectors."""
+        numbers = {word: OWN + i for i, word in enumerate(given)}
+        return cls(numbers, len(numbers))
+
+    def learned(self, sentences: Sentences, min_count: int, grows: bool) -> Vocabulary:
+        """Return a vocabulary that has seen these sentences, too; if it grows, with new words, sorted."""
+        seen = self.seen + Counter(sentences.words)
+        if not grows:
+            return Vocabulary(self.numbers, self.n_given, seen)
+        new = sorted(word for word in set(sentences.words) - self.numbers.keys() if seen[word] >= min_count)
+        first = OWN + len(self.numbers)
+        return Vocabulary(self.numbers | {word: first + i for i, word in enumerate(new)}, self.n_given, seen)
+
+    def text(self, sentences: Sentences, window: int) -> Text:
+        """Look the words up."""
+        get, total = self.numbers.get, len(sentences.words)
+        numbers = np.fromiter((get(word, UNKNOWN) for word in sentences.words), np.int32, total)
+        sentence = np.repeat(np.arange(len(sentences.lengths)), sentences.lengths)
+        centre = np.arange(total) + window * (sentence + 1)
+        word = np.full(total + window * (len(sentences.lengths) + 1), PADDING, np.int32)
+        word[centre] = numbers
+        return Text(word, centre)
+
+    def dropped(self, rate: float) -> NDArray[np.float64]:
+        """Return how probably training reads each word as unknown: rate / (rate + times seen); not those given."""
+        dropped = np.zeros(OWN + len(self.numbers))
+        if rate > 0:
+            own = list(self.numbers)[self.n_given :]
+            seen = np.fromiter((self.seen[word] for word in own), np.float64, len(own))
+            dropped[OWN + self.n_given :] = rate / (rate + seen)
+        return dropped
