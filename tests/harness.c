@@ -341,7 +341,7 @@ static uint64_t run_shapes(void) {
     state = SEED;
     for (size_t i = 0; i < LENGTH(shapes); i++)
         for (spread v = 0; v < SPREAD_COUNT; v++) digest = run_shape(digest, shapes[i], v);
-    return run_linear(run_losses(digest));
+    return run_windows(run_linear(run_losses(digest)));
 }
 
 #if defined(PLANT_RACE)

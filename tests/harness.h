@@ -22,8 +22,9 @@ void *room(size_t count, size_t size);
 uint64_t fnv(uint64_t digest, const void *data, size_t bytes);
 void expect_ok(fc_status status, const char *what);
 
-/* The digest, and every loss folded in; every linear model. */
+/* The digest, and every loss folded in; every linear model; every window model. */
 uint64_t run_losses(uint64_t digest);
 uint64_t run_linear(uint64_t digest);
+uint64_t run_windows(uint64_t digest);
 
 #endif

@@ -8,6 +8,7 @@ import children
 import guarded
 import guarded_linear
 import guarded_losses
+import guarded_window
 import pytest
 
 from fastclf import _native
@@ -86,3 +87,15 @@ def test_the_detector_sees_an_element_of_any_array_of_a_linear_kernel(name):
     statuses = children.result(guarded_linear.statuses_of_plants, name, True)
     assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
     assert set(children.result(guarded_linear.statuses_of_plants, name, False).values()) == {0}
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_window_kernels_beside_guard_pages(name, tmp_path):
+    assert check_run(guarded_window.run_window, name, tmp_path) == len(list(guarded_window.cases()))
+
+
+@pytest.mark.parametrize("name", _native.isas())
+def test_the_detector_sees_an_element_of_any_array_of_a_window_kernel(name):
+    statuses = children.result(guarded_window.statuses_of_plants, name, True)
+    assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
+    assert set(children.result(guarded_window.statuses_of_plants, name, False).values()) == {0}
