@@ -53,7 +53,7 @@ class Options:
         check.one_of(model.loss, LOSSES, "loss")
         check.one_of(model.activation, ACTIVATIONS, "activation")
         rate = _checks.number(model.learning_rate, "learning_rate", 0)
-        if not 0 < rate < np.finfo(np.float32).max:
+        if not 0 < rate < float(np.finfo(np.float32).max):
             raise ValueError(f"learning_rate must be more than 0 and finite in float32, got {model.learning_rate!r}")
         return cls(
             Kind(

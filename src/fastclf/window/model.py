@@ -50,7 +50,7 @@ class Model:
         given, matrix = ([], None) if vectors is None else given_vectors(vectors)
         table = drawn_vectors((OWN, options.dim if matrix is None else matrix.shape[1]), rng)
         if matrix is not None:
-            table[UNKNOWN] = matrix.mean(axis=0)  # a word like any other
+            table[UNKNOWN] = matrix.mean(axis=0, dtype=np.float64)  # a word like any other
             table = np.concatenate([table, matrix])
         sizes = [len(classes)] if kind.hidden is None else [kind.hidden, len(classes)]
         trained = len(table) if kind.train_vectors else OWN

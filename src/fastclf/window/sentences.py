@@ -26,9 +26,12 @@ class Sentences:
         """Check lists of words."""
         lists = _lists(sentences, "sentences")
         words: list[Any] = list(itertools.chain.from_iterable(lists))
-        if not all(issubclass(kind, str) for kind in set(map(type, words))):
+        kinds = set(map(type, words))
+        if not all(issubclass(kind, str) for kind in kinds):
             i, j, word = _first(lists, lambda word: not isinstance(word, str))
             raise TypeError(f"sentences[{i}][{j}] = {word!r} of type {type(word).__name__}: words must be str")
+        if kinds - {str}:  # NumPy's, say
+            words = list(map(str, words))
         return cls([word.lower() for word in words] if lowercase else words, _lengths(lists))
 
     def split(self, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
