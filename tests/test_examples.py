@@ -142,3 +142,42 @@ def test_torch_gradient_is_written_to_the_tensor_that_is_kept(monkeypatch):
     logits = torch.randn(4, 3, requires_grad=True)
     loss = example.cross_entropy(logits, torch.tensor([0, 1, 2, 0]))
     assert given == [(logits.data_ptr(), loss.grad_fn.saved_tensors[0].data_ptr())]
+
+
+@pytest.fixture
+def tagged_files(tmp_path):
+    """Two files in CoNLL's layout: names come after "mr" or "in", and there are many of them."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for name, n in (("train", 400), ("dev", 60)):
+        lines = []
+        for _ in range(n):
+            lines += ["the O", f"mr O\nperson{rng.integers(60)} B-PER", f"in O\nplace{rng.integers(60)} B-LOC", ""]
+        paths.append(tmp_path / f"{name}.txt")
+        paths[-1].write_text("\n".join(lines))
+    return paths
+
+
+@pytest.mark.parametrize("loss", ["softmax", "max_margin"])
+def test_named_entities(run, tagged_files, loss):
+    text = run("named_entities", *tagged_files, "--loss", loss)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    assert all(float(value) > 0.98 for tag in ("LOC", "O", "PER") for value in rows[tag][1:4])
+    assert "of 300 words are tagged wrongly" in text
+    assert all(0.9 < float(f1) <= 1 for n in ("200", "400") for f1 in rows[n][-2:])
+
+
+def test_named_entities_with_given_vectors(run, tagged_files, tmp_path):
+    words = {line.split()[0] for path in tagged_files for line in path.read_text().splitlines() if line}
+    vectors = tmp_path / "vectors.txt"
+    rng = np.random.default_rng(1)
+    vectors.write_text("".join(f"{w} {' '.join(map(str, rng.normal(size=20).round(3)))}\n" for w in sorted(words)))
+    text = run("named_entities", *tagged_files, "--vectors", vectors, "--epochs", 20)
+    assert float(text.splitlines()[-1].split()[-2]) > 0.95
+
+
+def test_named_entities_train_vectors_of_many_sentences_only(run, data_file):
+    paths = data_file("ner/wikiann-en-train.tsv"), data_file("ner/wikiann-en-dev.tsv")
+    few, many = [list(map(float, line.split()[-2:])) for line in run("named_entities", *paths).splitlines()[-2:]]
+    assert few[0] > few[1] + 0.02
+    assert many[1] > many[0] + 0.05

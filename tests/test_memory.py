@@ -127,6 +127,24 @@ def test_a_linear_fit_copies_no_rows(solver):
     assert of_fit < 32 * MIB < of_X / 4
 
 
+def window_peak(loss, n_words, max_iter):
+    """Memory of training on so many words."""
+    words, tags = [str(i % 997) for i in range(20)], ["a", "b"] * 10
+    model = fastclf.WindowClassifier(3, 50, loss=loss, max_iter=1, n_threads=2).fit([words], [tags])
+    sentences, tags = [words] * (n_words // 20), [tags] * (n_words // 20)
+    return peak_of(lambda: model.set_params(max_iter=max_iter).fit(sentences, tags))
+
+
+@pytest.mark.parametrize("loss", ["softmax", "max_margin"])
+def test_training_never_holds_the_inputs_of_a_pass(loss):
+    """These would take 7 * 50 * 4 bytes a word; numbers of words, tags and their order take some 50."""
+    n_words = 100_000
+    once = children.result(window_peak, loss, n_words, 1, env=NO_FREE_HEAP)
+    often = children.result(window_peak, loss, n_words, 6, env=NO_FREE_HEAP)
+    assert once < 150 * n_words
+    assert often < once + MIB
+
+
 # --- sizes that 32 bits do not hold
 
 MANY = 1 << 31

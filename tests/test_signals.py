@@ -104,6 +104,12 @@ def linear_loss():
     return lambda: [_native.linear_loss(how, X, None, W, None, 2, of_W, of_b) for _ in range(5)]
 
 
+def training_windows():
+    model = fastclf.WindowClassifier(dim=300, hidden=1000, batch_size=20000, n_threads=2)
+    words = [[str(i % 97) for i in range(40000)]]
+    return lambda: model.fit(words, [[i % 5 for i in range(40000)]])
+
+
 CALLS = {
     f.__name__: f
     for f in (
@@ -119,6 +125,7 @@ CALLS = {
         approximate_search,
         making_an_index,
         linear_loss,
+        training_windows,
     )
 }
 

@@ -107,7 +107,7 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     with the vocabulary.
 
     The result is the same for a seed, whatever the number of threads and the processor. Beyond the sentences, the
-    vectors and the sums of squares of Adagrad, training holds some 40 bytes for each word of the sentences and the
+    vectors and the sums of squares of Adagrad, training holds some 50 bytes for each word of the sentences and the
     inputs of one mini-batch.
 
     If a training call is interrupted, `fit` leaves the model as it was; `partial_fit` may have made some of its steps.

@@ -61,7 +61,7 @@ def read_tagged(
     tags: list[list[str]] = [[]]
     for number, line in enumerate(_lines(path, encoding), 1):
         columns = line.split("\t") if "\t" in line else line.split(" ")
-        columns = [column.strip() for column in columns if column.strip()]
+        columns = [column.strip(" ") for column in columns if column.strip(" ")]
         if not columns or columns[0] == "-DOCSTART-":
             if sentences[-1]:
                 sentences.append([])

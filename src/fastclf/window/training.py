@@ -38,14 +38,14 @@ def one_pass(
     net: Net,
     text: Text,
     codes: NDArray[np.int64],
-    dropped: NDArray[np.float64],
+    dropped: NDArray[np.float32],
     steps: Steps,
     rng: np.random.Generator,
     n_threads: int,
     tell: Callable[[int], object],
 ) -> float:
     """Go once through all windows, in random order; return the mean of what the steps began at."""
-    word = np.where(rng.random(len(text.word)) < dropped[text.word], np.int32(UNKNOWN), text.word)
+    word = np.where(rng.random(len(text.word), np.float32) < dropped[text.word], np.int32(UNKNOWN), text.word)
     order, total, n = rng.permutation(len(codes)), 0.0, len(codes)
     corruption = Corruption(codes, len(net.layers[-1].b)) if steps.ranks else None
     call = max(1, _CALL_WINDOWS // steps.batch) * steps.batch

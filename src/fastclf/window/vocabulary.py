@@ -74,9 +74,9 @@ class Vocabulary:
         word[centre] = numbers
         return Text(word, centre)
 
-    def dropped(self, rate: float) -> NDArray[np.float64]:
+    def dropped(self, rate: float) -> NDArray[np.float32]:
         """Return how probably training reads each word as unknown: rate / (rate + times seen); not those given."""
-        dropped = np.zeros(OWN + len(self.numbers))
+        dropped = np.zeros(OWN + len(self.numbers), np.float32)
         if rate > 0:
             own = list(self.numbers)[self.n_given :]
             seen = np.fromiter((self.seen[word] for word in own), np.float64, len(own))
