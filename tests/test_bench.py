@@ -48,6 +48,16 @@ def test_compare_linear(tmp_path):
     assert (tmp_path / "bench-linear.png").exists()
 
 
+@pytest.mark.slow
+def test_compare_windows():
+    pytest.importorskip("torch")
+    done = ran("compare_windows.py", "--passes", "1")
+    assert done.returncode == 0, done.stderr
+    table = [line.split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [row[1].strip() for row in table[2:]] == ["PyTorch", "fastclf, softmax", "fastclf, max_margin"]
+    assert all(float(row[2]) > 0 and 0.5 < float(row[3]) <= 1 for row in table[2:])
+
+
 def ran(script, *options):
     return subprocess.run(
         [sys.executable, SCRIPT.with_name(script), *options, "--rounds", "1"],

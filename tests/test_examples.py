@@ -176,6 +176,7 @@ def test_named_entities_with_given_vectors(run, tagged_files, tmp_path):
     assert float(text.splitlines()[-1].split()[-2]) > 0.95
 
 
+@pytest.mark.slow
 def test_named_entities_train_vectors_of_many_sentences_only(run, data_file):
     paths = data_file("ner/wikiann-en-train.tsv"), data_file("ner/wikiann-en-dev.tsv")
     few, many = [list(map(float, line.split()[-2:])) for line in run("named_entities", *paths).splitlines()[-2:]]
