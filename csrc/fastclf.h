@@ -144,6 +144,24 @@ typedef struct {
  */
 fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index);
 
+/* A search for the k nearest rows of X to each of its own rows, those of the same group left out.
+ *
+ * group    of each row, numbered below X.rows; no group has more than X.rows - k rows.
+ * centre, bytes   as in fc_search.
+ */
+typedef struct {
+    fc_metric metric;
+    fc_matrix X;
+    size_t k;
+    const int64_t *group;
+    const float *centre;
+    int bytes;
+} fc_apart;
+
+/* As fc_knn of X's rows among those of other groups, in little more than half the comparisons: each pair is computed once.  Holds
+ * the nearest so far of all rows: 16 bytes for each of 2k (k + 8 of small k; k + 1024 at most), and for a row 200 bytes. */
+fc_status fc_knn_apart(const fc_apart *search, fc_run run, double *distance, int64_t *index);
+
 /* Rows that something else has found: which of them are nearest?
  *
  * row  Q.rows x per_query rows of X, in any order: a negative one is none, one that comes twice counts once, and one

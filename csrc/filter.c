@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 /* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors
  * pass the filter.  `underflow` is more than it can take from a sum of fewer than 2^30 products of vectors within the
@@ -80,4 +81,13 @@ fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, con
     const double low = m->undo(fmax(rank - error, 0)) * (1 - 0x1p-50),
                  high = m->undo(fmax(rank + error, 0)) * (1 + 0x1p-50);
     return (fc_candidate){low, (float)((high - low) * (1 + 0x1p-20)) + FLT_MIN, (uint32_t)row};
+}
+
+int fc_filter_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned) {
+    if (!centre || !pairs->metric->shift || pairs->dtype == FC_u8) return 1;
+    *taken = centre;
+    if (pairs->dtype == FC_f32) return 1;
+    *taken = *owned = malloc(pairs->Q.cols * sizeof **owned);
+    for (size_t i = 0; *owned && i < pairs->Q.cols; i++) (*owned)[i] = (double)centre[i];
+    return *owned != NULL;
 }

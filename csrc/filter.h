@@ -31,4 +31,8 @@ void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, s
 fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, const fc_sums *q, const fc_sums *x,
                               size_t row);
 
+/* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without
+ * memory. */
+int fc_filter_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned);
+
 #endif

@@ -206,17 +206,6 @@ static fc_status run_search(job *s, fc_run run, double *distance, int64_t *index
     return status;
 }
 
-/* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without
- * memory. */
-static int take_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned) {
-    if (!centre || !pairs->metric->shift || pairs->dtype == FC_u8) return 1;
-    *taken = centre;
-    if (pairs->dtype == FC_f32) return 1;
-    *taken = *owned = malloc(pairs->Q.cols * sizeof **owned);
-    for (size_t i = 0; *owned && i < pairs->Q.cols; i++) (*owned)[i] = (double)centre[i];
-    return *owned != NULL;
-}
-
 static fc_product product_for(const fc_search *a, const fc_pairs *pairs, const void *centre) {
     if (a->n_stages == 0)
         return (fc_product){.tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype],
@@ -255,7 +244,7 @@ fc_status fc_knn(const fc_search *a, fc_run run, double *distance, int64_t *inde
                             fc_common_dtype(&a->Q, &a->X, a->bytes)};
     const void *centre = NULL;
     double *owned = NULL;
-    if (!take_centre(&pairs, a->centre, &centre, &owned)) return FC_NO_MEMORY;
+    if (!fc_filter_centre(&pairs, a->centre, &centre, &owned)) return FC_NO_MEMORY;
     job s = {.plan = plan_for(a, &pairs, centre), .given_up = a->given_up, .tally = a->tally};
     if (a->n_stages) memset(a->given_up, 0, a->Q.rows);
     run.n_threads =

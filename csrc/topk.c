@@ -125,7 +125,8 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
 }
 
 void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle) {
-    if (candidate.low > top->limit || (candidate.low == top->limit && top->count >= top->k)) return;
+    if (candidate.low > top->limit) return;
+    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return;
     top->items[top->count++] = candidate;
     if (top->count < top->capacity) return;
     drop_beyond(top, settle->room);

@@ -1,6 +1,7 @@
 /* topk.h -- the k nearest so far of one query, of rows whose distances may be known only within bounds.
  *
- * The order is (distance, row): among equal distances the lower row wins.  Rows are offered in ascending order.
+ * The order is (distance, row): among equal distances the lower row wins.  Rows are offered in ascending order, unless
+ * in_any_order says that they are not.
  */
 #ifndef FASTCLF_TOPK_H
 #define FASTCLF_TOPK_H
@@ -19,7 +20,8 @@ typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
     double
-        limit; /* k rows are no further; a row offered from now on that is at it comes behind k `items`; +inf at first */
+        limit; /* k rows are no further; a row offered in order that is at it comes behind k `items`; +inf at first */
+    int in_any_order;
 } fc_topk;
 
 /* How to settle a distance, room for `capacity` doubles, where to count refined rows, and whom to ask whether to stop. */

@@ -135,7 +135,13 @@ def run_at_ends(isa, progress_path):
         progress.now(isa, "end", a, b, "pairwise", "d", d, "n", n)
         proposed = arrays.proposed.at_end((nq, 2), "int64")
         proposed[:] = (n - 1, 0)
+        group = arrays.proposed.at_end((n,), "int64")
         for metric in _native.metrics():
+            if n > 1:
+                group[:] = np.arange(n)
+                apart = arrays.distance.at_end((n, k - 1), "float64"), arrays.index.at_end((n, k - 1), "int64")
+                _native.knn_apart(metric, X, group, centre, False, 1, *apart)
+            proposed[:] = (n - 1, 0)
             _native.pairwise(metric, Q[:1], X, 1, arrays.distance.at_end((1, n), "float64"))
             _native.rerank(metric, Q, X, proposed, None, 1, distance, index)
             calls += 2

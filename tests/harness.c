@@ -302,12 +302,28 @@ static uint64_t run_rerank(uint64_t digest, fc_metric metric, fc_matrix Q, fc_ma
     return digest;
 }
 
+/* Groups of rows that follow one another, or each row its own. */
+static uint64_t run_apart(uint64_t digest, fc_metric metric, fc_matrix X, size_t k, const float *centre) {
+    answer found = make_answer(X.rows, k);
+    int64_t *group = room(X.rows, sizeof *group);
+    for (size_t size = 1; size <= 3 && size + k <= X.rows; size += 2) {
+        for (size_t i = 0; i < X.rows; i++) group[i] = (int64_t)(i / size);
+        const fc_apart apart = {metric, X, k, group, centre, 0};
+        expect_ok(fc_knn_apart(&apart, (fc_run){.n_threads = 3}, found.distance, found.index), "fc_knn_apart");
+        digest = fold_answer(digest, found);
+    }
+    free(group);
+    destroy_answer(found);
+    return digest;
+}
+
 static uint64_t run_all_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre) {
     for (fc_metric metric = 0; metric < FC_METRIC_COUNT; metric++) {
         digest = run_knn(digest, metric, Q, X, k, centre, 0);
         if (k < Q.rows && Q.rows < 1000) digest = run_knn(digest, metric, Q, Q, k, centre, 1);
         digest = run_pairwise(digest, metric, Q, X);
         digest = run_rerank(digest, metric, Q, X, k);
+        if (Q.dtype == X.dtype) digest = run_apart(digest, metric, X, k, centre);
     }
     return digest;
 }

@@ -58,9 +58,16 @@ SPLITS = {
     "repeated tests": [(ORDER[20:], TWICE[1]), (TWICE[2], TWICE[3])],
 }
 
-TOGETHER, APART = {"_folds._MORE_NEIGHBORS": 0}, {"_folds._MORE_NEIGHBORS": 1e9}
+MUTUAL, NOT_MUTUAL = {"_folds._BOTH_WAYS": 0}, {"_folds._MOST_HELD": 0}
+TOGETHER, APART = NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 0}, NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 1e9}
 BLOCKS, TREE = {"_folds._NEIGHBORS_AT_ONCE": 100}, {"backends.suitable": lambda *_: "kdtree"}
-WAYS = {"chosen": {}, "apart": APART, "together in blocks": TOGETHER | BLOCKS, "tree in blocks": TREE | BLOCKS}
+WAYS = {
+    "chosen": {},
+    "mutual": MUTUAL,
+    "apart": APART,
+    "together in blocks": TOGETHER | BLOCKS,
+    "tree in blocks": TREE | BLOCKS,
+}
 
 
 def go(monkeypatch, way):
@@ -121,7 +128,37 @@ def test_scores_are_those_of_a_fit_for_each(monkeypatch, name, weights, way):
 
 
 EACH, SMALL = sk.LeaveOneOut(), sk.ShuffleSplit(3, train_size=0.4, random_state=0)
-ALONE = [(EACH, {}, 0), (EACH, APART, ROWS), (sk.KFold(2), {}, 2), (sk.KFold(2), TREE, 0), (SMALL, TREE, 3)]
+HALVES = sk.KFold(2)
+ALONE = [
+    (EACH, {}, 0),
+    (EACH, APART, ROWS),
+    (HALVES, {}, 0),
+    (HALVES, NOT_MUTUAL, 2),
+    (HALVES, TREE, 0),
+    (SMALL, TREE, 3),
+]
+
+
+@pytest.mark.parametrize(
+    ("cv", "way", "is_mutual"),
+    [
+        (5, {}, True),
+        (EACH, {}, True),
+        (5, NOT_MUTUAL, False),
+        (5, TREE, False),
+        (SMALL, MUTUAL, False),
+        (sk.PredefinedSplit(np.arange(ROWS) % 5 - 1), MUTUAL, False),  # some rows are never tested
+        ([(ORDER[20:], ORDER[:20]), (ORDER[:20], ORDER[20:40]), (ORDER[:40], ORDER[40:])], MUTUAL, False),
+        (SPLITS["stratified, repeated"], MUTUAL, False),
+    ],
+    ids=str,
+)
+def test_when_each_pair_is_compared_once(monkeypatch, cv, way, is_mutual):
+    asked, search = [], Scorer._mutual
+    monkeypatch.setattr(Scorer, "_mutual", lambda self, group: asked.append(group) or search(self, group))
+    go(monkeypatch, way)
+    KNNCV((1, 3), metrics=["l2"], cv=cv).fit(X, y)
+    assert bool(asked) == is_mutual
 
 
 @pytest.mark.parametrize(("cv", "way", "parts"), ALONE, ids=str)

@@ -73,6 +73,11 @@ def self_search():
     return lambda: model.kneighbors()
 
 
+def search_apart():
+    X, out = ordinary(20000, 512), calls.outputs(20000, 7)
+    return lambda: _native.knn_apart("l1", X, np.arange(len(X)) // 9, None, False, 2, *out)
+
+
 def reranking():
     Q, X = ordinary(20000, 512), ordinary(20001, 512)
     rows, out = np.arange(20000 * 800).reshape(20000, 800) * 7919 % len(X), calls.outputs(len(Q), 5)
@@ -120,6 +125,7 @@ CALLS = {
         wide_pairwise,
         predict,
         self_search,
+        search_apart,
         reranking,
         tree_search,
         approximate_search,

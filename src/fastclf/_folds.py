@@ -17,7 +17,7 @@ from fastclf import _native
 from fastclf import _validation as check
 from fastclf._voting import Weights, vote_weights
 from fastclf.backends import Wanted, build
-from fastclf.backends.plain import Found, room
+from fastclf.backends.plain import Found, centre, room
 from fastclf.backends.rows import Rows
 from fastclf.neighbors import KNN
 
@@ -27,9 +27,13 @@ _NEIGHBORS_AT_ONCE = 1 << 20
 # Of a training part with less than this share of the rows, neighbours are searched for in this part alone.
 _LEAST_SHARE = 0.5
 
-# In comparisons of a query with a row: what it takes to copy the row; and what more neighbours cost, a share.
+# In comparisons of a query with a row: what it takes to copy the row; what more neighbours cost, a share; and what it
+# costs that both rows of a pair are offered one another.
 _COPYING = 30
 _MORE_NEIGHBORS = 1.2
+_BOTH_WAYS = 1.2
+
+_MOST_HELD = 1 << 22  # neighbours of all rows at the same time
 
 # How many neighbours have to be found so that enough are training rows: the mean and so many deviations.
 _DEVIATIONS = 3
@@ -94,6 +98,16 @@ def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
     return rows.astype(np.int64)
 
 
+def _groups(folds: Sequence[Fold], n_rows: int) -> NDArray[np.int64] | None:
+    """Return the number of the fold that tests each row, if that is one each, and training is on the others."""
+    if not all(np.array_equal(fold.test, fold.left_out) for fold in folds):
+        return None
+    group = np.full(n_rows, -1)
+    for i, fold in enumerate(folds):
+        group[fold.test] = i
+    return group if (group >= 0).all() and sum(len(fold.test) for fold in folds) == n_rows else None
+
+
 def _are_better_together(folds: Sequence[Fold], n_rows: int) -> bool:
     """Whether comparing all tested rows with all rows takes fewer comparisons than each test part with its training."""
     tested = np.zeros(n_rows, dtype=bool)
@@ -150,6 +164,13 @@ class Scorer:
         """Accuracies, of shape (ks, folds); `tell` hears of tests that are done."""
         n = len(self._rows)
         hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
+        group = _groups(folds, n)
+        if group is not None and self._are_better_mutual(folds):
+            distances, indices = self._mutual(group)
+            for fold, hit in zip(folds, hits, strict=True):
+                hit.append(self._choices.hits((distances[fold.test], indices[fold.test]), fold.test))
+                tell(len(fold.test))
+            return _accuracies(hits)
         together = [i for i, fold in enumerate(folds) if fold.is_for_all(n)]
         if not self._backend.has_index and not _are_better_together([folds[i] for i in together], n):
             together = []
@@ -166,7 +187,20 @@ class Scorer:
             for rows, found in self._alone(folds[i]):
                 hits[i].append(self._choices.hits(found, rows))
                 tell(len(rows))
-        return np.array([np.hstack(parts).mean(axis=1) for parts in hits]).T
+        return _accuracies(hits)
+
+    def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
+        """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
+        n = len(self._rows)
+        apart = sum(fold.n_train * (len(fold.test) + _COPYING) for fold in folds)
+        return not self._backend.has_index and 2 * n * self._most <= _MOST_HELD and _BOTH_WAYS * n * n / 2 < apart
+
+    def _mutual(self, group: NDArray[np.int64]) -> Found:
+        """Neighbours of all rows among those of other groups."""
+        rows, found = Rows.remembered(self._metric, self._rows, True).view, room(len(self._rows), self._most)
+        as_bytes = rows.dtype == np.uint8
+        _native.knn_apart(self._metric, rows, group, centre(rows), as_bytes, self._n_threads, *found)
+        return found
 
     def _neighbors(self, folds: Sequence[Fold]) -> Iterator[tuple[NDArray[np.int64], Found]]:
         """Go through the rows of all tests, with so many neighbours that mostly enough are training rows."""
@@ -209,6 +243,11 @@ class Scorer:
         for rows in _blocks(fold.test, self._most):
             distances, indices = query(self._rows[rows])
             yield rows, (distances, train[indices])
+
+
+def _accuracies(hits: Sequence[Sequence[NDArray[np.bool_]]]) -> NDArray[np.float64]:
+    """Return the share of hits, of shape (ks, folds)."""
+    return np.array([np.hstack(parts).mean(axis=1) for parts in hits]).T
 
 
 def _blocks(rows: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:

@@ -78,6 +78,14 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
                              uint8_t **codes, fc_sketch_terms **terms)
     fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index)
+    ctypedef struct fc_apart:
+        fc_metric metric
+        fc_matrix X
+        size_t k
+        const int64_t *group
+        const float *centre
+        int bytes
+    fc_status fc_knn_apart(const fc_apart *search, fc_run run, double *distance, int64_t *index)
     ctypedef struct fc_candidates:
         fc_metric metric
         fc_matrix Q

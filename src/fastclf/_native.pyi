@@ -25,6 +25,16 @@ def knn(
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,
 ) -> list[tuple[float, float]] | None: ...
+def knn_apart(
+    metric: str,
+    X: NDArray[Any],
+    group: NDArray[np.int64],
+    centre: NDArray[np.float32] | None,
+    as_bytes: bool,
+    n_threads: int,
+    distance: NDArray[np.float64],
+    index: NDArray[np.int64],
+) -> None: ...
 def rerank(
     metric: str,
     Q: NDArray[Any],

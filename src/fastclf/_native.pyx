@@ -143,6 +143,28 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
         return [(tally.pairs[n], tally.seconds[n]) for n in range(len(stages) + 1)]
 
 
+def knn_apart(str metric, X, group, centre, bint as_bytes, int n_threads, distance, index):
+    """Write the nearest rows of X to each of them, of other groups than its own."""
+    cdef Held held = Held()
+    cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
+    cdef fc_apart search
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    search.metric = metric_id(metric)
+    search.X = held.view(X, MATRIX, 2).matrix
+    search.k = d.matrix.cols
+    d.shaped(search.X.rows, search.k)
+    i.shaped(search.X.rows, search.k)
+    search.group = <const int64_t *>held.data(group, INT64, search.X.rows)
+    search.centre = <const float *>held.data(centre, "f", search.X.cols)
+    search.bytes = as_bytes
+    if search.group == NULL:
+        raise ValueError("every row needs a group")
+    with nogil:
+        status = fc_knn_apart(&search, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
+    check(status)
+
+
 def rerank(str metric, Q, X, row, own, int n_threads, distance, index):
     """Write the nearest rows of X among those in `row`, by query, into `distance` and `index`; -1 where there are too few."""
     cdef Held held = Held()

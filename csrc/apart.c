@@ -1,0 +1,301 @@
+/* apart.c -- the nearest of X's rows to each of them, its own group left out: a pair is computed once and offered to both rows.
+ *
+ * A task packs a block of rows; the rows from the block's first on pass, those behind it for both sides.  All rows' nearest so
+ * far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order, which changes
+ * nothing: the k smallest (distance, row) are the same.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "filter.h"
+#include "product.h"
+#include "sizes.h"
+
+enum {
+    BLOCK = 256,           /* rows packed at a time, at most */
+    BLOCKS_PER_THREAD = 4, /* at least, as they take unequal time */
+    LOCKED = FC_MAX_LANES, /* rows that share a lock: whole panels */
+    SPARE = 8,             /* candidates beyond k at least */
+    FINISH_ROWS = 64,
+};
+
+typedef struct {
+    fc_pairs pairs;
+    fc_product product;
+    fc_filter filter;
+    const int64_t *group;
+    size_t k, capacity, blocks;
+    fc_topk *top; /* of each row */
+    fc_candidate *items;
+    double *squares; /* fc_query_squares */
+    pthread_mutex_t *locks;
+    double *distance;
+    int64_t *index;
+} job;
+
+/* The sieve's terms of one side, whose limits they follow: of the rows that pass, and of a panel's lanes. */
+typedef struct {
+    double A[FC_ROW_BLOCK], E[FC_ROW_BLOCK], B[FC_MAX_LANES], T[FC_MAX_LANES]; /* float or double */
+} terms;
+
+/* One thread's scratch. */
+typedef struct {
+    fc_product_room product;
+    uint32_t *passed;
+    double *room, refined;
+    fc_sums q_sums[FC_MAX_BLOCK];
+    terms ahead, back; /* towards the block's rows, and towards those that pass */
+    int32_t Iq[FC_MAX_LANES], Ix[FC_ROW_BLOCK], unused[FC_ROW_BLOCK];
+    size_t row, rows; /* that pass */
+} room;
+
+static size_t carve(const job *j, room *w, char *memory) {
+    const size_t passed = ((size_t)FC_ROW_BLOCK * FC_MAX_LANES + FC_PASSED_MORE) * sizeof *w->passed,
+                 settling = fc_round_up(j->capacity * sizeof *w->room, FC_LINE);
+    if (memory) {
+        w->passed = (uint32_t *)(void *)memory;
+        w->room = (double *)(void *)(memory + fc_round_up(passed, FC_LINE));
+    }
+    const size_t used = fc_round_up(passed, FC_LINE) + settling;
+    return used + fc_product_carve(&j->product, &w->product, memory ? memory + used : NULL);
+}
+
+static fc_settle settle_for(const job *j, room *w, size_t row) {
+    return (fc_settle){&j->pairs, row, j->squares[row], w->room, &w->refined, w->product.team, w->product.thread};
+}
+
+static void offer(const job *j, room *w, size_t to, size_t row, fc_candidate candidate) {
+    const fc_settle settle = settle_for(j, w, to);
+    candidate.row = (uint32_t)row;
+    fc_topk_offer(&j->top[to], candidate, &settle);
+}
+
+/* Hold the lock of a row's list instead of `held`; NULL holds none. */
+static pthread_mutex_t *hold(const job *j, size_t row, pthread_mutex_t *held) {
+    pthread_mutex_t *lock = &j->locks[row / LOCKED];
+    if (lock == held) return held;
+    if (held) pthread_mutex_unlock(held);
+    pthread_mutex_lock(lock);
+    return lock;
+}
+
+/* A panel's lanes are the rows from `first` on. */
+typedef struct {
+    size_t first, lanes;
+    const fc_sums *sums;
+    const char *acc;
+} panel;
+
+static size_t sieve(const job *j, room *w, const terms *t, const panel *p) {
+    const fc_sieve how = {t->A, t->E, t->B, t->T, w->Ix, w->Iq, (float)j->product.tile->scale, NULL, NULL};
+    return j->pairs.kernels->keep[j->product.dtype](p->acc, w->rows, j->product.tile->lanes, &how, w->passed);
+}
+
+/* A pair of the panel that has passed; false if it is none, or of one group. */
+static int find_pair(const job *j, const room *w, const panel *p, uint32_t passed, size_t *lane, size_t *r) {
+    *lane = passed % j->product.tile->lanes;
+    *r = passed / j->product.tile->lanes;
+    return *lane < p->lanes && j->group[p->first + *lane] != j->group[w->row + *r];
+}
+
+/* Offer the rows that pass to a panel's rows. */
+static void offer_ahead(const job *j, room *w, const panel *p) {
+    size_t lane, r;
+    pthread_mutex_t *held = hold(j, p->first, NULL);
+    for (size_t l = 0; l < p->lanes; l++)
+        fc_filter_query_terms(&j->filter, &p->sums[l], j->top[p->first + l].limit, l, w->ahead.B, w->ahead.T, w->Iq);
+    const size_t passed = sieve(j, w, &w->ahead, p);
+    for (size_t i = 0; i < passed; i++) {
+        if (!find_pair(j, w, p, w->passed[i], &lane, &r)) continue;
+        const fc_candidate c =
+            fc_filter_bounds(&j->filter, p->acc, w->passed[i], &p->sums[lane], &w->product.x_sums[r], 0);
+        offer(j, w, p->first + lane, w->row + r, c);
+    }
+    pthread_mutex_unlock(held);
+}
+
+static void negate(const job *j, void *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (j->product.dtype == FC_f64)
+            ((double *)values)[i] = -((double *)values)[i];
+        else
+            ((float *)values)[i] = -((float *)values)[i];
+    }
+}
+
+/* 2P + E(x) B(q) + T(q) >= A(x) for x's limit is, with the parts of row and query exchanged, 2P + E(q) B(x) - A(q) >= -T(x). */
+static void turn_terms(const job *j, room *w, const panel *p) {
+    pthread_mutex_t *held = NULL;
+    for (size_t r = 0; r < w->rows; r++) {
+        held = hold(j, w->row + r, held);
+        fc_filter_query_terms(&j->filter, &w->product.x_sums[r], j->top[w->row + r].limit, r, w->back.E, w->back.A,
+                              w->unused);
+    }
+    pthread_mutex_unlock(held);
+    for (size_t l = 0; l < p->lanes; l++)
+        fc_filter_row_terms(&j->filter, &p->sums[l], l, w->back.T, w->back.B, w->unused);
+    negate(j, w->back.A, w->rows);
+    negate(j, w->back.T, p->lanes);
+}
+
+/* Offer a panel's rows to those that pass: what has passed the sieve is in the order of these. */
+static void offer_back(const job *j, room *w, const panel *p) {
+    pthread_mutex_t *held = NULL;
+    size_t lane, r;
+    turn_terms(j, w, p);
+    const size_t passed = sieve(j, w, &w->back, p);
+    for (size_t i = 0; i < passed; i++) {
+        if (!find_pair(j, w, p, w->passed[i], &lane, &r)) continue;
+        const fc_candidate c =
+            fc_filter_bounds(&j->filter, p->acc, w->passed[i], &p->sums[lane], &w->product.x_sums[r], 0);
+        held = hold(j, w->row + r, held);
+        offer(j, w, w->row + r, p->first + lane, c);
+    }
+    if (held) pthread_mutex_unlock(held);
+}
+
+static void run_block(const job *j, room *w, size_t block) {
+    const size_t n = j->pairs.X.rows, lanes = j->product.tile->lanes, first = block * j->product.block,
+                 end = fc_smaller(first + j->product.block, n);
+    for (size_t i = first; i < end; i++) w->q_sums[i - first] = fc_product_sums(&j->product, i);
+    fc_product_start(&w->product, first, end - first);
+    for (w->row = first; w->row < n; w->row += w->rows) {
+        const int is_inside = w->row < end;
+        w->rows = fc_smaller(FC_ROW_BLOCK, (is_inside ? end : n) - w->row);
+        if (!fc_product_rows(&j->product, &w->product, w->row, w->rows)) return;
+        for (size_t r = 0; r < w->rows; r++)
+            fc_filter_row_terms(&j->filter, &w->product.x_sums[r], r, w->ahead.A, w->ahead.E, w->Ix);
+        for (size_t i = 0; i < fc_product_panels(&j->product, &w->product); i++) {
+            const size_t at = first + i * lanes;
+            const panel p = {at, fc_smaller(lanes, end - at), w->q_sums + i * lanes,
+                             fc_product_panel(&j->product, &w->product, i)};
+            offer_ahead(j, w, &p);
+            if (!is_inside) offer_back(j, w, &p);
+        }
+    }
+}
+
+static void search_thread(void *data, fc_team *team, int thread) {
+    const job *j = data;
+    room *w = calloc(1, sizeof *w);
+    char *memory = w ? aligned_alloc(FC_LINE, fc_round_up(carve(j, w, NULL), FC_LINE)) : NULL;
+    if (memory) {
+        carve(j, w, memory);
+        w->product.team = team;
+        w->product.thread = thread;
+        for (size_t block; fc_next_task(team, &block);) run_block(j, w, block);
+    } else {
+        fc_stop(team, FC_NO_MEMORY);
+    }
+    free(memory);
+    free(w);
+}
+
+static void finish_thread(void *data, fc_team *team, int thread) {
+    const job *j = data;
+    double *values = malloc(j->capacity * sizeof *values), refined = 0;
+    if (!values) fc_stop(team, FC_NO_MEMORY);
+    for (size_t task; fc_next_task(team, &task);) {
+        const size_t end = fc_smaller((task + 1) * FINISH_ROWS, j->pairs.X.rows);
+        for (size_t row = task * FINISH_ROWS; row < end && !fc_stopped(team, thread); row++) {
+            const fc_settle settle = {&j->pairs, row, j->squares[row], values, &refined, team, thread};
+            const fc_topk *top = &j->top[row];
+            fc_topk_finish(&j->top[row], &settle);
+            for (size_t i = 0; i < top->count; i++) {
+                j->distance[row * j->k + i] = top->items[i].low;
+                j->index[row * j->k + i] = top->items[i].row;
+            }
+        }
+    }
+    free(values);
+}
+
+/* Whether the groups are numbered below the number of rows, and each leaves k rows; 0 without memory, too. */
+static int groups_fit(const fc_apart *a) {
+    const size_t n = a->X.rows;
+    size_t *sizes = calloc(n, sizeof *sizes);
+    int ok = sizes != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = a->group[i] >= 0 && (uint64_t)a->group[i] < n;
+        if (ok) ok = ++sizes[a->group[i]] <= n - a->k;
+    }
+    free(sizes);
+    return ok;
+}
+
+static int arguments_ok(const fc_apart *a, fc_run run) {
+    size_t most;
+    return (unsigned)a->metric < FC_METRIC_COUNT && (unsigned)a->X.dtype < FC_DTYPE_COUNT && run.n_threads >= 1 &&
+           a->X.cols > 0 && a->X.rows <= UINT32_MAX && a->k > 0 && a->k < a->X.rows &&
+           !__builtin_mul_overflow(a->X.rows, fc_topk_capacity(a->k, SPARE), &most) &&
+           most <= PTRDIFF_MAX / sizeof(fc_candidate) && groups_fit(a);
+}
+
+static fc_product product_for(const fc_apart *a, const fc_pairs *pairs, const void *centre, int n_threads) {
+    const fc_tile *tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype];
+    const size_t n = a->X.rows, blocks = BLOCKS_PER_THREAD * (size_t)n_threads,
+                 fit = fc_product_most(tile, a->X.cols, BLOCK),
+                 block = fc_smaller(fit, fc_round_up((n + blocks - 1) / blocks, tile->lanes));
+    return (fc_product){.tile = tile,
+                        .dtype = pairs->dtype,
+                        .Q = a->X,
+                        .X = a->X,
+                        .q_centre = centre,
+                        .x_centre = centre,
+                        .block = block,
+                        .pack_cols = fc_product_pack_cols(tile, a->X.cols, block)};
+}
+
+static size_t locks_of(const job *j) { return (j->pairs.X.rows + LOCKED - 1) / LOCKED; }
+
+/* Lists with nothing in them, and their locks; 0 without memory. */
+static int start_lists(job *j) {
+    const size_t n = j->pairs.X.rows;
+    j->locks = malloc(locks_of(j) * sizeof *j->locks);
+    for (size_t i = 0; j->locks && i < locks_of(j); i++) pthread_mutex_init(&j->locks[i], NULL);
+    j->top = malloc(n * sizeof *j->top);
+    j->items = malloc(n * j->capacity * sizeof *j->items);
+    j->squares = malloc(n * sizeof *j->squares);
+    if (!j->top || !j->items || !j->squares || !j->locks) return 0;
+    for (size_t i = 0; i < n; i++) {
+        fc_topk_start(&j->top[i], j->items + i * j->capacity, j->k, j->capacity);
+        j->top[i].in_any_order = 1;
+        j->squares[i] = fc_query_squares(&j->pairs, i);
+    }
+    return 1;
+}
+
+static void drop_lists(job *j) {
+    free(j->top);
+    free(j->items);
+    free(j->squares);
+    for (size_t i = 0; j->locks && i < locks_of(j); i++) pthread_mutex_destroy(&j->locks[i]);
+    free(j->locks);
+}
+
+fc_status fc_knn_apart(const fc_apart *a, fc_run run, double *distance, int64_t *index) {
+    if (!arguments_ok(a, run)) return FC_BAD_ARGUMENT;
+    const fc_pairs pairs = {&fc_metrics[a->metric], fc_kernels_active(), a->X, a->X,
+                            fc_common_dtype(&a->X, &a->X, a->bytes)};
+    double *owned = NULL;
+    const void *centre = NULL;
+    if (!fc_filter_centre(&pairs, a->centre, &centre, &owned)) return FC_NO_MEMORY;
+    run.n_threads = fc_threads_for(run.n_threads, (double)a->X.rows * (double)a->X.rows / 2 * (double)a->X.cols);
+    job j = {.pairs = pairs,
+             .product = product_for(a, &pairs, centre, run.n_threads),
+             .filter = fc_filter_for(&pairs),
+             .group = a->group,
+             .k = a->k,
+             .capacity = fc_topk_capacity(a->k, SPARE),
+             .distance = distance,
+             .index = index};
+    j.blocks = (a->X.rows + j.product.block - 1) / j.product.block;
+    fc_status status = start_lists(&j) ? FC_OK : FC_NO_MEMORY;
+    if (status == FC_OK) status = fc_parallel(run, j.blocks, search_thread, &j);
+    if (status == FC_OK) status = fc_parallel(run, (a->X.rows + FINISH_ROWS - 1) / FINISH_ROWS, finish_thread, &j);
+    drop_lists(&j);
+    free(owned);
+    return status;
+}
