@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from script import parser, say
+from script import say, turns
 from sklearn.metrics import f1_score
 
 from fastclf import WindowClassifier
@@ -27,9 +27,8 @@ Lists = list[list[str]]
 
 def main() -> int:
     options = parse()
-    train, dev = made(20000, 0), made(5000, 1)
-    if options.tagged:
-        train, dev = (read_tagged(path) for path in options.tagged)
+    files = options.tagged
+    train, dev = map(read_tagged, files) if files else (made(20000, 0), made(5000, 1))
     common = {"hidden": options.hidden, "max_iter": options.passes, "n_threads": options.threads}
     rows = [("PyTorch", lambda: peer(train, dev[0], options))]
     for loss in ("softmax", "max_margin"):
@@ -51,8 +50,8 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    arguments, source = parser(__doc__)
-    source.add_argument("--tagged", nargs=2, metavar=("TRAIN", "DEV"), help="files of tagged sentences")
+    arguments = turns(__doc__)
+    arguments.add_argument("--tagged", nargs=2, metavar=("TRAIN", "DEV"), help="files of tagged sentences")
     arguments.add_argument("--hidden", type=int, help="number of hidden units")
     arguments.add_argument("--passes", type=int, default=5)
     return arguments.parse_args()
@@ -63,8 +62,10 @@ def made(n: int, seed: int) -> tuple[Lists, Lists]:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, 16, n)
     numbers = np.minimum(rng.zipf(1.3, lengths.sum()), 50_000)
-    tags = np.where(np.roll(numbers, 1) < 3, numbers % 4, 0)
     parts = np.cumsum(lengths)[:-1]
+    before = np.roll(numbers, 1)
+    before[np.r_[0, parts]] = 0  # a sentence begins
+    tags = np.where(before < 3, numbers % 4, 0)
     return (
         [[f"w{number}" for number in part] for part in np.split(numbers, parts)],
         [[f"t{tag}" for tag in part] for part in np.split(tags, parts)],

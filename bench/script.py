@@ -13,14 +13,20 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # told apart 
 
 
 def parser(words: str | None) -> tuple[argparse.ArgumentParser, Any]:
-    """Return a parser of the options of all scripts, and its group for other data than --data."""
-    arguments = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Return a parser of the options of scripts about pictures, and its group for other data than --data."""
+    arguments = turns(words)
     source = arguments.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, metavar="DIR", help="CIFAR-10's binary files, or IDX files")
-    arguments.add_argument("--rounds", type=int, default=5, help="turns of which the median is told")
-    arguments.add_argument("--threads", type=int, default=fastclf.show_config("dicts")["n_threads"])
     arguments.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
     return arguments, source
+
+
+def turns(words: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options of all scripts."""
+    arguments = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=5, help="turns of which the median is told")
+    arguments.add_argument("--threads", type=int, default=fastclf.show_config("dicts")["n_threads"])
+    return arguments
 
 
 def say(line: str) -> None:

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "filter.h"
+#include "matrix.h"
 #include "product.h"
 #include "sizes.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "losses.h"
+#include "matrix.h"
 #include "sizes.h"
 #include "threads.h"
 #include "touched.h"
@@ -21,13 +22,12 @@ enum {
     WORDS_A_TASK = 16,
 };
 
-static const double POLL_SECONDS = 0.02;
-
 typedef struct {
     fc_net net;
     const fc_window_steps *steps;
-    size_t kinds;        /* windows of an example: itself, and a corrupt one if there are such */
-    size_t weights;      /* values of a part's sums: each layer's outputs x depth, and outputs */
+    size_t kinds;   /* windows of an example: itself, and a corrupt one if there are such */
+    size_t weights; /* values of a part's sums: each layer's outputs x depth, and outputs */
+    size_t most_parts;
     double *sums, *back; /* by part; by window of the batch, its slopes by the inputs */
     double *loss, *penalty;
     int64_t *centre; /* of the batch's windows, block by block: examples, then what is corrupt */
@@ -75,10 +75,6 @@ static void drop_room(room *r) {
     free(r->back);
 }
 
-static double value_at(const void *v, size_t i, fc_dtype dtype) {
-    return dtype == FC_f32 ? (double)((const float *)v)[i] : ((const double *)v)[i];
-}
-
 static void put(void *v, size_t i, fc_dtype dtype, double value) {
     if (dtype == FC_f32)
         ((float *)v)[i] = (float)value;
@@ -102,8 +98,8 @@ static int margin_slopes(const job *j, size_t example, size_t n, const room *r, 
     const int64_t *label = j->steps->label + first, *corrupt = j->steps->corrupt_label + first;
     double own[FC_WINDOW_BLOCK], other[FC_WINDOW_BLOCK];
     for (size_t i = 0; i < n; i++) {
-        own[i] = value_at(block->scores, i * block->classes + (size_t)label[i], dtype);
-        other[i] = value_at(block->scores, (n + i) * block->classes + (size_t)corrupt[i], dtype);
+        own[i] = fc_value_at(block->scores, i * block->classes + (size_t)label[i], dtype);
+        other[i] = fc_value_at(block->scores, (n + i) * block->classes + (size_t)corrupt[i], dtype);
     }
     const fc_batch batch = {.loss = FC_max_margin,
                             .scores = {own, n, 1, FC_f64},
@@ -142,7 +138,7 @@ static double *add_slopes(const job *j, fc_linear_block *block, double *end) {
     block->sum = of_b - block->classes * block->depth;
     for (size_t row = 0; row < block->rows; row++)
         for (size_t c = 0; c < block->classes; c++)
-            of_b[c] += value_at(block->scores, row * block->classes + c, j->net.model->dtype);
+            of_b[c] += fc_value_at(block->scores, row * block->classes + c, j->net.model->dtype);
     j->net.linear->slopes(block);
     return block->sum;
 }
@@ -196,7 +192,7 @@ static double penalise(const job *j, const void *w, size_t n, double factor, dou
     double squares = 0;
     if (factor == 0) return 0;
     for (size_t i = 0; i < n; i++) {
-        const double v = value_at(w, i, j->net.model->dtype);
+        const double v = fc_value_at(w, i, j->net.model->dtype);
         g[i] += 2 * factor * v;
         squares += v * v;
     }
@@ -274,7 +270,7 @@ static void begin_batch(job *j, size_t first) {
     j->first = first;
     j->examples = fc_smaller(s->batch, s->windows.n - first);
     j->blocks = (j->examples + step - 1) / step;
-    j->parts = fc_smaller(fc_smaller(MOST_PARTS, j->blocks), 1 + PARTS_BYTES / (j->weights * sizeof *j->sums));
+    j->parts = fc_smaller(j->most_parts, j->blocks);
     for (size_t e = 0; e < j->examples; e += step) {
         const size_t n = fc_smaller(step, j->examples - e);
         memcpy(centre, s->windows.centre + first + e, n * sizeof *centre);
@@ -287,7 +283,7 @@ static void begin_batch(job *j, size_t first) {
                     j->net.model->trained);
 }
 
-/* One step.  Signals are looked at while nothing has moved yet. */
+/* One step.  Signals are looked at while nothing has moved yet: a step is made wholly or not at all. */
 static fc_status make_step(job *j, fc_run run, double *objective) {
     const double slopes = 3 * (double)j->weights * (double)(j->examples * j->kinds),
                  moves =
@@ -296,7 +292,9 @@ static fc_status make_step(job *j, fc_run run, double *objective) {
     const fc_status status = fc_parallel(half, j->parts, slopes_thread, j);
     if (status != FC_OK) return status;
     half = (fc_run){fc_threads_for(run.n_threads, moves), NULL};
-    fc_parallel(half, move_tasks(j), move_thread, j); /* takes no memory, asks nobody: nothing stops it */
+    /* Nothing stops it but that a forked process has no thread left to lead others: then nothing has moved, and the caller's does. */
+    if (fc_parallel(half, move_tasks(j), move_thread, j) != FC_OK)
+        fc_parallel((fc_run){1, NULL}, move_tasks(j), move_thread, j);
     *objective = fc_total(j->loss, j->examples) / (double)j->examples + fc_total(j->penalty, move_tasks(j));
     return FC_OK;
 }
@@ -306,8 +304,9 @@ static int prepare(job *j, const fc_window_model *m) {
     if (!fc_net_pack(&j->net, m)) return 0;
     for (size_t l = 0; l < m->layers; l++) j->weights += j->net.layer[l].outputs * (j->net.layer[l].depth + 1);
     const size_t uses = windows * j->net.width, tasks = outputs_of_all(j) + uses / WORDS_A_TASK + 1;
-    const size_t parts = fc_smaller(MOST_PARTS, 1 + PARTS_BYTES / (j->weights * sizeof *j->sums));
-    j->sums = malloc(parts * j->weights * sizeof *j->sums);
+    j->most_parts = fc_smaller(MOST_PARTS, PARTS_BYTES / (j->weights * sizeof *j->sums));
+    if (j->most_parts == 0) j->most_parts = 1;
+    j->sums = malloc(j->most_parts * j->weights * sizeof *j->sums);
     j->back = malloc((m->trained ? windows * j->net.layer[0].depth : 1) * sizeof *j->back);
     j->loss = malloc((batch + 1) * sizeof *j->loss);
     j->penalty = malloc(tasks * sizeof *j->penalty);
@@ -348,13 +347,13 @@ fc_status fc_window_train(const fc_window_model *m, const fc_window_steps *s, fc
     if (!steps_fit(m, s, run)) return FC_BAD_ARGUMENT;
     job j = {.steps = s, .kinds = s->corrupt ? 2 : 1};
     fc_status status = prepare(&j, m) ? FC_OK : FC_NO_MEMORY;
-    double next_poll = fc_now() + POLL_SECONDS;
+    double next_poll = fc_now() + FC_POLL_SECONDS; /* most steps take less, and their teams never come to ask */
     for (size_t first = 0; status == FC_OK && first < s->windows.n; first += s->batch) {
         begin_batch(&j, first);
         status = make_step(&j, run, objective++);
         if (status == FC_OK && run.poll && fc_now() >= next_poll) {
             status = run.poll() ? FC_INTERRUPTED : FC_OK;
-            next_poll = fc_now() + POLL_SECONDS;
+            next_poll = fc_now() + FC_POLL_SECONDS;
         }
     }
     if (j.net.memory) fc_net_unpack(&j.net);

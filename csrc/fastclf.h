@@ -339,8 +339,9 @@ typedef struct {
 } fc_window_steps;
 
 /* Train the model in place; `objective`: what each step began at.  A step is made wholly or not at all: if the call ends early
- * (FC_BAD_ROW, of no number: scores that are not finite), the model is as the steps before have left it.  Scratch memory: a copy of the
- * weights, up to 16 times as many float64 but no more than 64 MiB or once, a batch's inputs in float64, and as in fc_window_scores.
+ * (FC_BAD_ROW, which does not tell which row, if scores are not finite), the model is as the steps before have left it.  Scratch
+ * memory: a copy of the weights; up to 16 sums of slopes in float64, of at most 64 MiB together if there is more than one; a batch's
+ * inputs in float64; and as in fc_window_scores.
  */
 fc_status fc_window_train(const fc_window_model *model, const fc_window_steps *steps, fc_run run, double *objective);
 

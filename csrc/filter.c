@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "matrix.h"
+
 /* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors
  * pass the filter.  `underflow` is more than it can take from a sum of fewer than 2^30 products of vectors within the
  * bounds, and of no account beside a product of norms above `tiny`.
@@ -59,8 +61,7 @@ void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, s
 }
 
 static double value_of(const fc_filter *f, const void *acc, size_t i) {
-    if (f->dtype == FC_u8) return (double)((const int32_t *)acc)[i];
-    return f->dtype == FC_f32 ? (double)((const float *)acc)[i] : ((const double *)acc)[i];
+    return f->dtype == FC_u8 ? (double)((const int32_t *)acc)[i] : fc_value_at(acc, i, f->dtype);
 }
 
 /* The factors next to one pay for the roundings of undo and of low + slack, and of slack itself to float; FLT_MIN keeps

@@ -134,11 +134,8 @@ static fc_batch batch_of(const job *j, const fc_linear_block *block, size_t firs
 
 static void add_slopes(const job *j, const fc_linear_block *block, double *of_b) {
     for (size_t r = 0; r < block->rows; r++)
-        for (size_t c = 0; c < block->classes; c++) {
-            const size_t at = r * block->classes + c;
-            of_b[c] += j->model->dtype == FC_f32 ? (double)((const float *)block->scores)[at]
-                                                 : ((const double *)block->scores)[at];
-        }
+        for (size_t c = 0; c < block->classes; c++)
+            of_b[c] += fc_value_at(block->scores, r * block->classes + c, j->model->dtype);
     j->kernels->slopes(block);
 }
 

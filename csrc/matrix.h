@@ -6,6 +6,11 @@
 
 size_t fc_dtype_size(fc_dtype dtype);
 
+/* Value i of an array of float or double. */
+static inline double fc_value_at(const void *values, size_t i, fc_dtype dtype) {
+    return dtype == FC_f64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
+}
+
 /* The narrowest dtype to compute in: it holds both matrices' values (which are known to be bytes, if so said), and its
  * tile the sums over their features.
  */

@@ -159,10 +159,6 @@ static void run_groups(void *of, fc_team *team, int thread) {
 
 /* --- dense directions ----------------------------------------------------------------------------------------- */
 
-static double value_at(fc_dtype dtype, const char *acc, size_t i) {
-    return dtype == FC_f64 ? ((const double *)acc)[i] : (double)((const float *)acc)[i];
-}
-
 /* Bring a block's products with directions [from, from + count) to its rows of numbers. */
 static void spread(const job *s, fc_product_room *w, size_t from, size_t count, double *numbers) {
     const size_t lanes = s->product.tile->lanes;
@@ -170,7 +166,7 @@ static void spread(const job *s, fc_product_room *w, size_t from, size_t count, 
         const char *acc = fc_product_panel(&s->product, w, first / lanes);
         for (size_t i = first; i < fc_smaller(first + lanes, w->count); i++)
             for (size_t r = 0; r < count; r++)
-                numbers[i * s->cols + from + r] = value_at(s->product.dtype, acc, r * lanes + i - first);
+                numbers[i * s->cols + from + r] = fc_value_at(acc, r * lanes + i - first, s->product.dtype);
     }
 }
 

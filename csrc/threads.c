@@ -37,8 +37,6 @@ struct fc_team {
     void *job;
 };
 
-static const double POLL_SECONDS = 0.02;
-
 /* Waking a thread costs some microseconds: it should save as much. */
 static const double WORK_PER_THREAD = 4e6;
 
@@ -64,7 +62,7 @@ void fc_stop(fc_team *team, fc_status status) {
 static void poll_now_and_then(fc_team *team) {
     if (!team->poll || fc_now() < team->next_poll) return;
     if (team->poll()) fc_stop(team, FC_INTERRUPTED);
-    team->next_poll = fc_now() + POLL_SECONDS;
+    team->next_poll = fc_now() + FC_POLL_SECONDS;
 }
 
 int fc_stopped(fc_team *team, int thread) {
@@ -195,7 +193,7 @@ fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, 
                     .n_threads = at_most_useful(run.n_threads, tasks),
                     .polls = run.poll != NULL,
                     .poll = run.poll,
-                    .next_poll = fc_now() + POLL_SECONDS,
+                    .next_poll = fc_now() + FC_POLL_SECONDS,
                     .body = body,
                     .job = job};
     if (team.n_threads > 1 && getpid() != home) {

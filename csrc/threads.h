@@ -6,6 +6,8 @@
 
 typedef struct fc_team fc_team;
 
+static const double FC_POLL_SECONDS = 0.02; /* between two looks at signals */
+
 /* Run `body` once on each of up to run.n_threads threads, which take their work from fc_next_task.  `thread` counts
  * from 0. */
 fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *job, fc_team *team, int thread), void *job);

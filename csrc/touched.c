@@ -27,9 +27,9 @@ void fc_touched_drop(fc_touched *t) {
     free(t->word);
 }
 
-/* The number of a word's vector; a new one where it has none yet. */
+/* The number of a word's vector; a new one where it has none yet.  Slots by multiplying: words one after the other go apart. */
 static uint32_t number_of(fc_touched *t, int32_t word) {
-    size_t at = (uint32_t)word * UINT32_C(2654435769) & (t->slots - 1); /* a bijection: neighbours go apart */
+    size_t at = (uint32_t)word * UINT32_C(2654435769) & (t->slots - 1);
     for (; t->table[at]; at = (at + 1) & (t->slots - 1))
         if (t->word[t->table[at] - 1] == word) return t->table[at] - 1;
     t->word[t->count] = word;
@@ -59,7 +59,7 @@ void fc_touched_fill(fc_touched *t, const int32_t *word, const int64_t *centre, 
         }
     }
     add_up(t);
-    for (size_t use = n * width;
-         use-- > 0;) /* from the last, so that each stretch is in order and ends up at its start */
+    /* From the last, so that each stretch is in order, and its end moves to its start. */
+    for (size_t use = n * width; use-- > 0;)
         if (t->number[use] != (uint32_t)NONE) t->use[--t->start[t->number[use]]] = (uint32_t)use;
 }

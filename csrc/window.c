@@ -16,10 +16,11 @@ const char *fc_activation_name(fc_activation activation) {
     return (unsigned)activation < FC_ACTIVATION_COUNT ? names[activation] : "";
 }
 
-/* Whether a x b values of float64 are a size that there can be. */
+/* Whether there can be a x b values of float64, and some arrays of that size together. */
 static int is_a_size(size_t a, size_t b) {
+    enum { ARRAYS = 8 };
     size_t entries;
-    return !__builtin_mul_overflow(a, b, &entries) && entries < PTRDIFF_MAX / (8 * sizeof(double));
+    return !__builtin_mul_overflow(a, b, &entries) && entries < PTRDIFF_MAX / (ARRAYS * sizeof(double));
 }
 
 int fc_model_fits(const fc_window_model *m) {
@@ -41,17 +42,18 @@ int fc_model_fits(const fc_window_model *m) {
 int fc_windows_fit(const fc_window_model *m, const fc_windows *w) {
     int ok = 1;
     for (size_t i = 0; ok && i < w->n; i++) {
-        const int64_t first = w->centre[i] - (int64_t)m->window;
-        ok = first >= 0 && (uint64_t)w->centre[i] + m->window < w->length;
-        for (size_t k = 0; ok && k <= 2 * m->window; k++)
-            ok = w->word[first + (int64_t)k] >= 0 && (size_t)w->word[first + (int64_t)k] < m->words;
+        ok = w->centre[i] >= (int64_t)m->window && (uint64_t)w->centre[i] + m->window < w->length;
+        for (size_t k = 0; ok && k <= 2 * m->window; k++) {
+            const int32_t word = w->word[(size_t)w->centre[i] - m->window + k];
+            ok = word >= 0 && (size_t)word < m->words;
+        }
     }
     return ok;
 }
 
 static size_t lines(size_t bytes) { return fc_round_up(bytes, FC_LINE); }
 
-/* W, b of every layer, or if `size` has them already, their places in memory; returns the bytes they take. */
+/* Lay out W and b of every layer, in `memory` if there is some; returns the bytes they take. */
 static size_t place_layers(fc_net *net, char *memory) {
     size_t taken = 0, inputs = net->width * net->model->dim;
     for (size_t l = 0; l < net->model->layers; l++) {

@@ -45,8 +45,8 @@ def vectors_of_text(sentences: Lists, dim: int) -> tuple[list[str], NDArray[np.f
         (number[a], number[b])
         for sentence in sentences
         for i, a in enumerate(sentence)
-        for b in sentence[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1]
-        if a is not b and a in number and b in number
+        for j in range(max(0, i - NEIGHBOURS), min(i + NEIGHBOURS + 1, len(sentence)))
+        if i != j and a in number and (b := sentence[j]) in number
     )
     rows, columns = np.array(list(pairs)).T
     counts = np.array(list(pairs.values()), float)
@@ -54,7 +54,7 @@ def vectors_of_text(sentences: Lists, dim: int) -> tuple[list[str], NDArray[np.f
     expected = of_word[rows] * of_word[columns] / counts.sum()
     information = np.maximum(np.log(counts / expected), 0)
     table = scipy.sparse.csr_array((information, (rows, columns)), shape=(len(words), len(words)))
-    left, size, _ = scipy.sparse.linalg.svds(table, k=dim, random_state=0)
+    left, size, _ = scipy.sparse.linalg.svds(table, k=min(dim, len(words) - 1), random_state=0)
     vectors = left * np.sqrt(size)
     return words, (vectors * (SPREAD / vectors.std())).astype(np.float32)
 
@@ -112,7 +112,7 @@ def main() -> None:
     if arguments.vectors:
         words = {form for word in chain(*train[0], *dev[0]) for form in (word, word.lower())}
         vectors = read_vectors(arguments.vectors, words, verbose=1)
-        options["lowercase"] = not any(word != word.lower() for word in vectors[0])
+        options["lowercase"] = all(word == word.lower() for word in vectors[0])
     else:
         vectors = vectors_of_text(train[0] + dev[0], 50)
     compare_training_of_vectors(train, dev, options | {"vectors": vectors})

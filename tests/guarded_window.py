@@ -56,7 +56,8 @@ class Arrays:
         label, other = view("label", (WINDOWS,), "int64", classes - 1), view("corrupt_label", (WINDOWS,), "int64")
         for pairs in ((corrupt, other), (None, None)):
             objective = view("objective", (3,), "float64")
-            assert _native.window_train(net, word, centre, label, *pairs, 4, 0.1, 1e-3, 1.0, 1, objective)
+            steps = SimpleNamespace(batch=4, rate=0.1, l2=1e-3, margin=1.0)
+            assert _native.window_train(net, steps, word, centre, label, *pairs, 1, objective)
         _native.window_scores(net, word, centre, 1, view("scores", (WINDOWS, classes)))
 
 

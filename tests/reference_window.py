@@ -82,10 +82,3 @@ def adagrad(net, rate, *batch, **options):
         total += slope**2
         values -= rate * slope / (np.sqrt(total) + 1e-10)
     return before
-
-
-def precision_recall_f1(true, predicted, tag):
-    """Of one tag, by counting."""
-    both = sum(a == b == tag for a, b in zip(true, predicted, strict=True))
-    precision, recall = both / max(predicted.count(tag), 1), both / max(true.count(tag), 1)
-    return precision, recall, 2 * precision * recall / max(precision + recall, 1e-300)

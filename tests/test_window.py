@@ -16,7 +16,6 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-import fastclf
 from fastclf import WindowClassifier
 from fastclf.window import read_tagged
 
@@ -259,15 +258,23 @@ def test_partial_fit_with_classes_to_come():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("window", 2), ("loss", "max_margin"), ("hidden", 3), ("activation", "logistic"), ("lowercase", True)],
+    [
+        ("window", 2),
+        ("loss", "max_margin"),
+        ("hidden", 3),
+        ("activation", "logistic"),
+        ("lowercase", True),
+        ("train_vectors", False),
+    ],
 )
 def test_a_model_does_not_change_its_kind(name, value):
     model = small().fit(SENTENCES, TAGS)
-    before = state(model)
+    before, scores = state(model), model.decision_function(SENTENCES)
     with pytest.raises(ValueError, match=rf"{name}={value!r} was set after the model was fitted"):
         model.set_params(**{name: value}).partial_fit(SENTENCES, TAGS)
     assert state(model) == before
-    assert model.predict([["a"]]) in ([["X"]], [["Y"]])  # what it was fitted with
+    for found, score in zip(model.decision_function(SENTENCES), scores, strict=True):
+        assert found.tobytes() == score.tobytes()
     assert state(model.fit(SENTENCES, TAGS)) == state(small(**{name: value}).fit(SENTENCES, TAGS))
 
 
@@ -297,7 +304,7 @@ def test_short_and_empty_sentences(loss, window):
 def test_batches_of_any_size(loss):
     sentences, tags = tagged(30)
     words = sum(map(len, sentences))
-    fits = [small(loss=loss, batch_size=size).fit(sentences, tags) for size in (1, 7, words, 1 << 20)]
+    fits = [small(loss=loss, batch_size=size).fit(sentences, tags) for size in (1, 7, words, 1 << 19)]
     assert all(np.isfinite(model.loss_curve_).all() for model in fits)
     assert state(fits[2]) == state(fits[3])
 
@@ -325,93 +332,6 @@ def test_other_sequences():
     ]
     for sentences, tags in forms:
         assert state(small().fit(sentences, tags)) == want
-
-
-@pytest.mark.parametrize(
-    ("sentences", "tags", "error", "match"),
-    [
-        ("a b", [["X"]], TypeError, "sentences must be a list of lists"),
-        (3, [["X"]], TypeError, "sentences must be a list of lists, got 3 of type int"),
-        (["a b"], [["X", "Y"]], TypeError, r"sentences\[0\] must be a list, got 'a b' of type str"),
-        ([["a"], None], [["X"], []], TypeError, r"sentences\[1\] must be a list, got None"),
-        ([["a", 1]], [["X", "Y"]], TypeError, r"sentences\[0\]\[1\] = 1 of type int: words must be str"),
-        ([[], ["a", np.nan]], [[], ["X", "Y"]], TypeError, r"sentences\[1\]\[1\] = nan of type float"),
-        ([["a"]], ["X"], TypeError, r"tags\[0\] must be a list, got 'X'"),
-        ([["a"]], None, TypeError, "tags must be a list of lists, got None"),
-        ([["a"], ["b"]], [["X"]], ValueError, "must be as many, got 2 and 1"),
-        ([["a"], ["b", "c"]], [["X"], ["Y"]], ValueError, r"sentences\[1\] has 2 words, but tags\[1\] has 1 tags"),
-        ([["a", "b"]], [["X", None]], TypeError, r"tags\[0\]\[1\] = None of type NoneType: tags must be str"),
-        (
-            [["a", "b"]],
-            [["X", 1]],
-            TypeError,
-            r"tags\[0\]\[0\] = 'X' of type str: tags must be str, or all",
-        ),
-        ([["a", "b"]], [[0.5, 1.0]], TypeError, r"tags\[0\]\[0\] = 0.5 of type float"),
-        ([["a", "b"]], [["X", "X"]], ValueError, r"only one class, \['X'\]: at least 2 classes"),
-        ([], [], ValueError, "no words: there is nothing to learn"),
-        ([[]], [[]], ValueError, "no words: there is nothing to learn"),
-    ],
-)
-def test_data_that_cannot_be_learned(sentences, tags, error, match):
-    model = small().fit(SENTENCES, TAGS)
-    before = state(model)
-    for method in (model.fit, model.partial_fit, small().fit):
-        if match.startswith("only one class") and method == model.partial_fit:
-            continue
-        with pytest.raises(error, match=match):
-            method(sentences, tags)
-    assert state(model) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "error"),
-    [
-        ("window", -1, ValueError),
-        ("window", 1.5, TypeError),
-        ("window", 10**9, ValueError),
-        ("dim", 0, ValueError),
-        ("dim", "50", TypeError),
-        ("dim", 10**12, ValueError),
-        ("loss", "hinge", ValueError),
-        ("hidden", 0, ValueError),
-        ("hidden", 2.0, TypeError),
-        ("activation", "relu", ValueError),
-        ("train_vectors", "no", TypeError),
-        ("min_count", 0, ValueError),
-        ("word_dropout", -0.1, ValueError),
-        ("word_dropout", np.inf, ValueError),
-        ("lowercase", None, TypeError),
-        ("l2", -1.0, ValueError),
-        ("l2", np.nan, ValueError),
-        ("margin", -1.0, ValueError),
-        ("learning_rate", 0.0, ValueError),
-        ("learning_rate", 1e300, ValueError),
-        ("learning_rate", "fast", TypeError),
-        ("batch_size", 0, ValueError),
-        ("batch_size", 2.5, TypeError),
-        ("max_iter", 0, ValueError),
-        ("random_state", "seed", ValueError),
-        ("n_threads", 0, ValueError),
-        ("verbose", -1, ValueError),
-    ],
-)
-def test_parameters_that_are_none(name, value, error):
-    with pytest.raises(error, match=name if name != "random_state" else "seed"):
-        small(**{name: value}).fit(SENTENCES, TAGS)
-
-
-def test_an_overflow_is_an_error_and_changes_nothing():
-    model = small().fit(SENTENCES, TAGS)
-    before = state(model)
-    with pytest.raises(ValueError, match="scores overflow"):
-        model.set_params(vectors={"a": [3e38] * 50, "b": [-3e38] * 50}).fit(SENTENCES, TAGS)
-    assert state(model) == before
-
-
-def test_there_is_no_score_of_nothing():
-    with pytest.raises(ValueError, match="no words"):
-        small().fit(SENTENCES, TAGS).score([[]], [[]])
 
 
 # --- scikit-learn
@@ -468,7 +388,3 @@ def test_named_entities(data_file, loss):
     assert model.classes_.tolist() == ["LOC", "O", "ORG", "PER"]
     predicted = model.predict(others)
     assert f1_score(list(chain(*their_tags)), list(chain(*predicted)), average="macro") > 0.78
-
-
-def test_the_package_names_it():
-    assert fastclf.WindowClassifier is WindowClassifier

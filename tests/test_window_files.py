@@ -47,7 +47,16 @@ def test_wikiann(file):
 
 def test_words_with_colons_are_left_alone(file):
     assert read_tagged(file("a:b O\nc O\n"))[0] == [["a:b", "c"]]
-    assert read_tagged(file("a:b O\n\na:c O\n"))[0] == [["b"], ["c"]]  # as if of the language "a"
+    assert read_tagged(file("http://a O\nhttp://b O\n"))[0] == [["http://a", "http://b"]]
+
+
+def test_languages_that_differ(file):
+    assert read_tagged(file("en:a\tO\n\nde:b\tO\nzh-yue::\tX\n"))[0] == [["a"], ["b", ":"]]
+
+
+@pytest.mark.parametrize("text", [CONLL, WIKIANN])
+def test_a_byte_order_mark_is_no_word(file, text):
+    assert read_tagged(file("\ufeff" + text)) == read_tagged(file(text))
 
 
 def test_words_that_hold_what_unicode_calls_the_end_of_a_line(file):
@@ -61,12 +70,20 @@ def test_other_encodings(file):
 
 
 def test_tags_that_begin_like_chunks(file):
-    assert read_tagged(file("a B-\nb B-B-X\nc I-misc-x\nd Bag\n"))[1] == [["B-", "B-X", "misc-x", "Bag"]]
+    assert read_tagged(file("a B-\nb B-B-X\nc I-misc-x\nd Bag\ne DATE-X\n"))[1] == [
+        ["B-", "B-X", "misc-x", "Bag", "DATE-X"]
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "match"),
-    [("a O\nb\n", "line 2: 'b' has a word and no tag"), ("", "has no words"), ("-DOCSTART- O\n\n\n", "has no words")],
+    [
+        ("a O\nb\n", "line 2: 'b' has no word or no tag"),
+        ("a\tNN\t\n", "line 1: .* has no word or no tag"),
+        ("\tNN\tO\n", "line 1: .* has no word or no tag"),
+        ("", "has no words"),
+        ("-DOCSTART- O\n\n\n", "has no words"),
+    ],
 )
 def test_files_without_tags_or_words(file, text, match):
     with pytest.raises(ValueError, match=match):
@@ -79,7 +96,7 @@ GLOVE = "the 0.1 -2 3e-1\nat name@x . 1 2 3\nthe 9 9 9\n"
 @pytest.mark.parametrize("header", ["", "3 3\n"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", " \n"])
 def test_vectors(file, header, ending):
-    words, vectors = read_vectors(file((header + GLOVE).replace("\n", ending)))
+    words, vectors = read_vectors(file("\ufeff" + (header + GLOVE + "\n").replace("\n", ending)))
     assert words == ["the", "at name@x ."]
     assert vectors.dtype == np.float32
     np.testing.assert_array_equal(vectors, np.float32([[0.1, -2, 0.3], [1, 2, 3]]))
@@ -92,16 +109,24 @@ def test_some_vectors(file):
     assert vectors.tolist() == [[1, 2], [5, 6]]
     with pytest.raises(ValueError, match="no vectors of the words asked for"):
         read_vectors(path, ["z"])
+    with pytest.raises(TypeError, match="words must be a collection of str, got 'abc'"):
+        read_vectors(path, "abc")
+
+
+def test_how_many_values_there_are(file):
+    assert read_vectors(file("2 2\n. . 3 4\nb 1 2\n"))[0] == [". .", "b"]
+    assert read_vectors(file("a 1 2\nb 3 4 5\n"))[0] == ["a", "b 3"]
 
 
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("a 1 2\nb 3\n", "line 2: 1 values, where the first has 2"),
+        ("a 1 2\nb 3\n", "line 2: 1 values of 2"),
         ("a 1 2\nb 3 x\n", "line 2: could not convert string to float: 'x'"),
         ("a 1 nan\n", "line 1: values must be finite in float32, got nan"),
         ("a 1e99 1\n", "line 1: values must be finite in float32, got 1e99"),
-        ("a\n", "line 1: 0 values"),
+        ("a\n", "line 1: 0 values of at least 1"),
+        ("2 3\na 1 2\n", "line 2: 2 values of 3"),
         ("", "has no vectors"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -11,6 +12,7 @@ import reference_window as reference
 
 from fastclf import _native
 from fastclf.window.net import ACTIVATIONS, Net, drawn_vectors
+from fastclf.window.training import Steps
 
 DTYPES = ("float32", "float64")
 EPS = {dtype: float(np.finfo(dtype).eps) for dtype in DTYPES}
@@ -41,10 +43,8 @@ def drawn(shape, dtype, rng, activation="tanh", trained=None):
 
 
 def train(net, word, centre, label, corrupt=None, corrupt_label=None, *, batch, rate=0.1, l2=0.0, n_threads=1):
-    objective = np.empty(-(-len(centre) // batch))
-    assert _native.window_train(
-        net, word, centre, label, corrupt, corrupt_label, batch, rate, l2, 1.0, n_threads, objective
-    )
+    objective, how = np.empty(-(-len(centre) // batch)), Steps(corrupt is not None, batch, rate, l2, 1.0)
+    assert _native.window_train(net, how, word, centre, label, corrupt, corrupt_label, n_threads, objective)
     return objective
 
 
@@ -116,7 +116,8 @@ def test_steps_are_those_of_adagrad(isa, dtype, pairs, hidden, rng):
         pair = [None if c is None else c[some] for c in corrupt]
         wanted.append(reference.adagrad(plain, 0.1, word, centre[some], label[some], 0.01, *pair))
     found = train(net, word, centre, label, *corrupt, batch=8, l2=0.01)
-    tolerance = 2e-4 if dtype == "float32" else 1e-7  # the first steps go by the slopes' signs and sizes alike
+    # Adagrad divides a slope by slopes of its own size, so that the errors of small ones are no smaller.
+    tolerance = 2e-4 if dtype == "float32" else 1e-7
     np.testing.assert_allclose(found, wanted, rtol=tolerance)
     for a, b in zip(reference.parameters(net), reference.parameters(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
@@ -144,13 +145,14 @@ def test_training_has_the_same_bytes_on_every_processor_with_any_threads(dtype, 
         _native.use_isa(before)
 
 
-def test_many_threads_have_work(rng):
-    """A batch so large that all threads and parts take part."""
-    shape = (500, 20, 3, 40, 5, 3000)
+@pytest.mark.parametrize("pairs", [False, True])
+def test_large_batches_have_the_same_bytes_with_any_threads(pairs):
     digests = set()
     for n_threads in (1, 4):
-        net, word, centre, label = drawn(shape, "float32", np.random.default_rng(8))
-        values = train(net, word, centre, label, batch=1500, n_threads=n_threads)
+        rng = np.random.default_rng(8)
+        net, word, centre, label = drawn((500, 20, 3, 40, 5, 3000), "float32", rng)
+        corrupt = (rng.permutation(centre), rng.integers(0, 5, 3000)) if pairs else (None, None)
+        values = train(net, word, centre, label, *corrupt, batch=1500, n_threads=n_threads)
         digests.add(digest(values, *reference.parameters(net)))
     assert len(digests) == 1
 
@@ -173,7 +175,7 @@ def test_steps_before_an_overflow_are_kept(isa, pairs, rng):
     net.vectors[8] = np.inf
     first = copy.deepcopy(net)
     arrays = [word, centre[order], label[order], *(None if c is None else c[order] for c in corrupt)]
-    assert not _native.window_train(net, *arrays, 10, 0.1, 0.0, 1.0, 1, np.empty(2))
+    assert not _native.window_train(net, Steps(pairs, 10, 0.1, 0.0, 1.0), *arrays, 1, np.empty(2))
     train(first, *[word, *(None if a is None else a[:10] for a in arrays[1:])], batch=10)
     assert digest(*reference.parameters(net)) == digest(*reference.parameters(first))
 
@@ -183,6 +185,7 @@ REFUSED = {
     "a centre too near to the end": ("centre", 3, 21),
     "a centre far beyond": ("centre", 3, 2**62),
     "a negative centre": ("centre", 3, -1),
+    "the least number as a centre": ("centre", 3, -(2**63)),
     "a word beyond the table": ("word", 4, 9),
     "a negative word": ("word", 4, -1),
     "a label beyond the classes": ("label", 2, 2),
@@ -215,6 +218,10 @@ def test_arrays_of_another_shape_or_dtype_are_refused(rng):
         train(net, word, centre, label, centre, None, batch=8)
     with pytest.raises(TypeError, match="format"):
         train(net, word.astype(np.int64), centre, label, batch=8)
+    with pytest.raises(ValueError, match="a batch must have a window"):
+        _native.window_train(net, Steps(False, 0, 0.1, 0.0, 1.0), word, centre, label, None, None, 1, np.empty(1))
+    with pytest.raises(ValueError, match="1 to 2 layers, got 0"):
+        _native.window_scores(dataclasses.replace(net, layers=[]), word, centre, 1, np.empty((20, 2), np.float32))
     net.layers[1].W = net.layers[1].W[:, :-1].copy()
     with pytest.raises(ValueError, match="need shape"):
         train(net, word, centre, label, batch=8)

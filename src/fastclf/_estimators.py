@@ -6,6 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -26,6 +29,20 @@ def checked_classes(labels: Any) -> Any:
     labels = column_or_1d(labels, warn=True)
     check_classification_targets(labels)
     return labels
+
+
+def agreed_classes(given: NDArray[Any] | None, known: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Return the classes that `partial_fit` counts with: those given, which have to be those known, if any are."""
+    if given is not None and len(given) < 2:
+        raise ValueError(f"classes={given.tolist()}: at least 2 classes are needed")
+    if known is not None and given is not None and not np.array_equal(known, given):
+        raise ValueError(f"classes={given.tolist()} is not what it was before: {known.tolist()}")
+    return given if known is None else known
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Return what draws for a model."""
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
 
 
 def checked_queries(model: Any, X: Any, **options: Any) -> Any:

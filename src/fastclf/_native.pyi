@@ -165,20 +165,30 @@ class Net(Protocol):
     @property
     def layers(self) -> Sequence[Layer]: ...
 
+@type_check_only
+class Steps(Protocol):
+    """Windows a step, and what Adagrad and the objective need."""
+
+    @property
+    def batch(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def l2(self) -> float: ...
+    @property
+    def margin(self) -> float: ...
+
 def window_scores(
     net: Net, word: NDArray[np.int32], centre: NDArray[np.int64], n_threads: int, scores: NDArray[Any]
 ) -> None: ...
 def window_train(
     net: Net,
+    how: Steps,
     word: NDArray[np.int32],
     centre: NDArray[np.int64],
     label: NDArray[np.int64],
     corrupt: NDArray[np.int64] | None,
     corrupt_label: NDArray[np.int64] | None,
-    batch: int,
-    rate: float,
-    l2: float,
-    margin: float,
     n_threads: int,
     objective: NDArray[np.float64],
 ) -> bool: ...

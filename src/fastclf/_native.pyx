@@ -437,8 +437,8 @@ cdef fc_window_model window_model_of(Held held, net, bint writable) except *:
     cdef size_t inputs
     model.dtype, model.words, model.dim = v.matrix.dtype, v.matrix.rows, v.matrix.cols
     model.window, model.trained, model.layers = net.window, net.trained, len(net.layers)
-    if model.layers > FC_WINDOW_LAYERS:
-        raise ValueError(f"at most {FC_WINDOW_LAYERS} layers, got {model.layers}")
+    if not 1 <= model.layers <= FC_WINDOW_LAYERS:
+        raise ValueError(f"need 1 to {FC_WINDOW_LAYERS} layers, got {model.layers}")
     model.activation = <fc_activation><int>activations().index(net.activation)
     model.vectors = <void *>v.matrix.data
     model.squares = held.room(net.squares, format, v.matrix.rows, v.matrix.cols) if writable else NULL
@@ -476,11 +476,10 @@ def window_scores(net, word, centre, int n_threads, scores):
     check(status)
 
 
-def window_train(net, word, centre, label, corrupt, corrupt_label, size_t batch, double rate, double l2, double margin,
-                 int n_threads, objective):
-    """Train on the windows about `centre` in steps of `batch`, and write what each began at; False if scores overflow.
+def window_train(net, how, word, centre, label, corrupt, corrupt_label, int n_threads, objective):
+    """Train on the windows about `centre`, and write what each step began at; False if scores overflow.
 
-    `corrupt` and `corrupt_label` are None or both are not.
+    `how` is as Steps in the stub; `corrupt` and `corrupt_label` are None or both are not.
     """
     cdef Held held = Held()
     cdef fc_window_model model = window_model_of(held, net, True)
@@ -488,16 +487,16 @@ def window_train(net, word, centre, label, corrupt, corrupt_label, size_t batch,
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double *values
-    if batch == 0:
-        raise ValueError("batch must be at least 1")
     steps.windows = windows_of(held, word, centre)
     steps.label = <const int64_t *>held.data(label, INT64, steps.windows.n)
     steps.corrupt = <const int64_t *>held.data(corrupt, INT64, steps.windows.n)
     steps.corrupt_label = <const int64_t *>held.data(corrupt_label, INT64, steps.windows.n)
     if (corrupt is None) != (corrupt_label is None):
         raise ValueError("corrupt windows and their labels come together")
-    steps.batch, steps.rate, steps.l2, steps.margin = batch, rate, l2, margin
-    values = <double *>held.data(objective, "d", steps.windows.n // batch + (steps.windows.n % batch > 0), True)
+    steps.batch, steps.rate, steps.l2, steps.margin = how.batch, how.rate, how.l2, how.margin
+    if steps.batch == 0:
+        raise ValueError("a batch must have a window")
+    values = <double *>held.data(objective, "d", (steps.windows.n - 1) // steps.batch + 1 if steps.windows.n else 0, True)
     with nogil:
         status = fc_window_train(&model, &steps, run, values)
     if status == FC_BAD_ROW:

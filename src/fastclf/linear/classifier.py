@@ -239,7 +239,8 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         options = Options.of(self)
         with _estimators.unchanged_if_it_fails(self):
-            known = self._known_classes(classes)
+            given = None if classes is None else check.class_labels(classes, "classes")
+            known = _estimators.agreed_classes(given, getattr(self, "classes_", None))
             rows, labels = self._checked_data(X, y, not hasattr(self, "classes_"), known)
             if hasattr(self, "classes_") and (labels.indicator is not None) != self._labels_are_indicators:
                 raise ValueError("y has one label a row, or several, but it was the other way before")
@@ -473,16 +474,6 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Rows for the kernels, and labels."""
         array, labels = _estimators.checked_data(self, X, y, reset, accept_sparse="csr")
         return kernel_rows(array), Labels.of(labels, self.loss, classes)
-
-    def _known_classes(self, classes: ArrayLike | None) -> NDArray[Any] | None:
-        """Classes that `partial_fit` counts with, if they are known before `y` is seen."""
-        given = None if classes is None else check.class_labels(classes, "classes")
-        if given is not None and len(given) < 2:
-            raise ValueError(f"classes={given.tolist()}: at least 2 classes are needed")
-        known: NDArray[Any] | None = getattr(self, "classes_", None)
-        if known is not None and given is not None and not np.array_equal(known, given):
-            raise ValueError(f"classes={given.tolist()} is not what it was before: {known.tolist()}")
-        return given if known is None else known
 
     def _start(
         self, warm: bool, classes: NDArray[Any], centre: NDArray[np.float64]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from fastclf import _threads
+from fastclf import _estimators, _threads
 from fastclf import _validation as check
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
@@ -56,7 +56,7 @@ class Options:
             n_threads=_threads.resolve(model.n_threads),
             verbose=check.at_least(model.verbose, 0, "verbose"),
             warm_start=_checks.flag(model.warm_start, "warm_start"),
-            rng=np.random.default_rng(check_random_state(model.random_state).randint(2**31 - 1)),
+            rng=_estimators.generator(model.random_state),
         )
 
 

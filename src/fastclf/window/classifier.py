@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from fastclf import _threads, losses
 from fastclf.window.inputs import Options
 from fastclf.window.model import Model
-from fastclf.window.sentences import Sentences, class_codes, class_labels, tags_of
+from fastclf.window.sentences import Sentences
+from fastclf.window.tags import checked_data, tags_of
 
 Words = Sequence[Sequence[str]]
 Tags = Sequence[Sequence[Any]]
@@ -59,7 +60,8 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         A word seen c times is read as unknown with probability ``word_dropout / (word_dropout + c)`` in training, anew
         in each pass: so rare words teach what to think of unknown ones. Not words that are given a vector.
     lowercase : bool, default=False
-        Whether words are looked up in lower case, as vectors such as GloVe's have them.
+        Whether words are taken in lower case, as vectors such as GloVe's have them; of given words that differ in case
+        alone, the first counts.
     l2 : float, default=0.0
         Weight of the penalty; see Notes.
     margin : float, default=1.0
@@ -107,10 +109,11 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     with the vocabulary.
 
     The result is the same for a seed, whatever the number of threads and the processor. Beyond the sentences, the
-    vectors and the sums of squares of Adagrad, training holds some 50 bytes for each word of the sentences and the
-    inputs of one mini-batch.
+    vectors and the sums of squares of Adagrad, training holds some 60 bytes for each word of the sentences, 4 for each
+    place of padding (`window` beside each sentence) and the inputs of one mini-batch. A call of `partial_fit` looks
+    only at its own words, but copies the vectors if some of these words are new.
 
-    If a training call is interrupted, `fit` leaves the model as it was; `partial_fit` may have made some of its steps.
+    If training is interrupted, `fit` leaves the model as it was; `partial_fit` may have made some of its steps.
 
     Sentences are lists of words, which are no arrays of numbers: scikit-learn's `check_estimator`, whose checks pass
     matrices of floats, does not apply, nor is there an `n_features_in_`. Parameters, `clone`, pipelines, errors of
@@ -182,8 +185,8 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         sentences : sequence of sequences of str
             The words of each sentence; there may be sentences with none.
-        tags : sequence of sequences of str or int
-            The tag of each word.
+        tags : sequence of sequences of str, int or bool
+            The tag of each word: all of one kind.
 
         Returns
         -------
@@ -193,12 +196,13 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the data is not as described; if there are fewer than two different tags. The model is
-            left as it was.
+            If a parameter or the data is not as described; if there are fewer than two different tags; if values
+            overflow float32 in training. The model is left as it was.
         """
         options = Options.of(self)
-        words, classes, codes = self._checked(sentences, tags, None, options.kind.lowercase)
-        model = Model.begun(classes, self.vectors, self.random_state, options).with_words(words, options)
+        words, classes, codes = checked_data(sentences, tags, options.kind.lowercase)
+        model = Model.begun(classes, self.vectors, self.random_state, options)
+        model.learn_words(words, options.min_count)
         model.train(words, codes, options, options.max_iter)
         self._keep(model)
         return self
@@ -210,8 +214,8 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         sentences : sequence of sequences of str
             The words of each sentence.
-        tags : sequence of sequences of str or int
-            The tag of each word.
+        tags : sequence of sequences of str, int or bool
+            The tag of each word: all of one kind.
         classes : array-like of shape (n_classes,), optional
             All tags there will be: needed in the first call if its sentences do not have them all.
 
@@ -223,8 +227,9 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the data is not as described, or the size or the kind of the model was changed; the model
-            is left as it was.
+            If a parameter or the data is not as described; if `window`, `loss`, `hidden`, `activation`, `train_vectors`
+            or `lowercase` is not what it was in the first call (`dim`, `vectors` and `random_state` count there alone).
+            The model is left as it was. If values overflow float32 in training, steps may have been made.
 
         Examples
         --------
@@ -236,14 +241,14 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         [['O', 'LOC']]
         """
         options = Options.of(self)
-        model: Model | None = getattr(self, "_model", None)
-        known = class_labels(classes, None if model is None else model.classes)
-        words, found, codes = self._checked(sentences, tags, known, options.kind.lowercase)
-        if model is None:
-            model = Model.begun(found, self.vectors, self.random_state, options).with_words(words, options)
-        else:
-            model = model.with_words(words, options)
-            self._keep(model)  # before it is trained: if that is interrupted, the steps made are steps of this model
+        begun: Model | None = getattr(self, "_model", None)
+        known = None if begun is None else begun.classes
+        words, found, codes = checked_data(sentences, tags, options.kind.lowercase, classes, known)
+        model = begun or Model.begun(found, self.vectors, self.random_state, options)
+        model.refuse_changes(options.kind)
+        model.learn_words(words, options.min_count)
+        if begun:
+            self._keep(model)  # if training is interrupted, the steps made are steps of this model
         model.train(words, codes, options, 1)
         self._keep(model)
         return self
@@ -312,8 +317,10 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If sentences are not as described; or if `loss` was set after the fit.
         """
+        check_is_fitted(self, "coefs_")
+        if self._model.kind.loss != self.loss:
+            raise ValueError(f"loss={self.loss!r} was set after the fit with {self._model.kind.loss!r}: fit again")
         words, scores = self._scores(sentences)
-        self._model.refuse_changes(Options.of(self).kind)
         return words.split(losses.softmax(scores, n_threads=self.n_threads))
 
     def score(self, sentences: Words, tags: Tags) -> float:
@@ -323,7 +330,7 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         sentences : sequence of sequences of str
             The words of each sentence.
-        tags : sequence of sequences of str or int
+        tags : sequence of sequences of str, int or bool
             Their tags.
 
         Returns
@@ -365,16 +372,6 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.no_validation = True
         return tags
-
-    def _checked(
-        self, sentences: Words, tags: Tags, classes: NDArray[Any] | None, lowercase: bool
-    ) -> tuple[Sentences, NDArray[Any], NDArray[np.int64]]:
-        """Return the words, the classes, and each word's among them."""
-        words = Sentences.of(sentences, lowercase)
-        flat = tags_of(tags, words)
-        if not flat:
-            raise ValueError("sentences have no words: there is nothing to learn")
-        return words, *class_codes(flat, classes)
 
     def _keep(self, model: Model) -> None:
         self._model = model

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from fastclf import _progress
 
-_LANGUAGE = re.compile(r"[a-z-]+:")  # WikiANN's files have the language before each word
-_CHUNK = re.compile(r"[BIESLU]-(?=.)")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # WikiANN's files have it before each word
+_CHUNK = re.compile(r"^[BIESLU]-(?=.)")
+_MARK = "\ufeff"  # that some programs begin files with
 
 
 def read_tagged(
@@ -43,7 +44,7 @@ def read_tagged(
     Raises
     ------
     ValueError
-        If a line has a word without a tag, or the file no words; the message names the line.
+        If a line has a word without a tag or a tag without a word, or the file no words; the message names the line.
     OSError
         If the file cannot be read.
 
@@ -60,31 +61,30 @@ def read_tagged(
     sentences: list[list[str]] = [[]]
     tags: list[list[str]] = [[]]
     for number, line in enumerate(_lines(path, encoding), 1):
-        columns = line.split("\t") if "\t" in line else line.split(" ")
-        columns = [column.strip(" ") for column in columns if column.strip(" ")]
-        if not columns or columns[0] == "-DOCSTART-":
+        columns = [column.strip(" ") for column in line.split("\t")]
+        if len(columns) == 1:
+            columns = line.split()
+        if not any(columns) or columns[0] == "-DOCSTART-":
             if sentences[-1]:
                 sentences.append([])
                 tags.append([])
             continue
-        if len(columns) < 2:
-            raise ValueError(f"{os.fspath(path)}, line {number}: {line!r} has a word and no tag")
+        if len(columns) < 2 or not (columns[0] and columns[-1]):
+            raise ValueError(f"{os.fspath(path)}, line {number}: {line!r} has no word or no tag")
         sentences[-1].append(columns[0])
-        tags[-1].append(columns[-1] if chunks else _CHUNK.sub("", columns[-1], count=1))
+        tags[-1].append(columns[-1] if chunks else _CHUNK.sub("", columns[-1]))
     if not sentences[-1]:
-        sentences.pop(), tags.pop()
+        del sentences[-1], tags[-1]
     if not sentences:
         raise ValueError(f"{os.fspath(path)} has no words")
     return _without_language(sentences), tags
 
 
 def _without_language(sentences: list[list[str]]) -> list[list[str]]:
-    """Cut the language off, if all words begin with the same one."""
-    found = _LANGUAGE.match(sentences[0][0])
-    prefix = found[0] if found else ""
-    if not all(word.startswith(prefix) for words in sentences for word in words):
+    """Cut the language off, if all words begin with one."""
+    if not all(_LANGUAGE.match(word) for words in sentences for word in words):
         return sentences
-    return [[word[len(prefix) :] for word in words] for words in sentences]
+    return [[_LANGUAGE.sub("", word, count=1) for word in words] for words in sentences]
 
 
 def read_vectors(
@@ -95,7 +95,8 @@ def read_vectors(
     Parameters
     ----------
     path : str or path-like
-        The file; a first line of two numbers, as word2vec and fastText write it, is left out.
+        The file; a first line of two whole numbers, how many words and values there are, as word2vec and fastText
+        write it, is read as such.
     words : collection of str, optional
         Words to read; by default all there are. What is not in the file is not in the result.
     encoding : str, default="utf-8"
@@ -113,8 +114,11 @@ def read_vectors(
     Raises
     ------
     ValueError
-        If a line does not have as many values as the first, or one that is no finite number; the message names the
+        If a line has fewer values than the first (where one has more, its last values are the vector and the rest is a
+        word with spaces); if a vector that was asked for has a value that is no finite number; the message names the
         line. If there are no vectors.
+    TypeError
+        If `words` is a str.
     OSError
         If the file cannot be read.
 
@@ -129,21 +133,24 @@ def read_vectors(
     >>> words, vectors.shape
     (['the', 'of'], (2, 2))
     """
+    if isinstance(words, str):
+        raise TypeError(f"words must be a collection of str, got {words!r}")
     wanted = None if words is None else frozenset(words)
     rows: dict[str, NDArray[np.float32]] = {}
     dim = 0
     with _progress.amount("word vectors", verbose, os.path.getsize(path)) as tell:
         for number, line in enumerate(_lines(path, encoding), 1):
-            tell(len(line) + 1)
-            values = line.rstrip().split(" ")
+            tell(len(line.encode()) + 1)
+            values = line.strip(" \t").split(" ")
             if number == 1 and len(values) == 2 and all(value.isdecimal() for value in values):
+                dim = int(values[1])
+                continue
+            if not any(values):
                 continue
             dim = dim or len(values) - 1
             if len(values) <= dim or dim == 0:
-                raise ValueError(
-                    f"{os.fspath(path)}, line {number}: {len(values) - 1} values, where the first has {dim}"
-                )
-            word = " ".join(values[:-dim])  # GloVe has words with spaces
+                raise ValueError(f"{os.fspath(path)}, line {number}: {len(values) - 1} values of {dim or 'at least 1'}")
+            word = " ".join(values[:-dim])
             if word not in rows and (wanted is None or word in wanted):
                 rows[word] = _row(values[-dim:], f"{os.fspath(path)}, line {number}")
     if not rows:
@@ -165,5 +172,5 @@ def _row(values: list[str], place: str) -> NDArray[np.float32]:
 def _lines(path: str | os.PathLike[str], encoding: str) -> Iterator[str]:
     r"""Yield lines that end with \n or \r\n: words may hold what Unicode takes for a line's end."""
     with Path(path).open(encoding=encoding, newline="\n") as file:
-        for line in file:
-            yield line.removesuffix("\n").removesuffix("\r")
+        for number, line in enumerate(file):
+            yield (line if number else line.removeprefix(_MARK)).removesuffix("\n").removesuffix("\r")

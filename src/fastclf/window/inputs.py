@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from fastclf import _threads
 from fastclf import _validation as check
 from fastclf.losses import _checks
 from fastclf.window.net import ACTIVATIONS
+from fastclf.window.sentences import is_list
 from fastclf.window.training import Steps
 
 LOSSES = ("softmax", "max_margin")
 
 _MOST_WINDOW, _MOST_UNITS = 1 << 10, 1 << 20  # beyond what anybody trains; sizes stay far from overflow
-_MOST_BATCH = 1 << 20
+_MOST_BATCH = 1 << 19  # with the widest windows, 32 bits number the places of words
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,14 @@ def _between(value: Any, low: int, high: int, name: str) -> int:
     return found
 
 
-def generator(random_state: Any) -> np.random.Generator:
-    """Return what draws for a model."""
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-
-
-def given_vectors(vectors: Any) -> tuple[list[str], NDArray[np.float32]]:
-    """Check a mapping from words to vectors, or words and a matrix."""
+def given_vectors(vectors: Any, lowercase: bool) -> tuple[list[str], NDArray[np.float32]]:
+    """Check a mapping from words to vectors, or words and a matrix; with `lowercase`, words are taken so."""
     if isinstance(vectors, Mapping):
         words, rows = list(vectors), list(vectors.values())
-    elif isinstance(vectors, tuple) and len(vectors) == 2:
+    elif isinstance(vectors, tuple) and len(vectors) == 2 and is_list(vectors[0]):
         words, rows = list(vectors[0]), vectors[1]
     else:
-        raise TypeError(f"vectors must be a mapping, or a tuple of words and a matrix, got {type(vectors).__name__}")
+        raise TypeError(f"vectors must be a mapping, or a tuple of words and a matrix, got {vectors!r:.100}")
     for word in words:
         if not isinstance(word, str):
             raise TypeError(f"vectors has the word {word!r} of type {type(word).__name__}: words must be str")
@@ -113,4 +108,12 @@ def given_vectors(vectors: Any) -> tuple[list[str], NDArray[np.float32]]:
     with np.errstate(over="ignore"):
         matrix = matrix.astype(np.float32, order="C")
     check.check_finite(matrix, "vectors")
-    return words, matrix
+    return _in_lower_case(words, matrix) if lowercase else (words, matrix)
+
+
+def _in_lower_case(words: list[str], matrix: NDArray[np.float32]) -> tuple[list[str], NDArray[np.float32]]:
+    """Keep the first of words that differ in case alone."""
+    first: dict[str, int] = {}
+    for i, word in enumerate(words):
+        first.setdefault(word.lower(), i)
+    return list(first), matrix[list(first.values())]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _progress
-from fastclf.window.inputs import Kind, Options, generator, given_vectors
+from fastclf import _estimators, _progress
+from fastclf.window.inputs import Kind, Options, given_vectors
 from fastclf.window.net import Net, drawn_vectors
 from fastclf.window.sentences import Sentences
-from fastclf.window.training import one_pass
+from fastclf.window.training import Passes
 from fastclf.window.vocabulary import OWN, UNKNOWN, Vocabulary
 
 
-@dataclass(frozen=True)
+@dataclass
 class Model:
-    """A window classifier.
+    """A window classifier, which learning changes in place.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Model:
     vocabulary : Vocabulary
         Words, and their rows in the table of vectors.
     net : Net
-        Vectors and weights, which training changes in place.
+        Vectors and weights.
     rng : numpy.random.Generator
         What all is drawn from.
     curve : list of float
@@ -46,8 +46,8 @@ class Model:
     @classmethod
     def begun(cls, classes: NDArray[Any], vectors: Any, random_state: Any, options: Options) -> Model:
         """Draw a model that knows only words that come with vectors."""
-        rng, kind = generator(random_state), options.kind
-        given, matrix = ([], None) if vectors is None else given_vectors(vectors)
+        rng, kind = _estimators.generator(random_state), options.kind
+        given, matrix = ([], None) if vectors is None else given_vectors(vectors, kind.lowercase)
         table = drawn_vectors((OWN, options.dim if matrix is None else matrix.shape[1]), rng)
         if matrix is not None:
             table[UNKNOWN] = matrix.mean(axis=0, dtype=np.float64)  # a word like any other
@@ -66,21 +66,18 @@ class Model:
                     f"{getattr(self.kind, name)!r}: fit again"
                 )
 
-    def with_words(self, words: Sentences, options: Options) -> Self:
-        """Return a model that has seen these words, too: those that are new and frequent enough get vectors."""
-        self.refuse_changes(options.kind)
-        grows = self.kind.train_vectors
-        vocabulary = self.vocabulary.learned(words, options.min_count, grows)
-        net, more = self.net, OWN + len(vocabulary.numbers) - len(self.net.vectors)
-        if more:
-            net = net.with_vectors(drawn_vectors((more, net.vectors.shape[1]), self.rng), grows)
-        return replace(self, vocabulary=vocabulary, net=net)
+    def learn_words(self, words: Sentences, min_count: int) -> None:
+        """Count words; those that are new and frequent enough get vectors."""
+        new = self.vocabulary.new_words(words, min_count) if self.kind.train_vectors else []
+        first = len(self.net.vectors)
+        self.net.take_vectors(drawn_vectors((len(new), self.net.vectors.shape[1]), self.rng), self.kind.train_vectors)
+        self.vocabulary.learn(words, new, first)
 
-    def train(self, words: Sentences, codes: NDArray[np.int64], options: Options, passes: int) -> None:
+    def train(self, words: Sentences, codes: NDArray[np.int64], options: Options, n_passes: int) -> None:
         """Go through the windows."""
         text = self.vocabulary.text(words, self.kind.window)
-        dropped = self.vocabulary.dropped(options.word_dropout)
-        with _progress.amount("window classifier", options.verbose, passes * len(codes)) as tell:
-            for _ in range(passes):
-                value = one_pass(self.net, text, codes, dropped, options.steps, self.rng, options.n_threads, tell)
-                self.curve.append(value)
+        dropped = self.vocabulary.dropped(words, options.word_dropout)
+        passes = Passes(text, codes, dropped, len(self.classes), options.steps)
+        with _progress.amount("window classifier", options.verbose, n_passes * len(codes)) as tell:
+            for _ in range(n_passes):
+                self.curve.append(passes.make(self.net, self.rng, options.n_threads, tell))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,17 @@ class Net:
         _native.window_scores(self, word, centre, n_threads, scores)
         return scores
 
-    def with_vectors(self, vectors: NDArray[Any], trained: bool) -> Net:
-        """Return the same classifier with more vectors; the layers are shared."""
-        longer = np.concatenate([self.vectors, vectors])
-        squares = np.concatenate([self.squares, np.zeros_like(vectors)])
-        return replace(self, vectors=longer, squares=squares, trained=len(longer) if trained else self.trained)
+    def take_vectors(self, vectors: NDArray[Any], trained: bool) -> None:
+        """Append vectors, and see to it that all arrays are the model's own, which those mapped from a file are not."""
+        if len(vectors) or not self.vectors.flags.writeable:
+            self.vectors = np.concatenate([self.vectors, vectors])
+            self.squares = np.concatenate([self.squares, np.zeros_like(vectors)])
+        self.trained = len(self.vectors) if trained else self.trained
+        for layer in self.layers:
+            for name, array in vars(layer).items():
+                setattr(layer, name, np.require(array, requirements="W"))
+
+    def is_finite(self, used: NDArray[np.int32]) -> bool:
+        """Whether all weights, and the vectors that were used, have stayed in the range of their dtype."""
+        weights = [part for layer in self.layers for part in vars(layer).values()]
+        return all(bool(np.isfinite(a).all()) for a in (self.vectors[used], self.squares[used], *weights))

@@ -34,45 +34,56 @@ class Steps:
     margin: float
 
 
-def one_pass(
-    net: Net,
-    text: Text,
-    codes: NDArray[np.int64],
-    dropped: NDArray[np.float32],
-    steps: Steps,
-    rng: np.random.Generator,
-    n_threads: int,
-    tell: Callable[[int], object],
-) -> float:
-    """Go once through all windows, in random order; return the mean of what the steps began at."""
-    word = np.where(rng.random(len(text.word), np.float32) < dropped[text.word], np.int32(UNKNOWN), text.word)
-    order, total, n = rng.permutation(len(codes)), 0.0, len(codes)
-    corruption = Corruption(codes, len(net.layers[-1].b)) if steps.ranks else None
-    call = max(1, _CALL_WINDOWS // steps.batch) * steps.batch
-    for start in range(0, n, call):
-        some = order[start : start + call]
-        other, label = corruption.draw(some, rng) if corruption else (None, None)
-        objective = np.empty(-(-len(some) // steps.batch))
-        finite = _native.window_train(
-            net,
-            word,
-            text.centre[some],
-            codes[some],
-            None if other is None else text.centre[other],
-            label,
-            steps.batch,
-            steps.rate,
-            steps.l2,
-            steps.margin,
-            n_threads,
-            objective,
-        )
-        if not (finite and np.isfinite(objective).all()):
-            raise ValueError("scores overflow while training: learning_rate or given vectors are too large")
-        sizes = np.minimum(steps.batch, len(some) - steps.batch * np.arange(len(objective)))
-        total += float(objective @ sizes)
-        tell(len(some))
-    return total / n
+class Passes:
+    """Passes over a text.
+
+    Parameters
+    ----------
+    text : Text
+        What is gone through.
+    codes : ndarray of shape (n_windows,)
+        Class of each window.
+    dropped : ndarray of shape (n_windows,)
+        How probably the word at each centre is read as unknown.
+    n_classes : int
+        Number of classes.
+    steps : Steps
+        How steps are made.
+    """
+
+    def __init__(
+        self, text: Text, codes: NDArray[np.int64], dropped: NDArray[np.float32], n_classes: int, steps: Steps
+    ) -> None:
+        self._text, self._codes, self._dropped, self._steps = text, codes, dropped, steps
+        self._corruption = Corruption(codes, n_classes) if steps.ranks else None
+
+    def make(self, net: Net, rng: np.random.Generator, n_threads: int, tell: Callable[[int], object]) -> float:
+        """Go once through all windows, in random order; return the mean of what the steps began at."""
+        word, centre, batch = self._text.word.copy(), self._text.centre, self._steps.batch
+        word[centre[rng.random(len(centre), np.float32) < self._dropped]] = UNKNOWN
+        order, total = rng.permutation(len(centre)), 0.0
+        call = max(1, _CALL_WINDOWS // batch) * batch
+        for some in (order[start : start + call] for start in range(0, len(order), call)):
+            corrupt, label = None, None
+            if self._corruption:
+                windows, label = self._corruption.draw(some, rng)
+                corrupt = centre[windows]
+            objective = np.empty(-(-len(some) // batch))
+            examples = word, centre[some], self._codes[some], corrupt, label
+            if not _native.window_train(net, self._steps, *examples, n_threads, objective):
+                raise overflow()
+            sizes = np.minimum(batch, len(some) - batch * np.arange(len(objective)))
+            total += float(objective @ sizes)
+            tell(len(some))
+        last = net.scores(word, centre[order[-batch:]], n_threads)
+        if not (np.isfinite(total) and np.isfinite(last).all() and net.is_finite(np.unique(word))):
+            raise overflow()
+        return total / len(order)
+
+
+def overflow() -> ValueError:
+    """Return what to raise for values that have left the range of float32."""
+    return ValueError("values overflow while training: learning_rate, l2, margin or given vectors are too large")
 
 
 class Corruption:

@@ -39,10 +39,10 @@ class Vocabulary:
     ----------
     numbers : dict
         From words to rows of the table of vectors.
-    seen : Counter
-        How often each word occurred in training, also of those that have no vector.
     n_given : int
         So many words, the first, came with vectors.
+    seen : Counter
+        How often each word occurred in training, also of those that have no vector.
     """
 
     numbers: dict[str, int]
@@ -55,14 +55,15 @@ class Vocabulary:
         numbers = {word: OWN + i for i, word in enumerate(given)}
         return cls(numbers, len(numbers))
 
-    def learned(self, sentences: Sentences, min_count: int, grows: bool) -> Vocabulary:
-        """Return a vocabulary that has seen these sentences, too; if it grows, with new words, sorted."""
-        seen = self.seen + Counter(sentences.words)
-        if not grows:
-            return Vocabulary(self.numbers, self.n_given, seen)
-        new = sorted(word for word in set(sentences.words) - self.numbers.keys() if seen[word] >= min_count)
-        first = OWN + len(self.numbers)
-        return Vocabulary(self.numbers | {word: first + i for i, word in enumerate(new)}, self.n_given, seen)
+    def new_words(self, sentences: Sentences, min_count: int) -> list[str]:
+        """Return the words that have no vector and with these sentences have been seen often enough, sorted."""
+        unknown = Counter(word for word in sentences.words if word not in self.numbers)
+        return sorted(word for word, count in unknown.items() if count + self.seen[word] >= min_count)
+
+    def learn(self, sentences: Sentences, new: list[str], first: int) -> None:
+        """Count the words of these sentences; number the new ones from `first` on."""
+        self.seen.update(sentences.words)
+        self.numbers.update(zip(new, range(first, first + len(new)), strict=True))
 
     def text(self, sentences: Sentences, window: int) -> Text:
         """Look the words up."""
@@ -74,11 +75,10 @@ class Vocabulary:
         word[centre] = numbers
         return Text(word, centre)
 
-    def dropped(self, rate: float) -> NDArray[np.float32]:
-        """Return how probably training reads each word as unknown: rate / (rate + times seen); not those given."""
-        dropped = np.zeros(OWN + len(self.numbers), np.float32)
-        if rate > 0:
-            own = list(self.numbers)[self.n_given :]
-            seen = np.fromiter((self.seen[word] for word in own), np.float64, len(own))
-            dropped[OWN + self.n_given :] = rate / (rate + seen)
-        return dropped
+    def dropped(self, sentences: Sentences, rate: float) -> NDArray[np.float32]:
+        """Return how probably training reads each word as unknown: rate / (rate + times seen); 0 for those given."""
+        if rate == 0:
+            return np.zeros(len(sentences.words), np.float32)
+        first, get, seen = OWN + self.n_given, self.numbers.get, self.seen
+        times = (np.inf if UNKNOWN < get(word, UNKNOWN) < first else seen[word] for word in sentences.words)
+        return np.float32(rate) / (np.float32(rate) + np.fromiter(times, np.float32, len(sentences.words)))
