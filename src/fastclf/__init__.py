@@ -12,6 +12,7 @@ from fastclf import _native as _native
 
 if TYPE_CHECKING:
     from fastclf import losses as losses
+    from fastclf import window as window
     from fastclf._config import show_config as show_config
     from fastclf._threads import set_num_threads as set_num_threads
     from fastclf._threads import threads as threads
@@ -49,12 +50,13 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "threads",
+    "window",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "losses":
-        return importlib.import_module("fastclf.losses")
+    if name in ("losses", "window"):
+        return importlib.import_module(f"fastclf.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'fastclf' has no attribute {name!r}")
     return getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)

@@ -73,8 +73,11 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X. The score of the best choice is that of the best of many: for an estimate of its accuracy, test it on data that
     had no part in `fit`.
 
-    Memory beyond that of two models: a training part, some 50 bytes for each neighbour of a block of a million, and one
-    byte for each k and row of a test part.
+    Where each row is tested in one fold and trained on in all others, one search compares each pair of rows once, for
+    both of them.
+
+    Memory beyond that of two models: in such a search at most 96 MiB, else a training part, some 50 bytes for each
+    neighbour of a block of a million; and one byte for each k and row of a test part.
 
     Examples
     --------
