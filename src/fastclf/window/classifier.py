@@ -363,7 +363,7 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not true:
             raise ValueError("sentences have no words, so there is no share of them")
         predicted = self.classes_[scores.argmax(axis=1)].tolist()
-        return sum(map(operator.eq, predicted, true)) / len(true)
+        return float(sum(map(operator.eq, predicted, true)) / len(true))
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn what the estimator takes."""
