@@ -323,7 +323,7 @@ static uint64_t run_all_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_
         if (k < Q.rows && Q.rows < 1000) digest = run_knn(digest, metric, Q, Q, k, centre, 1);
         digest = run_pairwise(digest, metric, Q, X);
         digest = run_rerank(digest, metric, Q, X, k);
-        if (Q.dtype == X.dtype) digest = run_apart(digest, metric, X, k, centre);
+        if (Q.dtype == X.dtype && X.rows < 1000) digest = run_apart(digest, metric, X, k, centre);
     }
     return digest;
 }
