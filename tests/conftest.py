@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from isas import each_isa
 
 from fastclf import _native
 from fastclf.backends import cascades
@@ -17,9 +18,9 @@ hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=Non
 hypothesis.settings.load_profile(os.environ.get("FASTCLF_HYPOTHESIS", "ci"))
 
 
-@pytest.fixture(params=_native.isas())
+@pytest.fixture(params=each_isa())
 def isa(request):
-    """Run the test once on every instruction set of this machine."""
+    """Run the test once on every instruction set of this machine, but for the long tests."""
     before = _native.isa()
     _native.use_isa(request.param)
     yield request.param

@@ -10,6 +10,7 @@ import guarded_linear
 import guarded_losses
 import guarded_window
 import pytest
+from isas import each_isa
 
 from fastclf import _native
 
@@ -21,31 +22,31 @@ def check_run(function, isa, tmp_path):
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_arrays_right_behind_a_guard_page(name, tmp_path):
     cases = len(list(guarded.start_cases())) * len(_native.metrics())
     assert check_run(guarded.run_at_starts, name, tmp_path) == 5 * cases
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_arrays_up_to_a_guard_page(name, tmp_path):
     cases = len(list(guarded.end_cases())) * len(_native.metrics())
     assert check_run(guarded.run_at_ends, name, tmp_path) == (len(guarded.QUERY_COUNTS) + 2) * cases
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_sketches_and_stages_beside_guard_pages(name, tmp_path):
     # Two kinds of groups for each metric, and directions for all but one.
     kinds = 3 * len(_native.metrics()) - 1
     assert check_run(guarded.run_stages, name, tmp_path) == kinds * len(list(guarded.stage_cases()))
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_losses_beside_guard_pages(name, tmp_path):
     assert check_run(guarded_losses.run_losses, name, tmp_path) == len(list(guarded_losses.loss_cases()))
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 @pytest.mark.parametrize(
     "what",
     [
@@ -65,7 +66,7 @@ def test_the_detector_leaves_a_correct_call_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_the_detector_sees_an_element_of_any_array_of_a_loss(name):
     statuses = children.result(guarded_losses.statuses_of_plants, name, True)
     assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
@@ -77,24 +78,24 @@ def test_the_detector_leaves_correct_losses_alone():
     assert {case: status for case, status in statuses.items() if status != 0} == {}
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_linear_kernels_beside_guard_pages(name, tmp_path):
     assert check_run(guarded_linear.run_linear, name, tmp_path) == len(list(guarded_linear.cases()))
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_the_detector_sees_an_element_of_any_array_of_a_linear_kernel(name):
     statuses = children.result(guarded_linear.statuses_of_plants, name, True)
     assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}
     assert set(children.result(guarded_linear.statuses_of_plants, name, False).values()) == {0}
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_window_kernels_beside_guard_pages(name, tmp_path):
     assert check_run(guarded_window.run_window, name, tmp_path) == len(list(guarded_window.cases()))
 
 
-@pytest.mark.parametrize("name", _native.isas())
+@pytest.mark.parametrize("name", each_isa())
 def test_the_detector_sees_an_element_of_any_array_of_a_window_kernel(name):
     statuses = children.result(guarded_window.statuses_of_plants, name, True)
     assert {case: status for case, status in statuses.items() if status != -signal.SIGSEGV} == {}

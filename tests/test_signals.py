@@ -22,7 +22,7 @@ from fastclf import _native
 from fastclf.losses._evaluate import Batch
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
-REPETITIONS = 5
+REPETITIONS = 3
 
 
 def ordinary(rows, cols):
