@@ -4,10 +4,8 @@
  * far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order, which changes
  * nothing: the k smallest (distance, row) are the same.
  */
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "filter.h"
 #include "matrix.h"
@@ -19,7 +17,7 @@ enum {
     BLOCKS_PER_THREAD = 4, /* at least, as they take unequal time */
     LOCKED = FC_MAX_LANES, /* rows that share a lock: whole panels */
     SPARE = 8,             /* candidates beyond k at least */
-    FINISH_ROWS = 64,
+    TASK_ROWS = 64,        /* of what is done for each row */
 };
 
 typedef struct {
@@ -27,7 +25,7 @@ typedef struct {
     fc_product product;
     fc_filter filter;
     const int64_t *group;
-    size_t k, capacity, blocks;
+    size_t k, capacity;
     fc_topk *top; /* of each row */
     fc_candidate *items;
     double *squares; /* fc_query_squares */
@@ -48,8 +46,8 @@ typedef struct {
     double *room, refined;
     fc_sums q_sums[FC_MAX_BLOCK];
     terms ahead, back; /* towards the block's rows, and towards those that pass */
-    int32_t Iq[FC_MAX_LANES], Ix[FC_ROW_BLOCK], unused[FC_ROW_BLOCK];
-    size_t row, rows; /* that pass */
+    int32_t Iq[FC_MAX_LANES], Ix[FC_ROW_BLOCK], unused[FC_ROW_BLOCK]; /* unused: the same once more, turned round */
+    size_t row, rows;                                                 /* that pass */
 } room;
 
 static size_t carve(const job *j, room *w, char *memory) {
@@ -101,20 +99,27 @@ static int find_pair(const job *j, const room *w, const panel *p, uint32_t passe
     return *lane < p->lanes && j->group[p->first + *lane] != j->group[w->row + *r];
 }
 
-/* Offer the rows that pass to a panel's rows. */
-static void offer_ahead(const job *j, room *w, const panel *p) {
+/* Sieve a panel, and offer the rows of what passes to one side: `back`, to those that pass, in whose order it comes. */
+static void offer_passed(const job *j, room *w, const panel *p, int back, pthread_mutex_t *held) {
+    const size_t passed = sieve(j, w, back ? &w->back : &w->ahead, p);
     size_t lane, r;
-    pthread_mutex_t *held = hold(j, p->first, NULL);
-    for (size_t l = 0; l < p->lanes; l++)
-        fc_filter_query_terms(&j->filter, &p->sums[l], j->top[p->first + l].limit, l, w->ahead.B, w->ahead.T, w->Iq);
-    const size_t passed = sieve(j, w, &w->ahead, p);
     for (size_t i = 0; i < passed; i++) {
         if (!find_pair(j, w, p, w->passed[i], &lane, &r)) continue;
         const fc_candidate c =
             fc_filter_bounds(&j->filter, p->acc, w->passed[i], &p->sums[lane], &w->product.x_sums[r], 0);
-        offer(j, w, p->first + lane, w->row + r, c);
+        const size_t of_lane = p->first + lane, of_row = w->row + r, to = back ? of_row : of_lane;
+        held = hold(j, to, held);
+        offer(j, w, to, back ? of_lane : of_row, c);
     }
-    pthread_mutex_unlock(held);
+    if (held) pthread_mutex_unlock(held);
+}
+
+/* Offer the rows that pass to a panel's rows. */
+static void offer_ahead(const job *j, room *w, const panel *p) {
+    pthread_mutex_t *held = hold(j, p->first, NULL);
+    for (size_t l = 0; l < p->lanes; l++)
+        fc_filter_query_terms(&j->filter, &p->sums[l], j->top[p->first + l].limit, l, w->ahead.B, w->ahead.T, w->Iq);
+    offer_passed(j, w, p, 0, held);
 }
 
 static void negate(const job *j, void *values, size_t n) {
@@ -141,20 +146,10 @@ static void turn_terms(const job *j, room *w, const panel *p) {
     negate(j, w->back.T, p->lanes);
 }
 
-/* Offer a panel's rows to those that pass: what has passed the sieve is in the order of these. */
+/* Offer a panel's rows to those that pass. */
 static void offer_back(const job *j, room *w, const panel *p) {
-    pthread_mutex_t *held = NULL;
-    size_t lane, r;
     turn_terms(j, w, p);
-    const size_t passed = sieve(j, w, &w->back, p);
-    for (size_t i = 0; i < passed; i++) {
-        if (!find_pair(j, w, p, w->passed[i], &lane, &r)) continue;
-        const fc_candidate c =
-            fc_filter_bounds(&j->filter, p->acc, w->passed[i], &p->sums[lane], &w->product.x_sums[r], 0);
-        held = hold(j, w->row + r, held);
-        offer(j, w, w->row + r, p->first + lane, c);
-    }
-    if (held) pthread_mutex_unlock(held);
+    offer_passed(j, w, p, 1, NULL);
 }
 
 static void run_block(const job *j, room *w, size_t block) {
@@ -172,7 +167,7 @@ static void run_block(const job *j, room *w, size_t block) {
             const size_t at = first + i * lanes;
             const panel p = {at, fc_smaller(lanes, end - at), w->q_sums + i * lanes,
                              fc_product_panel(&j->product, &w->product, i)};
-            offer_ahead(j, w, &p);
+            offer_ahead(j, w, &p); /* first: it sets Iq, as Ix the same for both sides */
             if (!is_inside) offer_back(j, w, &p);
         }
     }
@@ -194,13 +189,26 @@ static void search_thread(void *data, fc_team *team, int thread) {
     free(w);
 }
 
+/* In a team, as every sum that is reported: in its floating-point mode. */
+static void square_thread(void *data, fc_team *team, int thread) {
+    const job *j = data;
+    const size_t look = fc_stop_interval(j->pairs.X.cols);
+    for (size_t task; fc_next_task(team, &task);) {
+        const size_t end = fc_smaller((task + 1) * TASK_ROWS, j->pairs.X.rows);
+        for (size_t row = task * TASK_ROWS; row < end; row++) {
+            if (row % look == 0 && fc_stopped(team, thread)) break;
+            j->squares[row] = fc_query_squares(&j->pairs, row);
+        }
+    }
+}
+
 static void finish_thread(void *data, fc_team *team, int thread) {
     const job *j = data;
     double *values = malloc(j->capacity * sizeof *values), refined = 0;
     if (!values) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
-        const size_t end = fc_smaller((task + 1) * FINISH_ROWS, j->pairs.X.rows);
-        for (size_t row = task * FINISH_ROWS; row < end && !fc_stopped(team, thread); row++) {
+        const size_t end = fc_smaller((task + 1) * TASK_ROWS, j->pairs.X.rows);
+        for (size_t row = task * TASK_ROWS; row < end && !fc_stopped(team, thread); row++) {
             const fc_settle settle = {&j->pairs, row, j->squares[row], values, &refined, team, thread};
             const fc_topk *top = &j->top[row];
             fc_topk_finish(&j->top[row], &settle);
@@ -213,17 +221,18 @@ static void finish_thread(void *data, fc_team *team, int thread) {
     free(values);
 }
 
-/* Whether the groups are numbered below the number of rows, and each leaves k rows; 0 without memory, too. */
-static int groups_fit(const fc_apart *a) {
+/* FC_OK if the groups are numbered below the number of rows, and each leaves k rows. */
+static fc_status check_groups(const fc_apart *a) {
     const size_t n = a->X.rows;
     size_t *sizes = calloc(n, sizeof *sizes);
-    int ok = sizes != NULL;
+    int ok = 1;
+    if (!sizes) return FC_NO_MEMORY;
     for (size_t i = 0; ok && i < n; i++) {
         ok = a->group[i] >= 0 && (uint64_t)a->group[i] < n;
         if (ok) ok = ++sizes[a->group[i]] <= n - a->k;
     }
     free(sizes);
-    return ok;
+    return ok ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 static int arguments_ok(const fc_apart *a, fc_run run) {
@@ -231,7 +240,7 @@ static int arguments_ok(const fc_apart *a, fc_run run) {
     return (unsigned)a->metric < FC_METRIC_COUNT && (unsigned)a->X.dtype < FC_DTYPE_COUNT && run.n_threads >= 1 &&
            a->X.cols > 0 && a->X.rows <= UINT32_MAX && a->k > 0 && a->k < a->X.rows &&
            !__builtin_mul_overflow(a->X.rows, fc_topk_capacity(a->k, SPARE), &most) &&
-           most <= PTRDIFF_MAX / sizeof(fc_candidate) && groups_fit(a);
+           most <= PTRDIFF_MAX / sizeof(fc_candidate);
 }
 
 static fc_product product_for(const fc_apart *a, const fc_pairs *pairs, const void *centre, int n_threads) {
@@ -263,7 +272,6 @@ static int start_lists(job *j) {
     for (size_t i = 0; i < n; i++) {
         fc_topk_start(&j->top[i], j->items + i * j->capacity, j->k, j->capacity);
         j->top[i].in_any_order = 1;
-        j->squares[i] = fc_query_squares(&j->pairs, i);
     }
     return 1;
 }
@@ -278,6 +286,8 @@ static void drop_lists(job *j) {
 
 fc_status fc_knn_apart(const fc_apart *a, fc_run run, double *distance, int64_t *index) {
     if (!arguments_ok(a, run)) return FC_BAD_ARGUMENT;
+    const fc_status groups = check_groups(a);
+    if (groups != FC_OK) return groups;
     const fc_pairs pairs = {&fc_metrics[a->metric], fc_kernels_active(), a->X, a->X,
                             fc_common_dtype(&a->X, &a->X, a->bytes)};
     double *owned = NULL;
@@ -292,10 +302,12 @@ fc_status fc_knn_apart(const fc_apart *a, fc_run run, double *distance, int64_t 
              .capacity = fc_topk_capacity(a->k, SPARE),
              .distance = distance,
              .index = index};
-    j.blocks = (a->X.rows + j.product.block - 1) / j.product.block;
+    const size_t blocks = (a->X.rows + j.product.block - 1) / j.product.block,
+                 tasks = (a->X.rows + TASK_ROWS - 1) / TASK_ROWS;
     fc_status status = start_lists(&j) ? FC_OK : FC_NO_MEMORY;
-    if (status == FC_OK) status = fc_parallel(run, j.blocks, search_thread, &j);
-    if (status == FC_OK) status = fc_parallel(run, (a->X.rows + FINISH_ROWS - 1) / FINISH_ROWS, finish_thread, &j);
+    if (status == FC_OK) status = fc_parallel(run, tasks, square_thread, &j);
+    if (status == FC_OK) status = fc_parallel(run, blocks, search_thread, &j);
+    if (status == FC_OK) status = fc_parallel(run, tasks, finish_thread, &j);
     drop_lists(&j);
     free(owned);
     return status;

@@ -99,6 +99,13 @@ def test_values_whose_squares_leave_the_range(isa, metric, scale, rng):
     check(metric, rng.normal(size=(80, 5)) * scale, np.arange(80) % 3, 6)
 
 
+@each_metric
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_ties_under_many_locks(metric, dtype, rng):
+    """So many rows and features that threads share the work: of which two agree on most rows' lists at a time."""
+    check(metric, rng.integers(0, 2, (1100, 14)).astype(dtype), rng.permutation(1100) % 5, 30)
+
+
 def test_the_largest_k_that_a_group_leaves():
     X = np.arange(10.0)[:, None]
     check("l1", X, [0] * 4 + [1] * 6, 4)

@@ -55,6 +55,10 @@ SPLITS = {
     "pairs and masks": [(ORDER[10:], ORDER[:10]), (ORDER[:50].tolist(), [3, 1]), (ORDER < 40, ORDER >= 40)],
     "parts that overlap": [(ORDER[:45], ORDER[30:]), (ORDER, ORDER)],
     "repeated training rows": [(TWICE[0], ORDER[:20]), (np.r_[ORDER[20:], ORDER[20]], ORDER[:20])],
+    "repeated rows, each tested once": [
+        (np.r_[ORDER[30:], ORDER[30:40]], ORDER[:30]),
+        (np.r_[ORDER[:30], ORDER[:9]], ORDER[30:]),
+    ],
     "repeated tests": [(ORDER[20:], TWICE[1]), (TWICE[2], TWICE[3])],
 }
 
@@ -150,6 +154,7 @@ ALONE = [
         (sk.PredefinedSplit(np.arange(ROWS) % 5 - 1), MUTUAL, False),  # some rows are never tested
         ([(ORDER[20:], ORDER[:20]), (ORDER[:20], ORDER[20:40]), (ORDER[:40], ORDER[40:])], MUTUAL, False),
         (SPLITS["stratified, repeated"], MUTUAL, False),
+        (SPLITS["repeated rows, each tested once"], MUTUAL, False),
     ],
     ids=str,
 )

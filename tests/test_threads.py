@@ -345,13 +345,14 @@ def answers_in_mode(library, mode, dtype):
     answers, modes = {}, set()
     cases = [("l1", 1, 300), ("l1", 2, 300), *((metric, 1, 2) for metric in _native.metrics())]
     for metric, n_threads, queries in cases:
-        out = calls.outputs(queries, 5)
+        out, apart = calls.outputs(queries, 5), calls.outputs(len(X), 5)
         helper.set_mode(mode)
         calls.knn(metric, Q[:queries], X, 5, n_threads=n_threads, out=out)
         _native.pairwise(metric, Q[:4], X, n_threads, table)
+        _native.knn_apart(metric, X, np.arange(len(X)) % 3, None, False, n_threads, *apart)
         modes.add(helper.get_mode() & ~EXCEPTION_FLAGS)
         helper.set_mode(NORMAL)
-        digests = [hashlib.sha256(a.tobytes()).hexdigest() for a in (*out, table)]
+        digests = [hashlib.sha256(a.tobytes()).hexdigest() for a in (*out, table, *apart)]
         answers[f"{metric}, {n_threads} threads, {queries} queries"] = digests
     return [answers, sorted(modes)]
 

@@ -278,6 +278,24 @@ def test_a_model_does_not_change_its_kind(name, value):
     assert state(model.fit(SENTENCES, TAGS)) == state(small(**{name: value}).fit(SENTENCES, TAGS))
 
 
+def test_memory_that_runs_out_leaves_a_model_that_goes_on(monkeypatch):
+    model, calls, concatenate = small().fit(SENTENCES, TAGS), [], np.concatenate
+
+    def fails_once(arrays):
+        calls.append(arrays)
+        if len(calls) == 2:
+            raise MemoryError
+        return concatenate(arrays)
+
+    monkeypatch.setattr("fastclf.window.net.np.concatenate", fails_once)
+    with pytest.raises(MemoryError):
+        model.partial_fit([["new"]], [["X"]])
+    monkeypatch.undo()
+    model.partial_fit([["new"]], [["X"]])
+    assert "new" in model.vocabulary_
+    assert len(model.vectors_) == len(model.vocabulary_) + 2
+
+
 def test_copies_and_pickles_go_on_alike():
     sentences, tags = tagged(40)
     model = small().partial_fit(sentences, tags)

@@ -33,7 +33,7 @@ _COPYING = 30
 _MORE_NEIGHBORS = 1.2
 _BOTH_WAYS = 1.2
 
-_MOST_HELD = 1 << 22  # neighbours of all rows at the same time
+_MOST_HELD = 96 << 20  # bytes of all rows' neighbours at the same time
 
 # How many neighbours have to be found so that enough are training rows: the mean and so many deviations.
 _DEVIATIONS = 3
@@ -100,7 +100,7 @@ def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
 
 def _groups(folds: Sequence[Fold], n_rows: int) -> NDArray[np.int64] | None:
     """Return the number of the fold that tests each row, if that is one each, and training is on the others."""
-    if not all(np.array_equal(fold.test, fold.left_out) for fold in folds):
+    if not all(fold.repeated is None and np.array_equal(fold.test, fold.left_out) for fold in folds):
         return None
     group = np.full(n_rows, -1)
     for i, fold in enumerate(folds):
@@ -113,8 +113,12 @@ def _are_better_together(folds: Sequence[Fold], n_rows: int) -> bool:
     tested = np.zeros(n_rows, dtype=bool)
     for fold in folds:
         tested[fold.test] = True
-    apart = sum(fold.n_train * (len(fold.test) + _COPYING) for fold in folds)
-    return bool(apart > _MORE_NEIGHBORS * n_rows * tested.sum())
+    return bool(_comparisons_apart(folds) > _MORE_NEIGHBORS * n_rows * tested.sum())
+
+
+def _comparisons_apart(folds: Sequence[Fold]) -> int:
+    """Return what a search for each fold costs, in comparisons of a query with a row."""
+    return sum(fold.n_train * (len(fold.test) + _COPYING) for fold in folds)
 
 
 @dataclass(frozen=True)
@@ -191,9 +195,12 @@ class Scorer:
 
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
-        n = len(self._rows)
-        apart = sum(fold.n_train * (len(fold.test) + _COPYING) for fold in folds)
-        return not self._backend.has_index and 2 * n * self._most <= _MOST_HELD and _BOTH_WAYS * n * n / 2 < apart
+        n, k = len(self._rows), self._most
+        held = n * (
+            16 * (k + max(k, 8)) + 16 * k + 100
+        )  # lists with room to spare, what comes of them, what is of a row
+        fits = not self._backend.has_index and held <= _MOST_HELD
+        return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 
     def _mutual(self, group: NDArray[np.int64]) -> Found:
         """Neighbours of all rows among those of other groups."""

@@ -76,8 +76,9 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Where each row is tested in one fold and trained on in all others, one search compares each pair of rows once, for
     both of them.
 
-    Memory beyond that of two models: in such a search at most 96 MiB, else a training part, some 50 bytes for each
-    neighbour of a block of a million; and one byte for each k and row of a test part.
+    Memory beyond that of two models: in such a search at most 96 MiB (and a copy of rows that are bytes in floats),
+    else a training part, some 50 bytes for each neighbour of a block of a million; and one byte for each k and row of a
+    test part.
 
     Examples
     --------

@@ -247,10 +247,12 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         words, found, codes = checked_data(sentences, tags, options.kind.lowercase, classes, known)
         model = begun or Model.begun(found, self.vectors, self.random_state, options)
         model.refuse_changes(options.kind)
-        model.learn_words(words, options.min_count)
-        if begun:
-            self._keep(model)  # if training is interrupted, the steps made are steps of this model
-        model.train(words, codes, options, 1)
+        try:
+            model.learn_words(words, options.min_count)
+            model.train(words, codes, options, 1)
+        finally:
+            if begun:
+                self._keep(model)  # also if it is interrupted: the words learned and the steps made are this model's
         self._keep(model)
         return self
 

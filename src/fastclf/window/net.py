@@ -87,8 +87,8 @@ class Net:
     def take_vectors(self, vectors: NDArray[Any], trained: bool) -> None:
         """Append vectors, and see to it that all arrays are the model's own, which those mapped from a file are not."""
         if len(vectors) or not self.vectors.flags.writeable:
-            self.vectors = np.concatenate([self.vectors, vectors])
-            self.squares = np.concatenate([self.squares, np.zeros_like(vectors)])
+            longer = np.concatenate([self.vectors, vectors]), np.concatenate([self.squares, np.zeros_like(vectors)])
+            self.vectors, self.squares = longer
         self.trained = len(self.vectors) if trained else self.trained
         for layer in self.layers:
             for name, array in vars(layer).items():

@@ -25,8 +25,8 @@ class Sentences:
         words: list[Any] = list(itertools.chain.from_iterable(lists))
         kinds = set(map(type, words))
         if not all(issubclass(kind, str) for kind in kinds):
-            i, j = next((i, j) for i, s in enumerate(lists) for j, word in enumerate(s) if not isinstance(word, str))
-            word = lists[i][j]
+            places = ((i, j, word) for i, words in enumerate(lists) for j, word in enumerate(words))
+            i, j, word = next(place for place in places if not isinstance(place[-1], str))
             raise TypeError(f"sentences[{i}][{j}] = {word!r} of type {type(word).__name__}: words must be str")
         if kinds - {str}:  # NumPy's, say
             words = list(map(str.__str__, words))

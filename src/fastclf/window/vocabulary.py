@@ -81,4 +81,4 @@ class Vocabulary:
             return np.zeros(len(sentences.words), np.float32)
         first, get, seen = OWN + self.n_given, self.numbers.get, self.seen
         times = (np.inf if UNKNOWN < get(word, UNKNOWN) < first else seen[word] for word in sentences.words)
-        return np.float32(rate) / (np.float32(rate) + np.fromiter(times, np.float32, len(sentences.words)))
+        return (rate / (rate + np.fromiter(times, np.float64, len(sentences.words)))).astype(np.float32)
