@@ -40,10 +40,37 @@ static double of_bits(uint64_t bits) {
     return v;
 }
 
+/* Chains of operations that do not wait for one another: whole vectors, or scalars side by side. */
+enum { CHAINS = 4 };
+
 static size_t count_up_to(const double *v, size_t n, double most) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) count += v[i] <= most;
+    int64_t chain[CHAINS] = {0};
+    size_t i = 0, count = 0;
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (size_t c = 0; c < CHAINS; c++) chain[c] += v[i + c] <= most;
+    for (; i < n; i++) count += v[i] <= most;
+    for (size_t c = 0; c < CHAINS; c++) count += (size_t)chain[c];
     return count;
+}
+
+static void find_range(const double *v, size_t n, double *least, double *most) {
+    double low[CHAINS], high[CHAINS];
+    size_t i = 0;
+    for (size_t c = 0; c < CHAINS; c++) low[c] = high[c] = v[0];
+    for (; i + CHAINS <= n; i += CHAINS)
+        for (size_t c = 0; c < CHAINS; c++) {
+            low[c] = v[i + c] < low[c] ? v[i + c] : low[c];
+            high[c] = v[i + c] > high[c] ? v[i + c] : high[c];
+        }
+    *least = *most = v[0];
+    for (; i < n; i++) {
+        *least = v[i] < *least ? v[i] : *least;
+        *most = v[i] > *most ? v[i] : *most;
+    }
+    for (size_t c = 0; c < CHAINS; c++) {
+        *least = low[c] < *least ? low[c] : *least;
+        *most = high[c] > *most ? high[c] : *most;
+    }
 }
 
 /* A value that at least k of n are at or below and, unless they tie, no more than `enough`.  Distances and bounds of them
@@ -51,11 +78,8 @@ static size_t count_up_to(const double *v, size_t n, double most) {
  * the values are, mostly within ten, and counting needs no branch that the data decides.
  */
 static double limit_of(const double *v, size_t n, size_t k, size_t enough) {
-    double least = v[0], most = v[0];
-    for (size_t i = 1; i < n; i++) {
-        least = v[i] < least ? v[i] : least;
-        most = v[i] > most ? v[i] : most;
-    }
+    double least, most;
+    find_range(v, n, &least, &most);
     if (count_up_to(v, n, least) >= k) return least;
     uint64_t below = bits_of(least), high = bits_of(most);
     while (high - below > 1) {
@@ -78,8 +102,10 @@ static void drop_beyond(fc_topk *top, double *room) {
     const double limit = limit_of(room, top->count, top->k, top->k + (top->capacity - top->k) / 4);
     top->limit = fmin(top->limit, limit);
     size_t kept = 0;
-    for (size_t i = 0; i < top->count; i++)
-        if (top->items[i].low <= top->limit) top->items[kept++] = top->items[i];
+    for (size_t i = 0; i < top->count; i++) { /* as many stay as go: no branch could be foretold */
+        top->items[kept] = top->items[i];
+        kept += top->items[i].low <= top->limit;
+    }
     top->count = kept;
 }
 
