@@ -61,12 +61,8 @@ static size_t carve(const job *j, room *w, char *memory) {
     return used + fc_product_carve(&j->product, &w->product, memory ? memory + used : NULL);
 }
 
-static fc_settle settle_for(const job *j, room *w, size_t row) {
-    return (fc_settle){&j->pairs, row, j->squares[row], w->room, &w->refined, w->product.team, w->product.thread};
-}
-
 static void offer(const job *j, room *w, size_t to, size_t row, fc_candidate candidate) {
-    const fc_settle settle = settle_for(j, w, to);
+    const fc_settle settle = {&j->pairs, to, j->squares[to], w->room, &w->refined, w->product.team, w->product.thread};
     candidate.row = (uint32_t)row;
     fc_topk_offer(&j->top[to], candidate, &settle);
 }

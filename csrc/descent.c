@@ -5,7 +5,6 @@
  * parts; then each row of weights and each vector used adds up what is its own, in order, and moves.  So the bytes do not
  * depend on the threads.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

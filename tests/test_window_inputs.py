@@ -6,7 +6,7 @@ import mmap
 
 import numpy as np
 import pytest
-from test_window import SENTENCES, TAGS, each_loss, small, state, tagged
+from tagged import SENTENCES, TAGS, each_loss, small, state, tagged
 
 
 @pytest.mark.parametrize(

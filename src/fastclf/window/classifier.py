@@ -44,8 +44,8 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Length of the vectors, where `vectors` does not say.
     loss : {"softmax", "max_margin"}, default="softmax"
         Cross-entropy of the softmax; or ``max(0, margin - s + s_c)``, where s is how a window scores its tag, and s_c a
-        corrupt score: that of the tag in a window about a word of another tag, or that of another tag in the window
-        itself, each half of the time.
+        corrupt score [1]_: that of the tag in a window about a word of another tag, or that of another tag in the
+        window itself, each half of the time.
     hidden : int, optional
         Number of hidden units; by default there are none.
     activation : {"tanh", "logistic"}, default="tanh"
@@ -250,9 +250,10 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         try:
             model.learn_words(words, options.min_count)
             model.train(words, codes, options, 1)
-        finally:
+        except BaseException:
             if begun:
-                self._keep(model)  # also if it is interrupted: the words learned and the steps made are this model's
+                self._keep(model)  # the words learned and the steps made are this model's
+            raise
         self._keep(model)
         return self
 
