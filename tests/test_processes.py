@@ -100,7 +100,8 @@ def fork_in_a_thread():
 
 
 def fork_during_a_call():
-    """Fork in a Python thread while another is inside the kernels."""
+    """Fork in a Python thread while another is inside the kernels, not in its first import, whose lock would stay."""
+    assert answers_right()
     stop = threading.Event()
 
     def keep_busy():
