@@ -197,6 +197,12 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner);
 
+/* fc_vote by several numbers of neighbours at once: winner[j * rows + i] has the most votes of the first prefix[j] of row i,
+ * one each.  Prefixes are from 1 to k, none less than the one before.
+ */
+fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
+                           size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner);
+
 /* What a matrix of targets holds: anything finite, numbers from 0 to 1, or rows of such that sum to 1 within 1e-3. */
 typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
 

@@ -4,15 +4,57 @@
 
 #include "threads.h"
 
-typedef struct {
+typedef struct ballots ballots;
+struct ballots {
     const int64_t *label, *index;
     size_t rows, k, n_classes;
+    void (*count)(const ballots *b, size_t row, double *votes); /* votes come as 0 */
     const double *weights;
     double *votes;
     int64_t *winner;
-} ballots;
+    const int64_t *prefix; /* of fc_vote_prefixes */
+    size_t prefixes;
+};
 
 static size_t label_of(const ballots *b, size_t i) { return (size_t)b->label[b->index ? (size_t)b->index[i] : i]; }
+
+/* Of two classes the one with more votes, the smaller among equals. */
+static size_t leader(const double *votes, size_t a, size_t b) {
+    return votes[b] > votes[a] || (votes[b] == votes[a] && b < a) ? b : a;
+}
+
+static void count_all(const ballots *b, size_t row, double *votes) {
+    const size_t first = row * b->k, end = first + b->k;
+    size_t winner = label_of(b, first);
+    for (size_t i = first; i < end; i++) votes[label_of(b, i)] += b->weights ? b->weights[i] : 1;
+    for (size_t i = first; i < end; i++) winner = leader(votes, winner, label_of(b, i));
+    if (b->winner) b->winner[row] = (int64_t)winner;
+    if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
+}
+
+/* Votes of one each: with each only the class that it is for may come to lead. */
+static void count_prefixes(const ballots *b, size_t row, double *votes) {
+    size_t i = row * b->k, winner = label_of(b, i);
+    for (size_t j = 0; j < b->prefixes; j++) {
+        for (; i < row * b->k + (size_t)b->prefix[j]; i++) {
+            votes[label_of(b, i)] += 1;
+            winner = leader(votes, winner, label_of(b, i));
+        }
+        b->winner[j * b->rows + row] = (int64_t)winner;
+    }
+}
+
+static void count_rows(void *job, fc_team *team, int thread) {
+    const ballots *b = job;
+    double *votes = calloc(b->n_classes, sizeof *votes);
+    (void)thread;
+    if (!votes) fc_stop(team, FC_NO_MEMORY);
+    for (size_t row; fc_next_task(team, &row);) {
+        b->count(b, row, votes);
+        for (size_t i = row * b->k; i < (row + 1) * b->k; i++) votes[label_of(b, i)] = 0;
+    }
+    free(votes);
+}
 
 static int all_below(const int64_t *values, size_t n, size_t bound) {
     int ok = 1;
@@ -20,37 +62,33 @@ static int all_below(const int64_t *values, size_t n, size_t bound) {
     return ok;
 }
 
-/* Count row `row` into `votes`; the class with the most, the smallest among equals. */
-static size_t count_row(const ballots *b, size_t row, double *votes) {
-    size_t winner = SIZE_MAX;
-    for (size_t i = row * b->k; i < (row + 1) * b->k; i++) votes[label_of(b, i)] += b->weights ? b->weights[i] : 1;
-    for (size_t i = row * b->k; i < (row + 1) * b->k; i++) {
-        const size_t c = label_of(b, i);
-        if (winner == SIZE_MAX || votes[c] > votes[winner] || (votes[c] == votes[winner] && c < winner)) winner = c;
+static int are_prefixes(const ballots *b) {
+    int64_t least = 1;
+    for (size_t j = 0; j < b->prefixes; j++) {
+        if (b->prefix[j] < least || (uint64_t)b->prefix[j] > b->k) return 0;
+        least = b->prefix[j];
     }
-    return winner;
+    return 1;
 }
 
-static void count(void *job, fc_team *team, int thread) {
-    const ballots *b = job;
-    double *votes = calloc(b->n_classes, sizeof *votes);
-    (void)thread;
-    if (!votes) fc_stop(team, FC_NO_MEMORY);
-    for (size_t row; fc_next_task(team, &row);) {
-        const size_t best = count_row(b, row, votes);
-        if (b->winner) b->winner[row] = (int64_t)best;
-        if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
-        for (size_t i = row * b->k; i < (row + 1) * b->k; i++) votes[label_of(b, i)] = 0;
-    }
-    free(votes);
+static fc_status count(ballots b, size_t n_labels) {
+    size_t entries;
+    if (b.k == 0 || b.n_classes == 0 || __builtin_mul_overflow(b.rows, b.k, &entries)) return FC_BAD_ARGUMENT;
+    if (!are_prefixes(&b) || !all_below(b.label, n_labels, b.n_classes)) return FC_BAD_ARGUMENT;
+    if (b.index ? !all_below(b.index, entries, n_labels) : entries > n_labels) return FC_BAD_ARGUMENT;
+    return fc_parallel((fc_run){1, NULL}, b.rows, count_rows, &b);
 }
 
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner) {
-    ballots b = {label, index, rows, k, n_classes, weights, votes, winner};
-    size_t entries;
-    if (k == 0 || n_classes == 0 || __builtin_mul_overflow(rows, k, &entries)) return FC_BAD_ARGUMENT;
-    if (!all_below(label, n_labels, n_classes)) return FC_BAD_ARGUMENT;
-    if (index ? !all_below(index, entries, n_labels) : entries > n_labels) return FC_BAD_ARGUMENT;
-    return fc_parallel((fc_run){1, NULL}, rows, count, &b);
+    const ballots b = {label,          index,           rows, k, n_classes, count_all, .weights = weights,
+                       .votes = votes, .winner = winner};
+    return count(b, n_labels);
+}
+
+fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
+                           size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner) {
+    const ballots b = {
+        label, index, rows, k, n_classes, count_prefixes, .winner = winner, .prefix = prefix, .prefixes = prefixes};
+    return count(b, n_labels);
 }

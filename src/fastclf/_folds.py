@@ -133,6 +133,8 @@ class Choices:
     def hits(self, neighbors: Found, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each k's vote of the rows' neighbours is right, of shape (ks, rows)."""
         distances, indices = neighbors
+        if self.weights == "uniform":
+            return self._hits_of_equal_votes(indices, rows)
         hits = np.empty((len(self.ks), len(rows)), dtype=bool)
         winners = np.empty(len(rows), dtype=np.int64)
         for hit, k in zip(hits, self.ks, strict=True):
@@ -140,6 +142,16 @@ class Choices:
             weights = vote_weights(self.weights, nearest.copy() if callable(self.weights) else nearest)
             _native.vote(self.codes, np.ascontiguousarray(indices[:, :k]), self.n_classes, weights, None, winners)
             hit[:] = winners == self.codes[rows]
+        return hits
+
+    def _hits_of_equal_votes(self, indices: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Find hits where each vote counts one: a neighbour votes once, for all k that it is among."""
+        order = np.argsort(self.ks)
+        winners = np.empty((len(self.ks), len(rows)), dtype=np.int64)
+        ks = np.array(self.ks, dtype=np.int64)[order]
+        _native.vote_prefixes(self.codes, np.ascontiguousarray(indices), self.n_classes, ks, winners)
+        hits = np.empty(winners.shape, dtype=bool)
+        hits[order] = winners == self.codes[rows]
         return hits
 
 

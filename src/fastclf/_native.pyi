@@ -68,6 +68,13 @@ def vote(
     votes: NDArray[np.float64] | None,
     winner: NDArray[np.int64] | None,
 ) -> None: ...
+def vote_prefixes(
+    label: NDArray[np.int64],
+    index: NDArray[np.int64],
+    n_classes: int,
+    prefix: NDArray[np.int64],
+    winner: NDArray[np.int64],
+) -> None: ...
 
 TARGETS: dict[str, int]
 

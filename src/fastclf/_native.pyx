@@ -288,6 +288,24 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
     check(status)
 
 
+def vote_prefixes(label, index, size_t n_classes, prefix, winner):
+    """Write to `winner`, of shape (prefixes, rows), what the first so many neighbours of each row vote for.
+
+    `prefix` ascends.
+    """
+    cdef View l = View(label, INT64, 1)
+    cdef View i = View(index, INT64, 2)
+    cdef View p = View(prefix, INT64, 1)
+    cdef View o = View(winner, INT64, 2, True)
+    cdef fc_status status
+    o.shaped(p.matrix.rows, i.matrix.rows)
+    with nogil:
+        status = fc_vote_prefixes(
+            <const int64_t *>l.matrix.data, l.matrix.rows, <const int64_t *>i.matrix.data, i.matrix.rows, i.matrix.cols,
+            n_classes, <const int64_t *>p.matrix.data, p.matrix.rows, <int64_t *>o.matrix.data)
+    check(status)
+
+
 cdef fc_loss loss_id(str loss) except *:
     for i in range(<int>FC_LOSS_COUNT):
         if (<bytes>fc_loss_name(<fc_loss>i)).decode() == loss:
