@@ -1,17 +1,42 @@
+#define _GNU_SOURCE
 #include "cpu.h"
 
-unsigned fc_cpu_features(void) {
-    unsigned features = 0;
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* AMX's tile registers are 8 KiB that Linux saves only for processes that have asked for them.  This asks, for the whole
+ * process and for good: from then on Linux refuses signal stacks that would not hold them, as now it refuses the registers
+ * while a thread has such a stack.
+ */
+static unsigned ask_for_amx(void) {
+    enum { TILE = 1 << 24, INT8 = 1 << 25, ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & TILE) || !(d & INT8)) return 0;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0 ? FC_CPU_AMX : 0;
+}
+#else
+static unsigned ask_for_amx(void) { return 0; }
+#endif
+
+static unsigned features(void) {
+    unsigned found = 0;
 #if defined(__x86_64__)
     /* These builtins read CPUID and XGETBV: registers that the system does not save do not count. */
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) features |= FC_CPU_AVX2;
-    if ((features & FC_CPU_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found |= FC_CPU_AVX2;
+    if ((found & FC_CPU_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        features |= FC_CPU_AVX512;
-    if (__builtin_cpu_supports("avx512vnni")) features |= FC_CPU_VNNI;
+        found |= FC_CPU_AVX512;
+    if (__builtin_cpu_supports("avx512vnni")) found |= FC_CPU_VNNI;
 #elif defined(__aarch64__)
-    features |= FC_CPU_NEON; /* part of the base architecture */
+    found |= FC_CPU_NEON; /* part of the base architecture */
 #endif
-    return features;
+    return found;
+}
+
+int fc_cpu_has(unsigned needs) {
+    const unsigned missing = needs & ~features();
+    return missing == 0 || (missing == FC_CPU_AMX && ask_for_amx());
 }

@@ -2,8 +2,9 @@
 #ifndef FASTCLF_CPU_H
 #define FASTCLF_CPU_H
 
-enum { FC_CPU_AVX2 = 1, FC_CPU_AVX512 = 2, FC_CPU_VNNI = 4, FC_CPU_NEON = 8 };
+enum { FC_CPU_AVX2 = 1, FC_CPU_AVX512 = 2, FC_CPU_VNNI = 4, FC_CPU_AMX = 8, FC_CPU_NEON = 16 };
 
-unsigned fc_cpu_features(void);
+/* Whether it has all of these.  What the system grants only on request is asked for, where it is among them. */
+int fc_cpu_has(unsigned needs);
 
 #endif

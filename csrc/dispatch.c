@@ -22,7 +22,7 @@ size_t fc_isa_count(void) { return ISA_COUNT; }
 
 const char *fc_isa_name(size_t i) { return i < ISA_COUNT ? isas[i].name : ""; }
 
-int fc_isa_available(size_t i) { return i < ISA_COUNT && (fc_cpu_features() & isas[i].needs) == isas[i].needs; }
+int fc_isa_available(size_t i) { return i < ISA_COUNT && fc_cpu_has(isas[i].needs); }
 
 int fc_isa_use(size_t i) {
     if (!fc_isa_available(i)) return 0;

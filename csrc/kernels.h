@@ -27,9 +27,14 @@ typedef struct {
     size_t count, stride;
 } fc_ahead;
 
-enum { FC_PASSED_MORE = 16 };
-
 enum { FC_AHEADS = 2 }; /* of X, and of the panels */
+
+/* The line at `offset` of each stretch. */
+static inline void fc_prefetch(const fc_ahead ahead[FC_AHEADS], size_t offset) {
+    for (int a = 0; a < FC_AHEADS; a++)
+        for (size_t i = 0; i < ahead[a].count; i++)
+            __builtin_prefetch(ahead[a].at + i * ahead[a].stride + offset, 0, 2);
+}
 
 #define FC_LINE 64 /* bytes of a cache line */
 
@@ -73,6 +78,12 @@ typedef struct {
     float scale;
     const float *F, *R; /* of sketches, by row and by lane */
 } fc_sieve;
+
+enum { FC_PASSED_MORE = 16 }; /* what a sieve may write beyond the pairs that pass */
+
+/* The parts of row * lanes + lane, as sieves list what passes; lanes are a power of two. */
+static inline size_t fc_lane_of(uint32_t passed, size_t lanes) { return passed & (lanes - 1); }
+static inline size_t fc_row_of(uint32_t passed, size_t lanes) { return passed >> __builtin_ctzll(lanes); }
 
 /* Scratch of a thread: so many arrays of float64, each of room for a row, or for FC_LOSS_STEP values if the part has as
  * many; in groups of FC_LANES, and one more.  rows_of_part (losses.c) makes the parts.

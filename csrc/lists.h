@@ -108,14 +108,20 @@
 // clang-format on
 
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
- *      name        needs (bits of fc_cpu_features)
+ *      name        needs (bits of cpu.h)
  */
 #if defined(__x86_64__)
+#ifdef FC_NO_AMX /* the compiler has none */
+#define FC_AMX_ISA(X)
+#else
+#define FC_AMX_ISA(X) X(amx, FC_CPU_AVX512 | FC_CPU_VNNI | FC_CPU_AMX)
+#endif
 #define FC_ISAS(X) \
     X(scalar, 0) \
     X(avx2, FC_CPU_AVX2) \
     X(avx512, FC_CPU_AVX512) \
-    X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI)
+    X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI) \
+    FC_AMX_ISA(X)
 #elif defined(__aarch64__)
 #define FC_ISAS(X) \
     X(scalar, 0) \

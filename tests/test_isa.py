@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import children
 import numpy as np
 import pytest
+import signal_stack
 
 from fastclf import _native
 
@@ -56,7 +58,23 @@ def test_the_best_is_the_default(unset):
     assert children.result(config, env={"FASTCLF_ISA": unset})["isa"] == _native.isas()[-1]
 
 
-OTHERS = {"scalar", "avx2", "avx512", "avx512vnni", "neon"} - set(_native.isas())
+def test_tile_registers_are_used_where_linux_has_them():
+    information = Path("/proc/cpuinfo")
+    flags = information.read_text().split() if information.exists() else []
+    if "amx" not in _native.built_isas():
+        pytest.skip("needs a compiler with AMX")
+    assert ("amx" in _native.isas()) == ({"amx_tile", "amx_int8", "avx512_vnni"} <= set(flags))
+
+
+def test_tile_registers_are_left_alone_where_signals_have_no_room_for_them():
+    if "amx" not in _native.isas():
+        pytest.skip("needs AMX")
+    isas, works = children.result(signal_stack.isas_with_a_small_stack)
+    assert isas == [name for name in _native.isas() if name != "amx"]
+    assert works
+
+
+OTHERS = {"scalar", "avx2", "avx512", "avx512vnni", "amx", "neon"} - set(_native.isas())
 
 
 @pytest.mark.parametrize("name", ["sse9", "SCALAR", "avx2,scalar", *sorted(OTHERS)])

@@ -20,14 +20,14 @@ DTYPES = ("uint8", "float32", "float64")
 pytestmark = [pytest.mark.parametrize("metric", _native.metrics())]
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
-# Queries, rows, features, k around the edges of: the scan for few queries (4), a register tile (12, 6, 3 or 1 rows;
-# 16 or 32 lanes), the blocks of rows (24, 48, 96, then 120) and of queries (256), a vector, a part of the depth (128 to
-# 1024 features), and the spare room of the candidates (k, from 8 to 1024).
+# Queries, rows, features, k around the edges of: the scan for few queries (4), a register tile (24, 16, 12, 6, 3 or 1
+# rows; 16 or 32 lanes), the blocks of rows (24, 48, 96, then 120) and of queries (256), a vector, a part of the depth
+# (128 to 1024 features), and the spare room of the candidates (k, from 8 to 1024).
 SHAPES = [
     *((nq, 41, 19, 4) for nq in (0, 1, 2, 4, 5, 15, 16, 17, 31, 32, 33, 70, 257, 300)),
     *(
         (5, n, 19, min(n, 4))
-        for n in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 23, 24, 25, 71, 72, 73, 167, 168, 169, 288, 289)
+        for n in (1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 15, 16, 17, 23, 24, 25, 71, 72, 73, 167, 168, 169, 288, 289)
     ),
     *((nq, 41, d, 4) for nq in (3, 6) for d in (1, 3, 4, 7, 8, 15, 16, 17, 33, 63, 65, 127, 128, 129, 255, 256, 257)),
     *((nq, 41, d, 4) for nq in (3, 6) for d in (511, 512, 513, 1023, 1024, 1025, 1100)),

@@ -14,14 +14,17 @@ trap 'rm -rf "$objects"' EXIT
 cmake_lists=$root/CMakeLists.txt
 options=$(sed -n 's/^target_compile_options(fastclf_options INTERFACE \(.*\))$/\1/p' "$cmake_lists")
 avx512=$(sed -n 's/^ *set(avx512 \(.*\))$/\1/p' "$cmake_lists")
-isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' | "$compiler" -E -P -I "$root/csrc" -)
+without= # what this compiler does not know, as in CMakeLists.txt
+printf '#include <immintrin.h>\nvoid f(void) { _tile_dpbuud(0, 1, 2); }\n' |
+    "$compiler" -mamx-tile -mamx-int8 -x c -c -o "$objects/probe" - 2>/dev/null || without=-DFC_NO_AMX
+isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' | "$compiler" $without -E -P -I "$root/csrc" -)
 [ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] || { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
 
 # shellcheck disable=SC2086  # the lists of flags are meant to be split
 compile() {
     object=$1
     shift
-    "$compiler" -std=c11 -I "$root/csrc" $options "$@" -c -o "$objects/$object.o"
+    "$compiler" -std=c11 -I "$root/csrc" $options $without "$@" -c -o "$objects/$object.o"
 }
 
 for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do

@@ -15,12 +15,20 @@
 #define FC_LINEAR_VECTORS 4
 
 #define FC_TILES(X) \
-    X(dot, u8, 32, 12) \
+    X(dot, u8, 32, FC_DOT_U8_ROWS) \
+    FC_OTHER_TILES(X)
+#define FC_OTHER_TILES(X) /* but for dot_u8, which amx.h has a function for */ \
     X(dot, f32, 32, 12) \
     X(dot, f64, 16, 12) \
     X(min, u8, 32, FC_MIN_U8_ROWS) \
     X(min, f32, 32, 12) \
     X(min, f64, 16, 12)
+
+#ifdef FC_AMX
+#define FC_DOT_U8_ROWS AMX_ROWS
+#else
+#define FC_DOT_U8_ROWS 12
+#endif
 
 #ifdef FC_VNNI
 #define FC_MIN_U8_ROWS 12

@@ -19,13 +19,6 @@ static inline void put_i64(int32_t *out, v_i64 v, int first) {
     memcpy(out, &low, sizeof low);
 }
 
-/* The line at `offset` of each stretch that is to come. */
-static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
-    for (int a = 0; a < FC_AHEADS; a++)
-        for (size_t i = 0; i < ahead[a].count; i++)
-            __builtin_prefetch(ahead[a].at + i * ahead[a].stride + offset, 0, 2);
-}
-
 /* What a tile of each kind and dtype accumulates: lane type, and the type of the accumulators it leaves. */
 #define FC_LANE_dot_u8 i32
 #ifdef FC_VNNI
@@ -47,11 +40,11 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
                                       int first, const fc_ahead ahead[FC_AHEADS]) { \
         enum { CELL = sizeof(((v_##lane){0})[0]), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
-        _Static_assert(LANES % 16 == 0 && LANES <= FC_MAX_LANES && FC_ROW_BLOCK % ROWS == 0 && LANES * CELL % FC_VBYTES == 0, \
+        _Static_assert((LANES == 16 || LANES == FC_MAX_LANES) && FC_ROW_BLOCK % ROWS == 0 && LANES * CELL % FC_VBYTES == 0, \
                        "a tile's size"); \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
-            if (g % (FC_LINE / CELL) == 0) prefetch_ahead(ahead, g * CELL); \
+            if (g % (FC_LINE / CELL) == 0) fc_prefetch(ahead, g * CELL); \
             v_##lane qv[V]; \
             FC_UNROLL for (int v = 0; v < V; v++) qv[v] = load_v_##lane(q + v * FC_VBYTES); \
             FC_UNROLL for (int r = 0; r < ROWS; r++) { \
@@ -67,7 +60,10 @@ static inline void prefetch_ahead(const fc_ahead *ahead, size_t offset) {
 #define FC_DEFINE_TILE_(...) FC_DEFINE_TILE(__VA_ARGS__)
 #define FC_DEFINE_TILE_ROW(kind, dtype, lanes, rows) \
     FC_DEFINE_TILE_(kind, dtype, FC_LANE_##kind##_##dtype, FC_ACC_##dtype, lanes, rows)
-FC_TILES(FC_DEFINE_TILE_ROW)
+#ifndef FC_STEPPED_TILES /* all but those that a header has a function for */
+#define FC_STEPPED_TILES FC_TILES
+#endif
+FC_STEPPED_TILES(FC_DEFINE_TILE_ROW)
 
 /* How a tile's accumulator becomes 2P, and the size of its cells and groups. */
 typedef float cell_dot_f32, cell_min_f32;
@@ -77,11 +73,16 @@ typedef uint8_t cell_min_u8;
 #define FC_TERMS_dot_f64 .group = 1, .scale = 2
 #define FC_TERMS_min_f32 .group = 1, .scale = 2
 #define FC_TERMS_min_f64 .group = 1, .scale = 2
-#ifdef FC_VNNI
+#if defined(FC_AMX)
+#define FC_TERMS_dot_u8 .group = 4, .scale = 2
+#elif defined(FC_VNNI)
 #define FC_TERMS_dot_u8 .group = 4, .scale = 2, .from_x = 128, .flip = 0x80
-#define FC_TERMS_min_u8 .group = 4, .scale = 2
 #else
 #define FC_TERMS_dot_u8 .group = 2, .scale = 2
+#endif
+#ifdef FC_VNNI
+#define FC_TERMS_min_u8 .group = 4, .scale = 2
+#else
 #define FC_TERMS_min_u8 .group = 8, .scale = -1, .from_q = -1, .from_x = -1 /* acc = sum |q-x| */
 #endif
 

@@ -42,7 +42,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     Notes
     -----
     The best instruction set is chosen at run time. Setting ``FASTCLF_ISA`` to one of ``isas`` before Python starts
-    lowers the choice.
+    lowers the choice. To use ``amx``, and to tell whether it can be, Linux is asked for its registers: from then on it
+    refuses signal stacks that would not hold them, below ``AT_MINSIGSTKSZ``, in the whole process.
 
     Examples
     --------

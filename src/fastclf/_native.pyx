@@ -529,6 +529,11 @@ def total(values):
     return fc_total(<const double *>v.matrix.data, v.matrix.rows)
 
 
+def built_isas():
+    """Instruction sets that this build has, worst first."""
+    return [(<bytes>fc_isa_name(i)).decode() for i in range(fc_isa_count())]
+
+
 def isas():
     """Names of the instruction sets that this build has and this machine can run, worst first."""
     return [(<bytes>fc_isa_name(i)).decode() for i in range(fc_isa_count()) if fc_isa_available(i)]
