@@ -4,6 +4,7 @@
  * far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order, which changes
  * nothing: the k smallest (distance, row) are the same.
  */
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -45,7 +46,8 @@ typedef struct {
     uint32_t *passed;
     double *room, refined;
     fc_sums q_sums[FC_MAX_BLOCK];
-    terms ahead, back; /* towards the block's rows, and towards those that pass */
+    terms ahead, back;           /* towards the block's rows, and towards those that pass */
+    double sieved[FC_ROW_BLOCK]; /* limits that back's terms are for */
     int32_t Iq[FC_MAX_LANES], Ix[FC_ROW_BLOCK], unused[FC_ROW_BLOCK]; /* unused: the same once more, turned round */
     size_t row, rows;                                                 /* that pass */
 } room;
@@ -62,9 +64,10 @@ static size_t carve(const job *j, room *w, char *memory) {
 }
 
 static void offer(const job *j, room *w, size_t to, size_t row, fc_candidate candidate) {
-    const fc_settle settle = {&j->pairs, to, j->squares[to], w->room, &w->refined, w->product.team, w->product.thread};
     candidate.row = (uint32_t)row;
-    fc_topk_offer(&j->top[to], candidate, &settle);
+    if (!fc_topk_offer(&j->top[to], candidate)) return;
+    const fc_settle settle = {&j->pairs, to, j->squares[to], w->room, &w->refined, w->product.team, w->product.thread};
+    fc_topk_make_room(&j->top[to], &settle);
 }
 
 /* Hold the lock of a row's list instead of `held`; NULL holds none. */
@@ -88,25 +91,32 @@ static size_t sieve(const job *j, room *w, const terms *t, const panel *p) {
     return j->pairs.kernels->keep[j->product.dtype](p->acc, w->rows, j->product.tile->lanes, &how, w->passed);
 }
 
-/* A pair of the panel that has passed; false if it is none, or of one group. */
-static int find_pair(const job *j, const room *w, const panel *p, uint32_t passed, size_t *lane, size_t *r) {
-    *lane = passed % j->product.tile->lanes;
-    *r = passed / j->product.tile->lanes;
-    return *lane < p->lanes && j->group[p->first + *lane] != j->group[w->row + *r];
+/* Drop a panel's empty lanes and pairs of one group; how many are left. */
+static size_t drop_others(const job *j, room *w, const panel *p, size_t passed) {
+    const size_t lanes = j->product.tile->lanes;
+    size_t kept = 0;
+    for (size_t i = 0; i < passed; i++) {
+        const size_t lane = fc_lane_of(w->passed[i], lanes), r = fc_row_of(w->passed[i], lanes);
+        w->passed[kept] = w->passed[i];
+        kept += lane < p->lanes && j->group[p->first + lane] != j->group[w->row + r];
+    }
+    return kept;
 }
 
 /* Sieve a panel, and offer the rows of what passes to one side: `back`, to those that pass, in whose order it comes. */
-static void offer_passed(const job *j, room *w, const panel *p, int back, pthread_mutex_t *held) {
-    const size_t passed = sieve(j, w, back ? &w->back : &w->ahead, p);
-    size_t lane, r;
-    for (size_t i = 0; i < passed; i++) {
-        if (!find_pair(j, w, p, w->passed[i], &lane, &r)) continue;
-        const fc_candidate c =
-            fc_filter_bounds(&j->filter, p->acc, w->passed[i], &p->sums[lane], &w->product.x_sums[r], 0);
-        const size_t of_lane = p->first + lane, of_row = w->row + r, to = back ? of_row : of_lane;
-        held = hold(j, to, held);
-        offer(j, w, to, back ? of_lane : of_row, c);
-    }
+static void offer_passed(const job *j, room *w, const panel *p, int back) {
+    const size_t lanes = j->product.tile->lanes;
+    const size_t passed = drop_others(j, w, p, sieve(j, w, back ? &w->back : &w->ahead, p));
+    fc_passed left = {p->acc, w->passed, passed, w->row, p->sums, w->product.x_sums};
+    fc_candidate c[FC_PAIRS_AT_ONCE];
+    pthread_mutex_t *held = NULL;
+    for (size_t n; (n = fc_filter_bounds(&j->filter, &left, c)) > 0;)
+        for (size_t i = 0; i < n; i++) {
+            const size_t of_lane = p->first + fc_lane_of((left.passed - n)[i], lanes), of_row = c[i].row;
+            const size_t to = back ? of_row : of_lane;
+            held = hold(j, to, held);
+            offer(j, w, to, back ? of_lane : of_row, c[i]);
+        }
     if (held) pthread_mutex_unlock(held);
 }
 
@@ -115,37 +125,40 @@ static void offer_ahead(const job *j, room *w, const panel *p) {
     pthread_mutex_t *held = hold(j, p->first, NULL);
     for (size_t l = 0; l < p->lanes; l++)
         fc_filter_query_terms(&j->filter, &p->sums[l], j->top[p->first + l].limit, l, w->ahead.B, w->ahead.T, w->Iq);
-    offer_passed(j, w, p, 0, held);
+    pthread_mutex_unlock(held);
+    offer_passed(j, w, p, 0);
 }
 
-static void negate(const job *j, void *values, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (j->product.dtype == FC_f64)
-            ((double *)values)[i] = -((double *)values)[i];
-        else
-            ((float *)values)[i] = -((float *)values)[i];
-    }
+static void negate(const job *j, void *values, size_t i) {
+    if (j->product.dtype == FC_f64)
+        ((double *)values)[i] = -((double *)values)[i];
+    else
+        ((float *)values)[i] = -((float *)values)[i];
 }
 
 /* 2P + E(x) B(q) + T(q) >= A(x) for x's limit is, with the parts of row and query exchanged, 2P + E(q) B(x) - A(q) >= -T(x). */
 static void turn_terms(const job *j, room *w, const panel *p) {
     pthread_mutex_t *held = NULL;
     for (size_t r = 0; r < w->rows; r++) {
+        const fc_topk *top = &j->top[w->row + r];
         held = hold(j, w->row + r, held);
-        fc_filter_query_terms(&j->filter, &w->product.x_sums[r], j->top[w->row + r].limit, r, w->back.E, w->back.A,
-                              w->unused);
+        __builtin_prefetch(top->items + top->count, 1); /* to be written, of more lists than a cache holds */
+        if (w->sieved[r] == top->limit) continue;
+        w->sieved[r] = top->limit;
+        fc_filter_query_terms(&j->filter, &w->product.x_sums[r], top->limit, r, w->back.E, w->back.A, w->unused);
+        negate(j, w->back.A, r);
     }
     pthread_mutex_unlock(held);
-    for (size_t l = 0; l < p->lanes; l++)
+    for (size_t l = 0; l < p->lanes; l++) {
         fc_filter_row_terms(&j->filter, &p->sums[l], l, w->back.T, w->back.B, w->unused);
-    negate(j, w->back.A, w->rows);
-    negate(j, w->back.T, p->lanes);
+        negate(j, w->back.T, l);
+    }
 }
 
 /* Offer a panel's rows to those that pass. */
 static void offer_back(const job *j, room *w, const panel *p) {
     turn_terms(j, w, p);
-    offer_passed(j, w, p, 1, NULL);
+    offer_passed(j, w, p, 1);
 }
 
 static void run_block(const job *j, room *w, size_t block) {
@@ -159,6 +172,7 @@ static void run_block(const job *j, room *w, size_t block) {
         if (!fc_product_rows(&j->product, &w->product, w->row, w->rows)) return;
         for (size_t r = 0; r < w->rows; r++)
             fc_filter_row_terms(&j->filter, &w->product.x_sums[r], r, w->ahead.A, w->ahead.E, w->Ix);
+        for (size_t r = 0; r < w->rows; r++) w->sieved[r] = NAN; /* unequal to any limit */
         for (size_t i = 0; i < fc_product_panels(&j->product, &w->product); i++) {
             const size_t at = first + i * lanes;
             const panel p = {at, fc_smaller(lanes, end - at), w->q_sums + i * lanes,

@@ -41,6 +41,12 @@ static fc_settle settle_for(const fc_block_plan *s, fc_block *w, size_t first, s
                        w->product.team, w->product.thread};
 }
 
+static void offer(const fc_block_plan *s, fc_block *w, size_t first, size_t i, fc_candidate candidate) {
+    if (!fc_topk_offer(&w->top[i], candidate)) return;
+    const fc_settle settle = settle_for(s, w, first, i);
+    fc_topk_make_room(&w->top[i], &settle);
+}
+
 static void start_sieve(const fc_block_plan *s, fc_block *w, span at) {
     memset(w->B, 0, sizeof w->B);
     memset(w->T, 0, sizeof w->T);
@@ -93,9 +99,8 @@ typedef struct {
 } place;
 
 static place place_of(const fc_block_plan *s, span at, size_t first, uint32_t passed) {
-    const uint32_t lanes = (uint32_t)s->product.tile->lanes;
-    const size_t i = first + passed % lanes;
-    return (place){i, at.first + i, at.row + passed / lanes};
+    const size_t lanes = s->product.tile->lanes, i = first + fc_lane_of(passed, lanes);
+    return (place){i, at.first + i, at.row + fc_row_of(passed, lanes)};
 }
 
 /* How the codes of the first stage's pairs differ, where the second adds to it. */
@@ -147,9 +152,8 @@ static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
         if (n % look == look - 1 && fc_stopped(w->product.team, w->product.thread)) return;
-        const fc_settle settle = settle_for(s, w, at.first, p.i);
-        const double distance = fc_refine(&s->pairs, p.query, settle.query_squares, p.row);
-        fc_topk_offer(&w->top[p.i], (fc_candidate){distance, 0, (uint32_t)p.row}, &settle);
+        const double distance = fc_refine(&s->pairs, p.query, w->squares[p.i], p.row);
+        offer(s, w, at.first, p.i, (fc_candidate){distance, 0, (uint32_t)p.row});
         count_cost(s, w, at, p, s->refine_cost);
     }
 }
@@ -159,22 +163,17 @@ static void offer_seeds(const fc_block_plan *s, fc_block *w, span at, size_t fir
     const fc_stage_filter *f = &s->stages[0];
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
-        const fc_settle settle = settle_for(s, w, at.first, p.i);
         const double differ = fc_stage_codes_differ_acc(f, ((const int32_t *)acc)[w->passed[n]], p.query, p.row);
-        const fc_candidate c = {fc_stage_length(f, differ, p.query, p.row), 0, (uint32_t)p.row};
-        fc_topk_offer(&w->top[p.i], c, &settle);
+        offer(s, w, at.first, p.i, (fc_candidate){fc_stage_length(f, differ, p.query, p.row), 0, (uint32_t)p.row});
     }
 }
 
 /* Offer pairs with what the accumulators of a search without stages prove. */
 static void offer_bounds(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed, const char *acc) {
-    for (size_t n = 0; n < passed; n++) {
-        const place p = place_of(s, at, first, w->passed[n]);
-        const fc_settle settle = settle_for(s, w, at.first, p.i);
-        const fc_sums *x = &w->product.x_sums[p.row - at.row];
-        fc_topk_offer(&w->top[p.i], fc_filter_bounds(&s->filter, acc, w->passed[n], &w->q_sums[p.i], x, p.row),
-                      &settle);
-    }
+    fc_passed left = {acc, w->passed, passed, at.row, w->q_sums + first, w->product.x_sums};
+    fc_candidate c[FC_PAIRS_AT_ONCE];
+    for (size_t n; (n = fc_filter_bounds(&s->filter, &left, c)) > 0;)
+        for (size_t i = 0; i < n; i++) offer(s, w, at.first, place_of(s, at, first, (left.passed - n)[i]).i, c[i]);
 }
 
 /* Drop what does not count: a panel's empty lanes, queries given up, and the row that a query is to leave out. */
@@ -260,9 +259,8 @@ static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) 
         if (at.row % look == 0 && fc_stopped(w->product.team, w->product.thread)) return;
         for (size_t i = 0; i < at.count; i++) {
             if (s->own && s->own[at.first + i] == (int64_t)at.row) continue;
-            const fc_settle settle = settle_for(s, w, at.first, i);
-            const double distance = fc_refine(&s->pairs, settle.query, settle.query_squares, at.row);
-            fc_topk_offer(&w->top[i], (fc_candidate){distance, 0, (uint32_t)at.row}, &settle);
+            const double distance = fc_refine(&s->pairs, at.first + i, w->squares[i], at.row);
+            offer(s, w, at.first, i, (fc_candidate){distance, 0, (uint32_t)at.row});
         }
     }
 }

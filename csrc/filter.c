@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "matrix.h"
+#include "sizes.h"
 
 /* Sums outside these bounds may have overflowed, or lost terms to underflow that no relative error covers: such vectors
  * pass the filter.  `underflow` is more than it can take from a sum of fewer than 2^30 products of vectors within the
@@ -60,28 +61,84 @@ void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, s
     Iq[i] = f->dtype == FC_u8 ? (int32_t)(f->tile->from_q * q->sum) : 0;
 }
 
-static double value_of(const fc_filter *f, const void *acc, size_t i) {
-    return f->dtype == FC_u8 ? (double)((const int32_t *)acc)[i] : fc_value_at(acc, i, f->dtype);
+/* A metric's formulas that are needed for each pair: as constants they are inlined. */
+typedef struct {
+    int is_product; /* what refining sums */
+    double (*rank)(double P2, const fc_sums *q, const fc_sums *x);
+    double (*error)(const fc_sums *q, const fc_sums *x);
+    double (*undo)(double r);
+} formulas;
+
+#define FC_INLINED static inline __attribute__((always_inline))
+
+typedef struct {
+    const fc_sums *q, *x;
+    double P2;
+    uint32_t row;
+} pair;
+
+static inline pair pair_of(const fc_filter *f, const fc_passed *p, size_t i) {
+    const size_t at = p->passed[i], r = fc_row_of(p->passed[i], f->tile->lanes);
+    const fc_sums *q = &p->q[fc_lane_of(p->passed[i], f->tile->lanes)], *x = &p->x[r];
+    const double acc = f->dtype == FC_u8 ? (double)((const int32_t *)p->acc)[at] : fc_value_at(p->acc, at, f->dtype);
+    const double P2 = f->tile->scale * (acc + f->tile->from_q * q->sum + f->tile->from_x * x->sum);
+    return (pair){q, x, P2, (uint32_t)(p->row + r)};
+}
+
+/* Sums of bytes are exact: this is what refining would find.  undo has a loop of its own, so that roots become vectors. */
+FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out, formulas m) {
+    double found[FC_PAIRS_AT_ONCE];
+    for (size_t i = 0; i < n; i++) {
+        const pair it = pair_of(f, p, i);
+        found[i] = m.is_product ? f->metric->distance(it.P2 / 2, it.q->sq, it.x->sq) : m.rank(it.P2, it.q, it.x);
+        out[i] = (fc_candidate){.row = it.row};
+    }
+    for (size_t i = 0; i < n && !m.is_product; i++) found[i] = m.undo(found[i]);
+    for (size_t i = 0; i < n; i++) out[i].low = found[i];
 }
 
 /* The factors next to one pay for the roundings of undo and of low + slack, and of slack itself to float; FLT_MIN keeps
  * slack from being 0, which would mean that low is the distance.
  */
-fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, const fc_sums *q, const fc_sums *x,
-                              size_t row) {
-    const fc_metric_row *m = f->metric;
-    if (!is_tame(f, q) || !is_tame(f, x)) return (fc_candidate){0, INFINITY, (uint32_t)row};
-    const double P2 = f->tile->scale * (value_of(f, acc, i) + f->tile->from_q * q->sum + f->tile->from_x * x->sum);
-    const double rank = m->rank(P2, q, x);
-    if (f->g == 0) { /* integers: the sum is what refining would find */
-        const double exact = m->refine == FC_PAIR_product ? m->distance(P2 / 2, q->sq, x->sq) : m->undo(rank);
-        return (fc_candidate){exact, 0, (uint32_t)row};
+FC_INLINED fc_candidate bounds_of(const fc_filter *f, pair it, formulas m) {
+    if (!is_tame(f, it.q) || !is_tame(f, it.x)) return (fc_candidate){0, INFINITY, it.row};
+    const double underflow =
+        f->metric->shift ? ranges[f->dtype].underflow : ranges[f->dtype].underflow / ranges[f->dtype].tiny;
+    const double rank = m.rank(it.P2, it.q, it.x),
+                 error = f->g * m.error(it.q, it.x) + underflow; /* finite, as both vectors are tame */
+    const double low = m.undo(fmax(rank - error, 0)) * (1 - 0x1p-50),
+                 high = m.undo(fmax(rank + error, 0)) * (1 + 0x1p-50);
+    return (fc_candidate){low, (float)((high - low) * (1 + 0x1p-20)) + FLT_MIN, it.row};
+}
+
+FC_INLINED void find_bounds(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out, formulas m) {
+    if (f->dtype == FC_u8) {
+        find_exact(f, p, n, out, m);
+        return;
     }
-    const double underflow = m->shift ? ranges[f->dtype].underflow : ranges[f->dtype].underflow / ranges[f->dtype].tiny;
-    const double error = f->g * m->error(q, x) + underflow; /* finite, as both vectors are tame */
-    const double low = m->undo(fmax(rank - error, 0)) * (1 - 0x1p-50),
-                 high = m->undo(fmax(rank + error, 0)) * (1 + 0x1p-50);
-    return (fc_candidate){low, (float)((high - low) * (1 + 0x1p-20)) + FLT_MIN, (uint32_t)row};
+    for (size_t i = 0; i < n; i++) out[i] = bounds_of(f, pair_of(f, p, i), m);
+}
+
+#define FC_DEFINE_BOUNDS(name, tile_, refine, shift, degree, rank, error, undo, len, a, ex, b, t, dist) \
+    static double rank_##name(double P2, const fc_sums *q, const fc_sums *x) { return rank; } \
+    static double error_##name(const fc_sums *q, const fc_sums *x) { return (void)q, (void)x, error; } \
+    static double undo_##name(double r) { return undo; } \
+    static void bounds_##name(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out) { \
+        const formulas m = {FC_PAIR_##refine == FC_PAIR_product, rank_##name, error_##name, undo_##name}; \
+        find_bounds(f, p, n, out, m); \
+    }
+FC_METRICS(FC_DEFINE_BOUNDS)
+
+#define FC_BOUNDS_ENTRY(name, ...) [FC_##name] = bounds_##name,
+static void (*const bounds[FC_METRIC_COUNT])(const fc_filter *, const fc_passed *, size_t,
+                                             fc_candidate *) = {FC_METRICS(FC_BOUNDS_ENTRY)};
+
+size_t fc_filter_bounds(const fc_filter *f, fc_passed *left, fc_candidate *out) {
+    const size_t n = fc_smaller(left->count, FC_PAIRS_AT_ONCE);
+    bounds[f->metric - fc_metrics](f, left, n, out);
+    left->passed += n;
+    left->count -= n;
+    return n;
 }
 
 int fc_filter_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned) {

@@ -27,9 +27,20 @@ double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d);
 void fc_filter_row_terms(const fc_filter *f, const fc_sums *x, size_t i, void *A, void *E, int32_t *Ix);
 void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, size_t i, void *B, void *T, int32_t *Iq);
 
-/* What accumulator `i` of an array says of the distance between q and x, which is row `row`. */
-fc_candidate fc_filter_bounds(const fc_filter *f, const void *acc, size_t i, const fc_sums *q, const fc_sums *x,
-                              size_t row);
+/* Pairs that passed, as a sieve lists them, of rows from `row` on with a panel's queries. */
+typedef struct {
+    const void *acc;
+    const uint32_t *passed;
+    size_t count, row;
+    const fc_sums *q, *x; /* of the panel's lanes, and of the rows */
+} fc_passed;
+
+enum { FC_PAIRS_AT_ONCE = 64 };
+
+/* What their accumulators say of the distances of the next pairs, at most FC_PAIRS_AT_ONCE, which are taken off the list;
+ * how many.
+ */
+size_t fc_filter_bounds(const fc_filter *f, fc_passed *left, fc_candidate *out);
 
 /* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without
  * memory. */

@@ -145,6 +145,10 @@ typedef struct {
     /* The same for sketches: all but scale * (acc + Iq + Ix) + E * B + F * T < A * R. */
     size_t (*keep_sketches)(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
 
+    /* Of n >= k >= 1 values, none negative: one that at least k are at or below and, unless they tie, no more than
+     * `enough` >= k. */
+    double (*limit)(const double *v, size_t n, size_t k, size_t enough);
+
     /* Add a pair's terms to its FC_LANES partial sums; d is a multiple of FC_LANES except in a vector's last part. */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
 } fc_kernels;

@@ -3,9 +3,6 @@
 #include <math.h>
 
 #define FC_DEFINE_METRIC(name, tile, refine, shift, degree, rank, error, undo, len, a, ex, b, t, dist) \
-    static double rank_##name(double P2, const fc_sums *q, const fc_sums *x) { return rank; } \
-    static double error_##name(const fc_sums *q, const fc_sums *x) { return (void)q, (void)x, error; } \
-    static double undo_##name(double r) { return undo; } \
     static double length_##name(double r, double e) { return (void)e, len; } \
     static double A_##name(const fc_sums *x, double g) { return (void)x, (void)g, a; } \
     static double E_##name(const fc_sums *x) { return (void)x, ex; } \
@@ -17,7 +14,7 @@ FC_METRICS(FC_DEFINE_METRIC)
 // clang-format off
 #define FC_METRIC_ENTRY(name_, tile_, refine_, shift_, degree_, ...) \
     {.name = #name_, .tile = FC_TILE_##tile_, .refine = FC_PAIR_##refine_, .shift = shift_, .degree = degree_, \
-     .rank = rank_##name_, .error = error_##name_, .undo = undo_##name_, .length = length_##name_, .A = A_##name_, .E = E_##name_, .B = B_##name_, .T = T_##name_, \
+     .length = length_##name_, .A = A_##name_, .E = E_##name_, .B = B_##name_, .T = T_##name_, \
      .distance = distance_##name_},
 // clang-format on
 const fc_metric_row fc_metrics[FC_METRIC_COUNT] = {FC_METRICS(FC_METRIC_ENTRY)};

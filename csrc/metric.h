@@ -1,4 +1,4 @@
-/* metric.h -- the rows of FC_METRICS as functions. */
+/* metric.h -- the rows of FC_METRICS as functions; filter.c has those for each pair that passes. */
 #ifndef FASTCLF_METRIC_H
 #define FASTCLF_METRIC_H
 
@@ -9,9 +9,6 @@ typedef struct {
     fc_tile_kind tile;
     fc_pair_kind refine;
     int shift, degree;
-    double (*rank)(double P2, const fc_sums *q, const fc_sums *x);
-    double (*error)(const fc_sums *q, const fc_sums *x);
-    double (*undo)(double r);
     double (*length)(double r, double e);
     double (*A)(const fc_sums *x, double g);
     double (*E)(const fc_sums *x);

@@ -10,15 +10,35 @@ static inline int by_distance_and_row(const void *a, const void *b) {
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* Up to so many are sorted in place, by Shell's method with Ciura's gaps. */
-enum { FEW = 1024 };
+/* Up to MOST are sorted by Shell's method with Ciura's gaps, more by qsort; SPREAD or more are first put near their places,
+ * which leaves it little to move.
+ */
+enum { SPREAD = 32, MOST = 1024 };
 static const size_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
 
+/* Order items by where they lie between the least and the most. */
+static void spread_out(fc_candidate *items, size_t n) {
+    fc_candidate taken[MOST];
+    uint16_t place[MOST], end[MOST] = {0};
+    double least = items[0].low, most = least;
+    for (size_t i = 1; i < n; i++) {
+        least = items[i].low < least ? items[i].low : least;
+        most = items[i].low > most ? items[i].low : most;
+    }
+    const double scale = (double)(n - 1) / (most - least);
+    if (!(scale > 0 && scale < INFINITY)) return; /* all alike, or some infinite */
+    for (size_t i = 0; i < n; i++) end[place[i] = (uint16_t)((items[i].low - least) * scale)]++;
+    for (size_t i = 1; i < n; i++) end[i] = (uint16_t)(end[i] + end[i - 1]);
+    memcpy(taken, items, n * sizeof *items);
+    for (size_t i = n; i-- > 0;) items[--end[place[i]]] = taken[i]; /* backwards: equal ones keep their order */
+}
+
 void fc_sort_candidates(fc_candidate *items, size_t n) {
-    if (n > FEW) {
+    if (n > MOST) {
         qsort(items, n, sizeof *items, by_distance_and_row);
         return;
     }
+    if (n >= SPREAD) spread_out(items, n);
     for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++)
         for (size_t gap = gaps[g], i = gap; i < n; i++) {
             const fc_candidate c = items[i];
@@ -28,78 +48,12 @@ void fc_sort_candidates(fc_candidate *items, size_t n) {
         }
 }
 
-static uint64_t bits_of(double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static double of_bits(uint64_t bits) {
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* Chains of operations that do not wait for one another: whole vectors, or scalars side by side. */
-enum { CHAINS = 4 };
-
-static size_t count_up_to(const double *v, size_t n, double most) {
-    int64_t chain[CHAINS] = {0};
-    size_t i = 0, count = 0;
-    for (; i + CHAINS <= n; i += CHAINS)
-        for (size_t c = 0; c < CHAINS; c++) chain[c] += v[i + c] <= most;
-    for (; i < n; i++) count += v[i] <= most;
-    for (size_t c = 0; c < CHAINS; c++) count += (size_t)chain[c];
-    return count;
-}
-
-static void find_range(const double *v, size_t n, double *least, double *most) {
-    double low[CHAINS], high[CHAINS];
-    size_t i = 0;
-    for (size_t c = 0; c < CHAINS; c++) low[c] = high[c] = v[0];
-    for (; i + CHAINS <= n; i += CHAINS)
-        for (size_t c = 0; c < CHAINS; c++) {
-            low[c] = v[i + c] < low[c] ? v[i + c] : low[c];
-            high[c] = v[i + c] > high[c] ? v[i + c] : high[c];
-        }
-    *least = *most = v[0];
-    for (; i < n; i++) {
-        *least = v[i] < *least ? v[i] : *least;
-        *most = v[i] > *most ? v[i] : *most;
-    }
-    for (size_t c = 0; c < CHAINS; c++) {
-        *least = low[c] < *least ? low[c] : *least;
-        *most = high[c] > *most ? high[c] : *most;
-    }
-}
-
-/* A value that at least k of n are at or below and, unless they tie, no more than `enough`.  Distances and bounds of them
- * are not negative, so that their bits are in the same order: halving the range of these ends within 64 steps whatever
- * the values are, mostly within ten, and counting needs no branch that the data decides.
- */
-static double limit_of(const double *v, size_t n, size_t k, size_t enough) {
-    double least, most;
-    find_range(v, n, &least, &most);
-    if (count_up_to(v, n, least) >= k) return least;
-    uint64_t below = bits_of(least), high = bits_of(most);
-    while (high - below > 1) {
-        const uint64_t middle = below + (high - below) / 2;
-        const size_t count = count_up_to(v, n, of_bits(middle));
-        if (count < k) {
-            below = middle;
-            continue;
-        }
-        high = middle;
-        if (count <= enough) break;
-    }
-    return of_bits(high);
-}
-
 /* Bound the k-th best distance and drop what lies beyond it. */
-static void drop_beyond(fc_topk *top, double *room) {
+static void drop_beyond(fc_topk *top, const fc_settle *settle) {
+    double *room = settle->room;
     if (top->count < top->k) return;
     for (size_t i = 0; i < top->count; i++) room[i] = top->items[i].low + (double)top->items[i].slack;
-    const double limit = limit_of(room, top->count, top->k, top->k + (top->capacity - top->k) / 4);
+    const double limit = settle->pairs->kernels->limit(room, top->count, top->k, top->k + (top->capacity - top->k) / 4);
     top->limit = fmin(top->limit, limit);
     size_t kept = 0;
     for (size_t i = 0; i < top->count; i++) { /* as many stay as go: no branch could be foretold */
@@ -144,22 +98,18 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
     *settle->refined += (double)top->count;
     top->k = k;
     top->limit = INFINITY;
-    drop_beyond(top, settle->room);
+    drop_beyond(top, settle);
     const double limit = top->limit;
     fc_topk_start(top, top->items, k, capacity);
     top->limit = limit;
 }
 
-void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle) {
-    if (candidate.low > top->limit) return;
-    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return;
-    top->items[top->count++] = candidate;
-    if (top->count < top->capacity) return;
-    drop_beyond(top, settle->room);
+void fc_topk_make_room(fc_topk *top, const fc_settle *settle) {
+    drop_beyond(top, settle);
     if (top->count - top->k > (top->capacity - top->k) / 2) settle_all(top, settle);
 }
 
 void fc_topk_finish(fc_topk *top, const fc_settle *settle) {
-    drop_beyond(top, settle->room);
+    drop_beyond(top, settle);
     settle_all(top, settle);
 }

@@ -45,8 +45,16 @@ void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity)
 /* Forget the rows but for the limit that they set; all rows are to be offered again. */
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle);
 
-/* To be called with count < capacity, and leaves it so. */
-void fc_topk_offer(fc_topk *top, fc_candidate candidate, const fc_settle *settle);
+/* Add a row that may be among the nearest, with count < capacity; whether that has filled the room. */
+static inline int fc_topk_offer(fc_topk *top, fc_candidate candidate) {
+    if (candidate.low > top->limit) return 0;
+    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return 0;
+    top->items[top->count++] = candidate;
+    return top->count == top->capacity;
+}
+
+/* What a full room needs before the next offer: leaves count < capacity. */
+void fc_topk_make_room(fc_topk *top, const fc_settle *settle);
 
 /* By (low, row). */
 void fc_sort_candidates(fc_candidate *items, size_t n);

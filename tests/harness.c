@@ -14,6 +14,7 @@
 
 #include "fastclf.h"
 #include "harness.h"
+#include "kernels.h"
 #include "matrix.h"
 #include "threads.h"
 
@@ -352,8 +353,26 @@ static uint64_t run_shape(uint64_t digest, shape s, spread values) {
     return digest;
 }
 
+/* Limits of values with and without ties do what kernels.h says. */
+static void check_limits(void) {
+    double v[70];
+    for (size_t n = 1; n <= LENGTH(v); n++)
+        for (size_t k = 1; k <= n; k++) {
+            for (size_t i = 0; i < n; i++) v[i] = fabs(draw_value(FC_f64, k % 2 ? TIES : FRACTIONS));
+            const size_t enough = k + (n - k) / 4;
+            const double limit = fc_kernels_active()->limit(v, n, k, enough);
+            size_t below = 0, up_to = 0;
+            for (size_t i = 0; i < n; i++) {
+                below += v[i] < limit;
+                up_to += v[i] <= limit;
+            }
+            expect_ok(up_to >= k && (up_to <= enough || below < k) ? FC_OK : FC_BAD_ARGUMENT, "limit");
+        }
+}
+
 static uint64_t run_shapes(void) {
     uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    check_limits();
     state = SEED;
     for (size_t i = 0; i < LENGTH(shapes); i++)
         for (spread v = 0; v < SPREAD_COUNT; v++) digest = run_shape(digest, shapes[i], v);

@@ -23,6 +23,7 @@
 #include "tiles.inc.h"
 #include "math.inc.h"
 #include "losses.inc.h"
+#include "limit.inc.h"
 
 const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .tile = {FC_TILES(FC_TILE_ENTRY)},
@@ -31,5 +32,6 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .window = {FC_WINDOW_ENTRY_OF(f32) FC_WINDOW_ENTRY_OF(f64)},
     .keep = {FC_KEEP_ENTRIES},
     .keep_sketches = keep_sketches,
+    .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
 };

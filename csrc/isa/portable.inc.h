@@ -32,9 +32,7 @@ static inline float fma_one(float a, float b, float c) {
     const double error = (product - (sum - part)) + (addend - part);
     int64_t bits = load_i64(&sum);
     if ((error > 0 || error < 0) && bits % 2 == 0) bits += (error > 0) == (sum > 0) ? 1 : -1;
-    double odd;
-    memcpy(&odd, &bits, sizeof odd);
-    return (float)odd;
+    return (float)load_f64(&bits);
 }
 static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) {
     v_f32 v;

@@ -29,6 +29,7 @@ FC_DEFINE_LOAD(load_v_i64, v_i64)
 FC_DEFINE_LOAD(load_half_i32, half_i32)
 FC_DEFINE_LOAD(load_i32, int32_t)
 FC_DEFINE_LOAD(load_i64, int64_t)
+FC_DEFINE_LOAD(load_f64, double)
 
 /* Lanes of a and b in turn: those of their lower and of their higher halves. */
 #ifdef __clang__
