@@ -170,9 +170,10 @@ static void run_block(const job *j, room *w, size_t block) {
         const int is_inside = w->row < end;
         w->rows = fc_smaller(FC_ROW_BLOCK, (is_inside ? end : n) - w->row);
         if (!fc_product_rows(&j->product, &w->product, w->row, w->rows)) return;
-        for (size_t r = 0; r < w->rows; r++)
+        for (size_t r = 0; r < w->rows; r++) {
             fc_filter_row_terms(&j->filter, &w->product.x_sums[r], r, w->ahead.A, w->ahead.E, w->Ix);
-        for (size_t r = 0; r < w->rows; r++) w->sieved[r] = NAN; /* unequal to any limit */
+            w->sieved[r] = NAN; /* unequal to any limit */
+        }
         for (size_t i = 0; i < fc_product_panels(&j->product, &w->product); i++) {
             const size_t at = first + i * lanes;
             const panel p = {at, fc_smaller(lanes, end - at), w->q_sums + i * lanes,

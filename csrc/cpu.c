@@ -10,14 +10,14 @@
  * process and for good: from then on Linux refuses signal stacks that would not hold them, as now it refuses the registers
  * while a thread has such a stack.
  */
-static unsigned ask_for_amx(void) {
+static int ask_for_amx(void) {
     enum { TILE = 1 << 24, INT8 = 1 << 25, ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
     unsigned a, b, c, d;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & TILE) || !(d & INT8)) return 0;
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0 ? FC_CPU_AMX : 0;
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
 }
 #else
-static unsigned ask_for_amx(void) { return 0; }
+static int ask_for_amx(void) { return 0; }
 #endif
 
 static unsigned features(void) {

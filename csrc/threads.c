@@ -107,6 +107,7 @@ static void run_body(fc_team *team, int thread) {
     atomic_fetch_add(&team->done, 1);
 }
 
+#ifdef _OPENMP
 /* The caller's thread has run out of tasks: go on serving signals until the others have. */
 static void wait_for_others(fc_team *team, int threads) {
     for (int spins = 0; atomic_load(&team->done) < threads; spins++) {
@@ -116,7 +117,6 @@ static void wait_for_others(fc_team *team, int threads) {
     }
 }
 
-#ifdef _OPENMP
 static void *wait_at(void *gate) {
     pthread_mutex_lock(gate);
     pthread_mutex_unlock(gate);

@@ -22,9 +22,17 @@ void *room(size_t count, size_t size);
 uint64_t fnv(uint64_t digest, const void *data, size_t bytes);
 void expect_ok(fc_status status, const char *what);
 
-/* The digest, and every loss folded in; every linear model; every window model. */
+/* Bugs for sanitizers to report. */
+typedef enum { NO_BUG, OVER_READ, OVERFLOW, RACE, BUG_COUNT } bug;
+int planted(bug b);
+
+/* The digest, and every search folded in; every loss; every linear model; every window model. */
+uint64_t run_neighbors(uint64_t digest);
 uint64_t run_losses(uint64_t digest);
 uint64_t run_linear(uint64_t digest);
 uint64_t run_windows(uint64_t digest);
+
+/* Limits of values with and without ties do what kernels.h says. */
+void check_limits(void);
 
 #endif

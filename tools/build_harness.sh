@@ -20,18 +20,14 @@ printf '#include <immintrin.h>\nvoid f(void) { _tile_dpbuud(0, 1, 2); }\n' |
 isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' | "$compiler" $without -E -P -I "$root/csrc" -)
 [ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] || { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
 
-# shellcheck disable=SC2086  # the lists of flags are meant to be split
-compile() {
-    object=$1
-    shift
-    "$compiler" -std=c11 -I "$root/csrc" $options $without "$@" -c -o "$objects/$object.o"
-}
-
-for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do
-    compile "$(basename "$source" .c)" "$@" "$source"
-done
+# The compiler's arguments for each object, a line each as xargs reads it: those that take longest come first.
 for isa in $isas; do
     flags=$(sed -n "s/^ *fastclf_isa($isa\( .*\)*)\$/\1/p" "$cmake_lists" | sed "s/\${avx512}/$avx512/")
-    compile "isa_$isa" "$@" $flags "-DFC_ISA=$isa" "$root/csrc/isa/kernels.c"
-done
+    echo "$* $flags -DFC_ISA=$isa '$root/csrc/isa/kernels.c' -o '$objects/isa_$isa.o'"
+done >"$objects/jobs"
+for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do
+    echo "$* '$source' -o '$objects/$(basename "$source" .c).o'"
+done >>"$objects/jobs"
+xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$compiler" -std=c11 -I "$root/csrc" $options $without -c <"$objects/jobs"
+# shellcheck disable=SC2086  # the lists of flags are meant to be split
 "$compiler" "$@" -pthread -o "$output" "$objects"/*.o -lm

@@ -38,21 +38,17 @@ expect_report() {
 }
 
 # Without OpenMP: addresses do not depend on threads.
-addresses="-fsanitize=address,undefined -fno-sanitize-recover=all"
-build "$work/planted" $addresses -DPLANT_OVER_READ
-expect_report "heap-buffer-overflow" "$work/planted"
-build "$work/planted" $addresses -DPLANT_OVERFLOW
-expect_report "signed integer overflow" "$work/planted"
-build "$work/checked" $addresses
-"$work/checked"
+build "$work/addresses" -fsanitize=address,undefined -fno-sanitize-recover=all
+expect_report "heap-buffer-overflow" "$work/addresses" --plant over-read
+expect_report "signed integer overflow" "$work/addresses" --plant overflow
+"$work/addresses"
 
 # Archer tells the thread sanitizer what OpenMP's barriers order.
 archer=$(dirname "$("$clang" -print-file-name=libomp.so)")/libarcher.so
 races() {
-    OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 "$@"
+    OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 "$work/races" "$@"
 }
-build "$work/planted" -fsanitize=thread -fopenmp=libomp -DPLANT_RACE
-expect_report "data race" races "$work/planted"
-build "$work/checked" -fsanitize=thread -fopenmp=libomp
-races "$work/checked" scalar
+build "$work/races" -fsanitize=thread -fopenmp=libomp
+expect_report "data race" races --plant race
+races scalar
 echo "no reports"
