@@ -32,13 +32,17 @@ static void count_all(const ballots *b, size_t row, double *votes) {
     if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
 }
 
-/* Votes of one each: with each only the class that it is for may come to lead. */
+/* Votes of one each: with each only the class that it is for may come to lead, which no branch could foretell. */
 static void count_prefixes(const ballots *b, size_t row, double *votes) {
     size_t i = row * b->k, winner = label_of(b, i);
+    double most = 0;
     for (size_t j = 0; j < b->prefixes; j++) {
         for (; i < row * b->k + (size_t)b->prefix[j]; i++) {
-            votes[label_of(b, i)] += 1;
-            winner = leader(votes, winner, label_of(b, i));
+            const size_t label = label_of(b, i);
+            const double own = votes[label] += 1;
+            const int leads = (own > most) | ((own == most) & (label < winner));
+            winner = leads ? label : winner;
+            most = leads ? own : most;
         }
         b->winner[j * b->rows + row] = (int64_t)winner;
     }

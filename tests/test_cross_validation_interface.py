@@ -46,7 +46,7 @@ BAD = [
     ({"cv": [(ALL[1:] > 5, ALL)]}, BAD_PARTS),
     ({"weights": "heavy"}, "weights must be one of .* got 'heavy'"),
     ({"weights": np.negative}, "weights.* must be finite and not negative"),
-    ({"weights": np.ravel}, r"weights must have shape \(12, 7\)"),
+    ({"weights": np.ravel}, r"weights must have shape \(60, 7\)"),
     ({"verbose": -1}, "verbose must be at least 0, got -1"),
     ({"X": np.where(ALL[:, None] == 3, np.nan, X)}, "X contains NaN"),
     ({"y": np.where(ALL == 3, np.nan, y)}, "y contains NaN"),

@@ -179,14 +179,12 @@ class Scorer:
     def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
         """Accuracies, of shape (ks, folds); `tell` hears of tests that are done."""
         n = len(self._rows)
-        hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
         group = _groups(folds, n)
         if group is not None and self._are_better_mutual(folds):
-            distances, indices = self._mutual(group)
-            for fold, hit in zip(folds, hits, strict=True):
-                hit.append(self._choices.hits((distances[fold.test], indices[fold.test]), fold.test))
-                tell(len(fold.test))
-            return _accuracies(hits)
+            of_all = self._choices.hits(self._mutual(group), np.arange(n))
+            tell(n)
+            return _accuracies([[of_all[:, fold.test]] for fold in folds])
+        hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
         together = [i for i, fold in enumerate(folds) if fold.is_for_all(n)]
         if not self._backend.has_index and not _are_better_together([folds[i] for i in together], n):
             together = []
@@ -208,9 +206,7 @@ class Scorer:
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
         n, k = len(self._rows), self._most
-        held = n * (
-            16 * (k + max(k, 8)) + 16 * k + 100
-        )  # lists with room to spare, what comes of them, what is of a row
+        held = n * (16 * (k + max(k, 8)) + 16 * k + 100)  # lists with room to spare, what comes of them, the rest
         fits = not self._backend.has_index and held <= _MOST_HELD
         return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 
