@@ -94,26 +94,24 @@ static void overflow(void) {
     most++;
 }
 
-/* The options' bug; `names` are moved behind them. */
-static bug parse_bug(int *count, char ***names) {
-    --*count, ++*names;
-    if (*count < 1 || strcmp(**names, "--plant") != 0) return NO_BUG;
-    for (bug b = NO_BUG + 1; b<BUG_COUNT && * count> 1; b++)
-        if (strcmp((*names)[1], bugs[b]) == 0) {
-            *count -= 2, *names += 2;
-            return b;
-        }
-    fputs("harness: no such bug\n", stderr);
+static bug bug_named(const char *name) {
+    for (bug b = NO_BUG + 1; b < BUG_COUNT; b++)
+        if (strcmp(name, bugs[b]) == 0) return b;
+    fprintf(stderr, "harness: no bug is named %s\n", name);
     exit(2);
 }
 
-int main(int count, char **names) {
-    plant = parse_bug(&count, &names);
+int main(int count, char **words) {
+    int first = 1;
+    if (count > 2 && strcmp(words[1], "--plant") == 0) {
+        plant = bug_named(words[2]);
+        first = 3;
+    }
     if (planted(RACE)) race();
     if (planted(OVERFLOW)) overflow();
     for (size_t isa = 0; isa < fc_isa_count(); isa++) {
-        int wanted = count == 0;
-        for (int i = 0; i < count; i++) wanted |= strcmp(names[i], fc_isa_name(isa)) == 0;
+        int wanted = count == first;
+        for (int i = first; i < count; i++) wanted |= strcmp(words[i], fc_isa_name(isa)) == 0;
         if (!wanted || !fc_isa_use(isa)) continue;
         check_limits();
         printf("%s %016" PRIx64 "\n", fc_isa_name(isa), run_all());
