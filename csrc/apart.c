@@ -1,8 +1,9 @@
-/* apart.c -- the nearest of X's rows to each of them, its own group left out: a pair is computed once and offered to both rows.
+/* apart.c -- the nearest of X's rows to each of them, its own group left out: a pair is computed once and offered to
+ * both rows.
  *
- * A task packs a block of rows; the rows from the block's first on pass, those behind it for both sides.  All rows' nearest so
- * far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order, which changes
- * nothing: the k smallest (distance, row) are the same.
+ * A task packs a block of rows; the rows from the block's first on pass, those behind it for both sides.  All rows'
+ * nearest so far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order,
+ * which changes nothing: the k smallest (distance, row) are the same.
  */
 #include <math.h>
 #include <pthread.h>
@@ -107,12 +108,12 @@ static size_t drop_others(const job *j, room *w, const panel *p, size_t passed) 
 static void offer_passed(const job *j, room *w, const panel *p, int back) {
     const size_t lanes = j->product.tile->lanes;
     const size_t passed = drop_others(j, w, p, sieve(j, w, back ? &w->back : &w->ahead, p));
-    fc_passed left = {p->acc, w->passed, passed, w->row, p->sums, w->product.x_sums};
+    const fc_passed pairs = {p->acc, w->passed, passed, w->row, p->sums, w->product.x_sums};
     fc_candidate c[FC_PAIRS_AT_ONCE];
     pthread_mutex_t *held = NULL;
-    for (size_t n; (n = fc_filter_bounds(&j->filter, &left, c)) > 0;)
+    for (size_t from = 0, n; (n = fc_filter_bounds(&j->filter, &pairs, from, c)) > 0; from += n)
         for (size_t i = 0; i < n; i++) {
-            const size_t of_lane = p->first + fc_lane_of((left.passed - n)[i], lanes), of_row = c[i].row;
+            const size_t of_lane = p->first + fc_lane_of(w->passed[from + i], lanes), of_row = c[i].row;
             const size_t to = back ? of_row : of_lane;
             held = hold(j, to, held);
             offer(j, w, to, back ? of_lane : of_row, c[i]);
@@ -136,7 +137,9 @@ static void negate(const job *j, void *values, size_t i) {
         ((float *)values)[i] = -((float *)values)[i];
 }
 
-/* 2P + E(x) B(q) + T(q) >= A(x) for x's limit is, with the parts of row and query exchanged, 2P + E(q) B(x) - A(q) >= -T(x). */
+/* 2P + E(x) B(q) + T(q) >= A(x) for x's limit is, with the parts of row and query exchanged,
+ * 2P + E(q) B(x) - A(q) >= -T(x).
+ */
 static void turn_terms(const job *j, room *w, const panel *p) {
     pthread_mutex_t *held = NULL;
     for (size_t r = 0; r < w->rows; r++) {

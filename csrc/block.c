@@ -113,9 +113,9 @@ static void take_differences(const fc_block_plan *s, fc_block *w, span at, size_
     }
 }
 
-/* Count what a query costs beyond the first stage, and give it up when that is more than a plain comparison with the rows
- * so far would have cost, and an allowance.  A plain search of few queries costs as much as one of a whole panel: few
- * queries may cost more.
+/* Count what a query costs beyond the first stage, and give it up when that is more than a plain comparison with the
+ * rows so far would have cost, and an allowance.  A plain search of few queries costs as much as one of a whole panel:
+ * few queries may cost more.
  */
 static void count_cost(const fc_block_plan *s, fc_block *w, span at, place p, double cost) {
     w->spent[p.i] += cost;
@@ -170,10 +170,10 @@ static void offer_seeds(const fc_block_plan *s, fc_block *w, span at, size_t fir
 
 /* Offer pairs with what the accumulators of a search without stages prove. */
 static void offer_bounds(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed, const char *acc) {
-    fc_passed left = {acc, w->passed, passed, at.row, w->q_sums + first, w->product.x_sums};
+    const fc_passed pairs = {acc, w->passed, passed, at.row, w->q_sums + first, w->product.x_sums};
     fc_candidate c[FC_PAIRS_AT_ONCE];
-    for (size_t n; (n = fc_filter_bounds(&s->filter, &left, c)) > 0;)
-        for (size_t i = 0; i < n; i++) offer(s, w, at.first, place_of(s, at, first, (left.passed - n)[i]).i, c[i]);
+    for (size_t from = 0, n; (n = fc_filter_bounds(&s->filter, &pairs, from, c)) > 0; from += n)
+        for (size_t i = 0; i < n; i++) offer(s, w, at.first, place_of(s, at, first, w->passed[from + i]).i, c[i]);
 }
 
 /* Drop what does not count: a panel's empty lanes, queries given up, and the row that a query is to leave out. */

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* AMX's tile registers are 8 KiB that Linux saves only for processes that have asked for them.  This asks, for the whole
- * process and for good: from then on Linux refuses signal stacks that would not hold them, as now it refuses the registers
- * while a thread has such a stack.
+/* AMX's tile registers are 8 KiB that Linux saves only for processes that have asked for them.  This asks, for the
+ * whole process and for good.  Linux says no while a thread has a signal stack that would not hold them; once it has
+ * said yes, it refuses such stacks.
  */
 static int ask_for_amx(void) {
     enum { TILE = 1 << 24, INT8 = 1 << 25, ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
@@ -37,6 +37,6 @@ static unsigned features(void) {
 }
 
 int fc_cpu_has(unsigned needs) {
-    const unsigned missing = needs & ~features();
+    const unsigned missing = needs & ~features(); /* ask for AMX only where nothing else is missing */
     return missing == 0 || (missing == FC_CPU_AMX && ask_for_amx());
 }

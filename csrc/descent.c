@@ -1,9 +1,9 @@
-/* descent.c -- mini-batch steps of Adagrad for windows: inputs are gathered a block at a time and never kept, and of the vectors
- * only those that a batch uses are touched.
+/* descent.c -- mini-batch steps of Adagrad for windows: inputs are gathered a block at a time and never kept, and of
+ * the vectors only those that a batch uses are touched.
  *
- * A step has two halves, with all threads each: slopes of blocks of windows, by inputs and summed by weights in a fixed number of
- * parts; then each row of weights and each vector used adds up what is its own, in order, and moves.  So the bytes do not
- * depend on the threads.
+ * A step has two halves, with all threads each: slopes of blocks of windows, by inputs and summed by weights in a fixed
+ * number of parts; then each row of weights and each vector used adds up what is its own, in order, and moves.  So the
+ * bytes do not depend on the threads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static size_t outputs_of_all(const job *j) {
     return outputs;
 }
 
-/* --- the first half: slopes ------------------------------------------------------------------------------------------ */
+/* --- the first half: slopes --------------------------------------------------------------------------------------- */
 
 /* One thread's memory. */
 typedef struct {
@@ -114,7 +114,7 @@ static int margin_slopes(const job *j, size_t example, size_t n, const room *r, 
     return 1;
 }
 
-/* Slopes by the inputs of a layer, from those by its outputs: sums over the outputs, as sums over rows are for weights. */
+/* Slopes by the inputs of a layer, from those by its outputs: sums over these, as those for weights are over rows. */
 static void go_back(const job *j, const fc_linear_block *block, const room *r, double *back) {
     const size_t size = j->net.size;
     for (size_t row = 0; row < block->rows; row++)
@@ -184,7 +184,7 @@ static void slopes_thread(void *data, fc_team *team, int thread) {
     drop_room(&r);
 }
 
-/* --- the second half: moving ----------------------------------------------------------------------------------------- */
+/* --- the second half: moving -------------------------------------------------------------------------------------- */
 
 /* g + 2 * factor * w, and the sum of w's squares. */
 static double penalise(const job *j, const void *w, size_t n, double factor, double *g) {
@@ -260,7 +260,7 @@ static void move_thread(void *data, fc_team *team, int thread) {
     }
 }
 
-/* --- steps ------------------------------------------------------------------------------------------------------------ */
+/* --- steps -------------------------------------------------------------------------------------------------------- */
 
 static void begin_batch(job *j, size_t first) {
     const fc_window_steps *s = j->steps;
@@ -291,7 +291,9 @@ static fc_status make_step(job *j, fc_run run, double *objective) {
     const fc_status status = fc_parallel(half, j->parts, slopes_thread, j);
     if (status != FC_OK) return status;
     half = (fc_run){fc_threads_for(run.n_threads, moves), NULL};
-    /* Nothing stops it but that a forked process has no thread left to lead others: then nothing has moved, and the caller's does. */
+    /* Nothing stops it but that a forked process has no thread left to lead others: then nothing has moved, and the
+     * caller's does.
+     */
     if (fc_parallel(half, move_tasks(j), move_thread, j) != FC_OK)
         fc_parallel((fc_run){1, NULL}, move_tasks(j), move_thread, j);
     *objective = fc_total(j->loss, j->examples) / (double)j->examples + fc_total(j->penalty, move_tasks(j));

@@ -67,10 +67,10 @@ enum { FC_MAX_STAGES = 8 };
 /* How rows are sketched, by numbers p_i - offset_i, rounded to steps; in several levels, which are sketches of the
  * numbers that follow one another: cols[0] for the first, cols[1] for the second, ...
  *
- * p_i       with `directions`, as many x d of float32, nearly orthonormal: product of direction i and the row.  Without,
- *           and in one level: the sum of weight[j] * feature[j] of the row, j from start[i] to start[i + 1]; every
- *           feature occurs at most once; |weight| <= 1, and for metrics that are not FC_l1 the squares of a group's
- *           weights sum to at most 1.
+ * p_i       with `directions`, as many x d of float32, nearly orthonormal: product of direction i and the row.
+ *           Without, and in one level: the sum of weight[j] * feature[j] of the row, j from start[i] to start[i + 1];
+ *           every feature occurs at most once; |weight| <= 1, and for metrics that are not FC_l1 the squares of a
+ *           group's weights sum to at most 1.
  * skew      at least the largest eigenvalue of directions * transposed, less 1: believed, not checked.
  * step      of all rows, for FC_l1; else each row has its own, the least that holds its numbers.
  * beyond    whether to keep, as `beyond`, the length that the directions so far leave out.
@@ -118,8 +118,8 @@ typedef struct {
  *                  search them as such.
  * stages           n_stages <= FC_MAX_STAGES: rows that a stage proves too far go no further.  None: plain search.
  * refine_cost      of one distance, in plain comparisons.
- * given_up         with stages: Q.rows flags, set for the queries whose stages leave so many rows that a plain search is
- *                  better; they have no answer.
+ * given_up         with stages: Q.rows flags, set for the queries whose stages leave so many rows that a plain search
+ *                  is better; they have no answer.
  * tally            or NULL.
  */
 typedef struct {
@@ -158,8 +158,10 @@ typedef struct {
     int bytes;
 } fc_apart;
 
-/* As fc_knn of X's rows among those of other groups, in little more than half the comparisons: each pair is computed once.  Holds
- * the nearest so far of all rows: 16 bytes for each of 2k (k + 8 of small k; k + 1024 at most), and for a row 200 bytes. */
+/* As fc_knn of X's rows among those of other groups, in little more than half the comparisons: each pair is computed
+ * once.  Holds the nearest so far of all rows: 16 bytes for each of 2k (k + 8 of small k; k + 1024 at most), and for a
+ * row 200 bytes.
+ */
 fc_status fc_knn_apart(const fc_apart *search, fc_run run, double *distance, int64_t *index);
 
 /* Rows that something else has found: which of them are nearest?
@@ -177,7 +179,8 @@ typedef struct {
 } fc_candidates;
 
 /* The k >= 1 smallest (distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where
- * there are fewer, the distance is +inf and the row -1.  Rows of X are fewer than 2^32.  Scratch memory: 16 bytes a thread for each candidate of a query.
+ * there are fewer, the distance is +inf and the row -1.  Rows of X are fewer than 2^32.  Scratch memory: 16 bytes a
+ * thread for each candidate of a query.
  */
 fc_status fc_rerank(const fc_candidates *candidates, size_t k, fc_run run, double *distance, int64_t *index);
 
@@ -197,8 +200,8 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner);
 
-/* fc_vote by several numbers of neighbours at once: winner[j * rows + i] has the most votes of the first prefix[j] of row i,
- * one each.  Prefixes are from 1 to k, none less than the one before.
+/* fc_vote by several numbers of neighbours at once: winner[j * rows + i] has the most votes of the first prefix[j] of
+ * row i, one each.  Prefixes are from 1 to k, none less than the one before.
  */
 fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                            size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner);
@@ -217,8 +220,8 @@ typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
  * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
  *          binary_cross_entropy, of positive targets.
  * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
- * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each true
- *          class and each other.
+ * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each
+ *          true class and each other.
  * smooth   where not 0, hinge's terms are smooth * log(1 + exp(term / smooth)), and crammer_singer's largest is
  *          smooth * log(sum of exp(term / smooth)).
  * squared  the hinges' terms are squared; they are not smoothed then.
@@ -239,8 +242,8 @@ typedef struct {
  * loss      of each row, times its weight; or NULL.
  * each      of each score, times its row's weight, where the loss is a sum over scores (FC_SCORE_LOSSES, softmax_mse);
  *           or NULL.
- * gradient  rows x cols of the scores' dtype, times weight and scale: may be the scores themselves, but not overlap them
- *           otherwise; or NULL.
+ * gradient  rows x cols of the scores' dtype, times weight and scale: may be the scores themselves, but not overlap
+ *           them otherwise; or NULL.
  *
  * A row with NaN or infinity, or with targets that are not what they have to be, has no answer: *bad_row is the first.
  * For losses with a softmax, -inf is a class that is not there; one class of a row has to be.  Scratch memory: 40 bytes
@@ -293,13 +296,14 @@ typedef struct {
 /* Their product, rows x M.cols of M's dtype: summed in float64, a row's values in order. */
 fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out);
 
-/* A classifier of windows: the vectors of 2 window + 1 words side by side are the inputs of the first layer; its outputs W x + b
- * are the scores, or after `activation` the inputs of a second.
+/* A classifier of windows: the vectors of 2 window + 1 words side by side are the inputs of the first layer; its
+ * outputs W x + b are the scores, or after `activation` the inputs of a second.
  *
  * dtype    float or double: of all that follows.
  * vectors  words x dim.
  * trained  vectors [0, trained) move in training.
- * squares, W_squares, b_squares   of the form of what they belong to: sums of the squares of all slopes so far, for training.
+ * squares, W_squares, b_squares   of the form of what they belong to: sums of the squares of all slopes so far, for
+ *          training.
  * W, b     outputs x inputs, outputs.
  */
 enum { FC_WINDOW_LAYERS = 2 };
@@ -317,7 +321,9 @@ typedef struct {
     fc_layer layer[FC_WINDOW_LAYERS];
 } fc_window_model;
 
-/* Windows of a text of `length` words, rows of the table of vectors; by their centres, which have `window` words on both sides. */
+/* Windows of a text of `length` words, rows of the table of vectors; by their centres, which have `window` words on
+ * both sides.
+ */
 typedef struct {
     const int32_t *word;
     size_t length;
@@ -325,17 +331,21 @@ typedef struct {
     size_t n;
 } fc_windows;
 
-/* `scores`: n x outputs of the last layer.  Scratch memory: a copy of the weights, and of a thread 32 windows' inputs and outputs. */
+/* `scores`: n x outputs of the last layer.  Scratch memory: a copy of the weights, and of a thread 32 windows' inputs
+ * and outputs.
+ */
 fc_status fc_window_scores(const fc_window_model *model, fc_windows windows, fc_run run, void *scores);
 
-/* Steps of Adagrad, each on the next `batch` windows: w -= rate * g / (sqrt(sum of g^2 so far) + 1e-10), where g is the slope of
+/* Steps of Adagrad, each on the next `batch` windows: w -= rate * g / (sqrt(sum of g^2 so far) + 1e-10), where g is the
+ * slope of
  *
- *     mean of the losses + l2 * (sum of W's squares + mean over the windows of the sum of the squares of their trained vectors).
+ *     mean of the losses
+ *     + l2 * (sum of W's squares + mean over the windows of the sum of the squares of their trained vectors).
  *
  * label     of each window.
- * corrupt, corrupt_label   NULL: losses are the cross-entropy.  Else centres of windows and labels that are not theirs: losses are
- *           max(0, margin - s + s_c), where s is how a window scores its label, and s_c how the corrupt one scores that beside it; both
- *           are among the windows of the mean of squares.
+ * corrupt, corrupt_label   NULL: losses are the cross-entropy.  Else centres of windows and labels that are not theirs:
+ *           losses are max(0, margin - s + s_c), where s is how a window scores its label, and s_c how the corrupt one
+ *           scores that beside it; both are among the windows of the mean of squares.
  */
 typedef struct {
     fc_windows windows;
@@ -344,10 +354,10 @@ typedef struct {
     double rate, l2, margin;
 } fc_window_steps;
 
-/* Train the model in place; `objective`: what each step began at.  A step is made wholly or not at all: if the call ends early
- * (FC_BAD_ROW, which does not tell which row, if scores are not finite), the model is as the steps before have left it.  Scratch
- * memory: a copy of the weights; up to 16 sums of slopes in float64, of at most 64 MiB together if there is more than one; a batch's
- * inputs in float64; and as in fc_window_scores.
+/* Train the model in place; `objective`: what each step began at.  A step is made wholly or not at all: if the call
+ * ends early (FC_BAD_ROW, which does not tell which row, if scores are not finite), the model is as the steps before
+ * have left it.  Scratch memory: a copy of the weights; up to 16 sums of slopes in float64, of at most 64 MiB together
+ * if there is more than one; a batch's inputs in float64; and as in fc_window_scores.
  */
 fc_status fc_window_train(const fc_window_model *model, const fc_window_steps *steps, fc_run run, double *objective);
 

@@ -18,8 +18,8 @@ static const struct {
               [FC_f64] = {0x1p1000, 0x1p-900, 0x1p-1000, 0x1p-53}};
 
 /* g of FC_METRICS: what accumulating in the tile's type, loading, and the sums may add up to.  Accumulators add `part`
- * terms one after the other and then the parts; sums over a row run in at least four lanes, and only half of their error
- * counts beside twice that of P; the reported distance itself is good to (d / 16 + 16) float64 roundings.
+ * terms one after the other and then the parts; sums over a row run in at least four lanes, and only half of their
+ * error counts beside twice that of P; the reported distance itself is good to (d / 16 + 16) float64 roundings.
  */
 double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
     if (dtype == FC_u8) return 0;
@@ -78,23 +78,25 @@ typedef struct {
 } pair;
 
 static inline pair pair_of(const fc_filter *f, const fc_passed *p, size_t i) {
-    const size_t at = p->passed[i], r = fc_row_of(p->passed[i], f->tile->lanes);
-    const fc_sums *q = &p->q[fc_lane_of(p->passed[i], f->tile->lanes)], *x = &p->x[r];
+    const uint32_t at = p->passed[i];
+    const size_t r = fc_row_of(at, f->tile->lanes);
+    const fc_sums *q = &p->q[fc_lane_of(at, f->tile->lanes)], *x = &p->x[r];
     const double acc = f->dtype == FC_u8 ? (double)((const int32_t *)p->acc)[at] : fc_value_at(p->acc, at, f->dtype);
     const double P2 = f->tile->scale * (acc + f->tile->from_q * q->sum + f->tile->from_x * x->sum);
     return (pair){q, x, P2, (uint32_t)(p->row + r)};
 }
 
-/* Sums of bytes are exact: this is what refining would find.  undo has a loop of its own, so that roots become vectors. */
-FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out, formulas m) {
+/* Sums of bytes are exact: this is what refining would find.  undo has a loop of its own: so roots become vectors. */
+FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, fc_candidate *out, formulas m) {
     double found[FC_PAIRS_AT_ONCE];
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < p->count; i++) {
         const pair it = pair_of(f, p, i);
         found[i] = m.is_product ? f->metric->distance(it.P2 / 2, it.q->sq, it.x->sq) : m.rank(it.P2, it.q, it.x);
         out[i] = (fc_candidate){.row = it.row};
     }
-    for (size_t i = 0; i < n && !m.is_product; i++) found[i] = m.undo(found[i]);
-    for (size_t i = 0; i < n; i++) out[i].low = found[i];
+    if (!m.is_product)
+        for (size_t i = 0; i < p->count; i++) found[i] = m.undo(found[i]);
+    for (size_t i = 0; i < p->count; i++) out[i].low = found[i];
 }
 
 /* The factors next to one pay for the roundings of undo and of low + slack, and of slack itself to float; FLT_MIN keeps
@@ -111,34 +113,34 @@ FC_INLINED fc_candidate bounds_of(const fc_filter *f, pair it, formulas m) {
     return (fc_candidate){low, (float)((high - low) * (1 + 0x1p-20)) + FLT_MIN, it.row};
 }
 
-FC_INLINED void find_bounds(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out, formulas m) {
+FC_INLINED void find_bounds(const fc_filter *f, const fc_passed *p, fc_candidate *out, formulas m) {
     if (f->dtype == FC_u8) {
-        find_exact(f, p, n, out, m);
+        find_exact(f, p, out, m);
         return;
     }
-    for (size_t i = 0; i < n; i++) out[i] = bounds_of(f, pair_of(f, p, i), m);
+    for (size_t i = 0; i < p->count; i++) out[i] = bounds_of(f, pair_of(f, p, i), m);
 }
 
 #define FC_DEFINE_BOUNDS(name, tile_, refine, shift, degree, rank, error, undo, len, a, ex, b, t, dist) \
     static double rank_##name(double P2, const fc_sums *q, const fc_sums *x) { return rank; } \
     static double error_##name(const fc_sums *q, const fc_sums *x) { return (void)q, (void)x, error; } \
     static double undo_##name(double r) { return undo; } \
-    static void bounds_##name(const fc_filter *f, const fc_passed *p, size_t n, fc_candidate *out) { \
+    static void bounds_##name(const fc_filter *f, const fc_passed *p, fc_candidate *out) { \
         const formulas m = {FC_PAIR_##refine == FC_PAIR_product, rank_##name, error_##name, undo_##name}; \
-        find_bounds(f, p, n, out, m); \
+        find_bounds(f, p, out, m); \
     }
 FC_METRICS(FC_DEFINE_BOUNDS)
 
 #define FC_BOUNDS_ENTRY(name, ...) [FC_##name] = bounds_##name,
-static void (*const bounds[FC_METRIC_COUNT])(const fc_filter *, const fc_passed *, size_t,
+static void (*const bounds[FC_METRIC_COUNT])(const fc_filter *, const fc_passed *,
                                              fc_candidate *) = {FC_METRICS(FC_BOUNDS_ENTRY)};
 
-size_t fc_filter_bounds(const fc_filter *f, fc_passed *left, fc_candidate *out) {
-    const size_t n = fc_smaller(left->count, FC_PAIRS_AT_ONCE);
-    bounds[f->metric - fc_metrics](f, left, n, out);
-    left->passed += n;
-    left->count -= n;
-    return n;
+size_t fc_filter_bounds(const fc_filter *f, const fc_passed *p, size_t from, fc_candidate *out) {
+    fc_passed part = *p;
+    part.passed += from;
+    part.count = fc_smaller(p->count - from, FC_PAIRS_AT_ONCE);
+    bounds[f->metric - fc_metrics](f, &part, out);
+    return part.count;
 }
 
 int fc_filter_centre(const fc_pairs *pairs, const float *centre, const void **taken, double **owned) {

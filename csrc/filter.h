@@ -37,10 +37,8 @@ typedef struct {
 
 enum { FC_PAIRS_AT_ONCE = 64 };
 
-/* What their accumulators say of the distances of the next pairs, at most FC_PAIRS_AT_ONCE, which are taken off the list;
- * how many.
- */
-size_t fc_filter_bounds(const fc_filter *f, fc_passed *left, fc_candidate *out);
+/* What their accumulators say of the distances of pairs `from`, from + 1, ..., at most FC_PAIRS_AT_ONCE; how many. */
+size_t fc_filter_bounds(const fc_filter *f, const fc_passed *p, size_t from, fc_candidate *out);
 
 /* The centre in the dtype of the arithmetic: the caller's, a copy that *owned is to free, or none; false without
  * memory. */

@@ -29,13 +29,6 @@ typedef struct {
 
 enum { FC_AHEADS = 2 }; /* of X, and of the panels */
 
-/* The line at `offset` of each stretch. */
-static inline void fc_prefetch(const fc_ahead ahead[FC_AHEADS], size_t offset) {
-    for (int a = 0; a < FC_AHEADS; a++)
-        for (size_t i = 0; i < ahead[a].count; i++)
-            __builtin_prefetch(ahead[a].at + i * ahead[a].stride + offset, 0, 2);
-}
-
 #define FC_LINE 64 /* bytes of a cache line */
 
 /* Cells are written in steps of at most so many bytes: a vector of bytes, of 16 bits each. */
@@ -99,7 +92,7 @@ typedef struct {
     double *room[FC_LOSS_ROOMS];
 } fc_batch_part;
 
-/* A block of rows and what they are multiplied with: rows of whole FC_LINEs, `depth` values of one dtype each, padded by 0. */
+/* A block of rows and what they are multiplied with: rows of whole FC_LINEs, `depth` values each, padded by 0. */
 typedef struct {
     const void *x, *W, *b; /* rows x depth; (classes + FC_LINEAR_MORE) x depth, the last 0; classes */
     size_t rows, depth, classes;
@@ -138,8 +131,8 @@ typedef struct {
     /* How many rows have an answer before the first that has none; NULL for dtypes that are not scores'. */
     size_t (*losses[FC_LOSS_COUNT][FC_DTYPE_COUNT])(const fc_batch_part *part);
 
-    /* Which of rows x lanes accumulators pass: each as row * lanes + lane, a lane's in order.  Returns how many; `passed` has
-     * room for FC_PASSED_MORE more than may pass. */
+    /* Which of rows x lanes accumulators pass: each as row * lanes + lane, a lane's in order.  Returns how many;
+     * `passed` has room for FC_PASSED_MORE more than may pass. */
     size_t (*keep[FC_DTYPE_COUNT])(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
 
     /* The same for sketches: all but scale * (acc + Iq + Ix) + E * B + F * T < A * R. */

@@ -1,4 +1,6 @@
-/* linear.c -- linear scores and the gradients of their losses: blocks of rows that stay in the cache, so that X is read once. */
+/* linear.c -- linear scores and the gradients of their losses: blocks of rows that stay in the cache, so that X is read
+ * once.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +119,7 @@ fc_status fc_linear_scores(const fc_linear *m, fc_run run, void *scores) {
     return status;
 }
 
-/* --- losses and gradients ---------------------------------------------------------------------------------------------- */
+/* --- losses and gradients ----------------------------------------------------------------------------------------- */
 
 /* The rows of a block as a batch of their own, numbered from 0. */
 static fc_batch batch_of(const job *j, const fc_linear_block *block, size_t first) {

@@ -1,5 +1,5 @@
-/* lists.h -- the one page that names every metric, dtype, loss and instruction set.  A row here feeds the enums, the tables,
- * the Python names and the tests.
+/* lists.h -- the one page that names every metric, dtype, loss and instruction set.  A row here feeds the enums, the
+ * tables, the Python names and the tests.
  */
 #ifndef FASTCLF_LISTS_H
 #define FASTCLF_LISTS_H

@@ -97,8 +97,8 @@ static int is_score_loss(fc_loss loss) {
 
 static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss == FC_softmax_mse; }
 
-/* Score losses keep all of a part in scratch, at most FC_LOSS_STEP values; others only a row or a tile, and a ratio for each
- * of at most FC_LOSS_STEP rows.  One row at least.
+/* Score losses keep all of a part in scratch, at most FC_LOSS_STEP values; others only a row or a tile, and a ratio for
+ * each of at most FC_LOSS_STEP rows.  One row at least.
  */
 size_t fc_loss_step(const fc_batch *b) {
     const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 16 * FC_LOSS_STEP;

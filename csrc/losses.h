@@ -18,8 +18,8 @@ size_t fc_loss_step(const fc_batch *batch);
 /* One thread's scratch; 0 without memory. */
 int fc_loss_room(fc_loss_scratch *scratch, const fc_batch *batch);
 
-/* Losses of rows [first, first + rows), written to their places in the whole batch's outputs as fc_losses has them.  Returns how
- * many have an answer before the first that has none. */
+/* Losses of rows [first, first + rows), written to their places in the whole batch's outputs as fc_losses has them.
+ * Returns how many have an answer before the first that has none. */
 size_t fc_losses_of_rows(const fc_batch *batch, const fc_loss_scratch *scratch, size_t first, size_t rows, double *loss,
                          double *each, void *gradient);
 

@@ -1,5 +1,5 @@
-/* product.c -- a block of vectors is packed into panels once; X passes a block of rows at a time, a part of its depth at
- * a time, so that a tile's operands stay in the caches:
+/* product.c -- a block of vectors is packed into panels once; X passes a block of rows at a time, a part of its depth
+ * at a time, so that a tile's operands stay in the caches:
  *
  *     for each part of the depth:
  *       load the rows' features into cells
@@ -144,8 +144,8 @@ static void look_ahead(const fc_product *p, const fc_product_room *w, size_t c, 
     ahead[1] = packed ? (fc_ahead){panel + first * length, lanes, length} : (fc_ahead){0};
 }
 
-/* Add part c of the depth, `cols` features, to the accumulators of panel i.  A single part comes from near caches, and is
- * too short to spend time on looking ahead.
+/* Add part c of the depth, `cols` features, to the accumulators of panel i.  A single part comes from near caches, and
+ * is too short to spend time on looking ahead.
  */
 static void add_part(const fc_product *p, fc_product_room *w, size_t i, size_t c, size_t cols, char *acc) {
     const fc_tile *t = p->tile;

@@ -31,7 +31,7 @@ typedef struct {
     int thread;
 } fc_product_room;
 
-/* The most vectors of Q, at most `most`, for which a thread's panels stay small, and fc_product's pack_cols for a block. */
+/* The most vectors of Q, at most `most`, for which a thread's panels stay small; fc_product's pack_cols for a block. */
 size_t fc_product_most(const fc_tile *tile, size_t cols, size_t most);
 size_t fc_product_pack_cols(const fc_tile *tile, size_t cols, size_t block);
 

@@ -33,8 +33,8 @@ static double rounding(const job *s) { return ((double)s->M.cols / 16 + 32) * 0x
 
 static float above(double v) { return v < FLT_MAX / 2 ? (float)(v * (1 + 0x1p-20)) + FLT_MIN : INFINITY; }
 
-/* The step of one row's numbers v in a level: the least that holds them, or 1 where float32 has none.  A row with a number
- * that is not finite will have an infinite error.
+/* The step of one row's numbers v in a level: the least that holds them, or 1 where float32 has none.  A row with a
+ * number that is not finite will have an infinite error.
  */
 static float step_for(const job *s, const double *v, size_t count) {
     double largest = 0;
@@ -130,7 +130,8 @@ static double take_row(const job *s, size_t row, double length, double *y) {
     return total(parts);
 }
 
-/* One row; the sums of a group's features are off by so many roundings of all, and unit vectors by that of their length.
+/* One row; the sums of a group's features are off by so many roundings of all, and unit vectors by that of their
+ * length.
  */
 static void sketch_groups(const job *s, size_t row, double *y, double *p) {
     const fc_sketcher *how = s->how;

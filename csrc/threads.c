@@ -123,8 +123,8 @@ static void *wait_at(void *gate) {
     return NULL;
 }
 
-/* GNU's OpenMP ends the process when it cannot make a thread: find out how many can be made, when this thread's pool is to
- * have more than ever.
+/* GNU's OpenMP ends the process when it cannot make a thread: find out how many can be made, when this thread's pool is
+ * to have more than ever.
  */
 static int at_most_startable(int n_threads) {
     static _Thread_local int started = 1;

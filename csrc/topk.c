@@ -10,16 +10,16 @@ static inline int by_distance_and_row(const void *a, const void *b) {
     return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* Up to MOST are sorted by Shell's method with Ciura's gaps, more by qsort; SPREAD or more are first put near their places,
- * which leaves it little to move.
+/* Up to MOST_IN_PLACE are sorted by Shell's method with Ciura's gaps, more by qsort; BUCKETED_FROM or more first go
+ * into buckets, which leaves it little to move.
  */
-enum { SPREAD = 32, MOST = 1024 };
+enum { BUCKETED_FROM = 32, MOST_IN_PLACE = 1024 };
 static const size_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
 
-/* Order items by where they lie between the least and the most. */
-static void spread_out(fc_candidate *items, size_t n) {
-    fc_candidate taken[MOST];
-    uint16_t place[MOST], end[MOST] = {0};
+/* One pass of a bucket sort: n buckets of equal width between the least and the most. */
+static void put_in_buckets(fc_candidate *items, size_t n) {
+    fc_candidate taken[MOST_IN_PLACE];
+    uint16_t place[MOST_IN_PLACE], end[MOST_IN_PLACE] = {0};
     double least = items[0].low, most = least;
     for (size_t i = 1; i < n; i++) {
         least = items[i].low < least ? items[i].low : least;
@@ -30,15 +30,15 @@ static void spread_out(fc_candidate *items, size_t n) {
     for (size_t i = 0; i < n; i++) end[place[i] = (uint16_t)((items[i].low - least) * scale)]++;
     for (size_t i = 1; i < n; i++) end[i] = (uint16_t)(end[i] + end[i - 1]);
     memcpy(taken, items, n * sizeof *items);
-    for (size_t i = n; i-- > 0;) items[--end[place[i]]] = taken[i]; /* backwards: equal ones keep their order */
+    for (size_t i = n; i-- > 0;) items[--end[place[i]]] = taken[i]; /* backwards: rows mostly ascend, and stay so */
 }
 
 void fc_sort_candidates(fc_candidate *items, size_t n) {
-    if (n > MOST) {
+    if (n > MOST_IN_PLACE) {
         qsort(items, n, sizeof *items, by_distance_and_row);
         return;
     }
-    if (n >= SPREAD) spread_out(items, n);
+    if (n >= BUCKETED_FROM) put_in_buckets(items, n);
     for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++)
         for (size_t gap = gaps[g], i = gap; i < n; i++) {
             const fc_candidate c = items[i];

@@ -24,7 +24,7 @@ typedef struct {
     int in_any_order;
 } fc_topk;
 
-/* How to settle a distance, room for `capacity` doubles, where to count refined rows, and whom to ask whether to stop. */
+/* How to settle a distance; room for `capacity` doubles; where to count refined rows; whom to ask whether to stop. */
 typedef struct {
     const fc_pairs *pairs;
     size_t query;

@@ -27,7 +27,9 @@ void fc_touched_drop(fc_touched *t) {
     free(t->word);
 }
 
-/* The number of a word's vector; a new one where it has none yet.  Slots by multiplying: words one after the other go apart. */
+/* The number of a word's vector; a new one where it has none yet.  Slots by multiplying: words one after the other go
+ * apart.
+ */
 static uint32_t number_of(fc_touched *t, int32_t word) {
     size_t at = (uint32_t)word * UINT32_C(2654435769) & (t->slots - 1);
     for (; t->table[at]; at = (at + 1) & (t->slots - 1))

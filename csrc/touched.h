@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Vectors are numbered as they first occur: number v is that of `word[v]`, used at use[start[v]], ..., use[start[v + 1] - 1],
- * in order.  A use is window * width + place in the window.
+/* Vectors are numbered as they first occur: number v is that of `word[v]`, used at use[start[v]], ..., use[start[v + 1]
+ * - 1], in order.  A use is window * width + place in the window.
  */
 typedef struct {
     size_t count, slots; /* slots: of the table, a power of two */

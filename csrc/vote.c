@@ -8,7 +8,7 @@ typedef struct ballots ballots;
 struct ballots {
     const int64_t *label, *index;
     size_t rows, k, n_classes;
-    void (*count)(const ballots *b, size_t row, double *votes); /* votes come as 0 */
+    void (*count_row)(const ballots *b, size_t row, double *votes); /* votes come as 0 */
     const double *weights;
     double *votes;
     int64_t *winner;
@@ -54,7 +54,7 @@ static void count_rows(void *job, fc_team *team, int thread) {
     (void)thread;
     if (!votes) fc_stop(team, FC_NO_MEMORY);
     for (size_t row; fc_next_task(team, &row);) {
-        b->count(b, row, votes);
+        b->count_row(b, row, votes);
         for (size_t i = row * b->k; i < (row + 1) * b->k; i++) votes[label_of(b, i)] = 0;
     }
     free(votes);
@@ -75,7 +75,7 @@ static int are_prefixes(const ballots *b) {
     return 1;
 }
 
-static fc_status count(ballots b, size_t n_labels) {
+static fc_status run(ballots b, size_t n_labels) {
     size_t entries;
     if (b.k == 0 || b.n_classes == 0 || __builtin_mul_overflow(b.rows, b.k, &entries)) return FC_BAD_ARGUMENT;
     if (!are_prefixes(&b) || !all_below(b.label, n_labels, b.n_classes)) return FC_BAD_ARGUMENT;
@@ -85,14 +85,28 @@ static fc_status count(ballots b, size_t n_labels) {
 
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner) {
-    const ballots b = {label,          index,           rows, k, n_classes, count_all, .weights = weights,
-                       .votes = votes, .winner = winner};
-    return count(b, n_labels);
+    const ballots b = {.label = label,
+                       .index = index,
+                       .rows = rows,
+                       .k = k,
+                       .n_classes = n_classes,
+                       .count_row = count_all,
+                       .weights = weights,
+                       .votes = votes,
+                       .winner = winner};
+    return run(b, n_labels);
 }
 
 fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                            size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner) {
-    const ballots b = {
-        label, index, rows, k, n_classes, count_prefixes, .winner = winner, .prefix = prefix, .prefixes = prefixes};
-    return count(b, n_labels);
+    const ballots b = {.label = label,
+                       .index = index,
+                       .rows = rows,
+                       .k = k,
+                       .n_classes = n_classes,
+                       .count_row = count_prefixes,
+                       .winner = winner,
+                       .prefix = prefix,
+                       .prefixes = prefixes};
+    return run(b, n_labels);
 }

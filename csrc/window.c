@@ -1,4 +1,6 @@
-/* window.c -- scores of windows: the vectors of the words beside a centre, one after the other, through one layer or two. */
+/* window.c -- scores of windows: the vectors of the words beside a centre, one after the other, through one layer or
+ * two.
+ */
 #include "window.h"
 
 #include <stdlib.h>

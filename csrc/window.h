@@ -1,4 +1,6 @@
-/* window.h -- a window model ready to compute with: weights in whole lines, and what its layers see of a block of windows. */
+/* window.h -- a window model ready to compute with: weights in whole lines, and what its layers see of a block of
+ * windows.
+ */
 #ifndef FASTCLF_WINDOW_H
 #define FASTCLF_WINDOW_H
 

@@ -3,9 +3,9 @@
  *
  *      harness [--plant BUG] [ISA...]
  *
- * Prints "name digest" for each set that is named, or for all: one FNV-1a sum over all answers' bytes, equal on all sets
- * and machines.  Inputs come from a generator of integers, so that they are the same everywhere.  A planted bug is one
- * that a sanitizer has to report.
+ * Prints "name digest" for each set that is named, or for all: one FNV-1a sum over all answers' bytes, equal on all
+ * sets and machines.  Inputs come from a generator of integers, so that they are the same everywhere.  A planted bug is
+ * one that a sanitizer has to report.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,6 +40,12 @@ void *room(size_t count, size_t size) {
     if (memory || count == 0) return memory;
     fputs("harness: no memory\n", stderr);
     exit(1);
+}
+
+void *unwritten(size_t count, size_t size) {
+    void *memory = room(count, size);
+    if (memory) memset(memory, 1 + (int)fc_isa_active(), count * size);
+    return memory;
 }
 
 fc_matrix make_matrix(size_t rows, size_t cols, fc_dtype dtype, spread s) {
@@ -102,7 +108,7 @@ static bug bug_named(const char *name) {
 }
 
 int main(int count, char **words) {
-    int first = 1;
+    int first = 1, wanted = 0;
     if (count > 2 && strcmp(words[1], "--plant") == 0) {
         plant = bug_named(words[2]);
         first = 3;
@@ -110,12 +116,15 @@ int main(int count, char **words) {
     if (planted(RACE)) race();
     if (planted(OVERFLOW)) overflow();
     for (size_t isa = 0; isa < fc_isa_count(); isa++) {
-        int wanted = count == first;
-        for (int i = first; i < count; i++) wanted |= strcmp(words[i], fc_isa_name(isa)) == 0;
-        if (!wanted || !fc_isa_use(isa)) continue;
+        int named = 0;
+        for (int i = first; i < count; i++) named |= strcmp(words[i], fc_isa_name(isa)) == 0;
+        if ((count > first && !named) || !fc_isa_use(isa)) continue;
+        wanted += named;
         check_limits();
         printf("%s %016" PRIx64 "\n", fc_isa_name(isa), run_all());
         fflush(stdout);
     }
-    return 0;
+    if (wanted == count - first) return 0;
+    fputs("harness: an instruction set that is named is not there\n", stderr);
+    return 2;
 }

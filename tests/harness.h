@@ -17,7 +17,10 @@ double draw_value(fc_dtype dtype, spread s);
 /* A matrix of its own exact size, so that a checker sees the first byte beyond it. */
 fc_matrix make_matrix(size_t rows, size_t cols, fc_dtype dtype, spread s);
 void destroy(fc_matrix m);
+
+/* Zeros; or bytes that differ by instruction set, so that digests do where an answer is left out. */
 void *room(size_t count, size_t size);
+void *unwritten(size_t count, size_t size);
 
 uint64_t fnv(uint64_t digest, const void *data, size_t bytes);
 void expect_ok(fc_status status, const char *what);

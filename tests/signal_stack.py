@@ -1,4 +1,4 @@
-"""What a process finds whose signal stack would not hold AMX's registers; this file does not import fastclf before."""
+"""What a process finds whose signal stack would not hold AMX's registers when fastclf is first imported."""
 
 from __future__ import annotations
 

@@ -340,7 +340,7 @@ def answers_in_mode(library, mode, dtype):
     from fastclf import _native
 
     Q, X = subnormals(dtype)
-    some = X[:1000]  # as few as two threads need work: every pair is refined, slowly where numbers are subnormal
+    some = X[:1000]  # hardly more than two threads are used for: each pair is refined, slowly if it is subnormal
     table = np.empty((4, len(X)))
     helper = ctypes.CDLL(library)
     answers, modes = {}, set()

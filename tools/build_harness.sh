@@ -1,7 +1,11 @@
 #!/bin/sh
 # Build tests/harness*.c with all of csrc/, by the flags and instruction sets that CMakeLists.txt and csrc/lists.h name.
 #
-#   tools/build_harness.sh OUTPUT COMPILER [FLAG...]       the flags come last and so win over those of CMakeLists.txt
+#   tools/build_harness.sh OUTPUT COMPILER [FLAG...]
+#
+# The flags, of which none has a blank, come last and so win over those of CMakeLists.txt.  Prints the instruction sets.
+#
+# shellcheck disable=SC2086  # $options, $avx512 and $without are lists of flags, meant to be split
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 output=$1
@@ -17,8 +21,10 @@ avx512=$(sed -n 's/^ *set(avx512 \(.*\))$/\1/p' "$cmake_lists")
 without= # what this compiler does not know, as in CMakeLists.txt
 printf '#include <immintrin.h>\nvoid f(void) { _tile_dpbuud(0, 1, 2); }\n' |
     "$compiler" -mamx-tile -mamx-int8 -x c -c -o "$objects/probe" - 2>/dev/null || without=-DFC_NO_AMX
-isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' | "$compiler" $without -E -P -I "$root/csrc" -)
-[ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] || { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
+isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' |
+    "$compiler" $without -E -P -I "$root/csrc" -)
+[ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] ||
+    { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
 
 # The compiler's arguments for each object, a line each as xargs reads it: those that take longest come first.
 for isa in $isas; do
@@ -29,5 +35,5 @@ for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do
     echo "$* '$source' -o '$objects/$(basename "$source" .c).o'"
 done >>"$objects/jobs"
 xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$compiler" -std=c11 -I "$root/csrc" $options $without -c <"$objects/jobs"
-# shellcheck disable=SC2086  # the lists of flags are meant to be split
 "$compiler" "$@" -pthread -o "$output" "$objects"/*.o -lm
+echo "$isas"

@@ -19,29 +19,35 @@ native=$(first_of "${CC:-cc}" gcc clang) || missing="$missing cc (gcc)"
 [ -z "$missing" ] || { echo "$0: missing:$missing" >&2; exit 2; }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+beside= # what runs in the background
+trap 'for process in $beside; do kill "$process" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 has_openmp() {
     echo 'int main(void) { return 0; }' | "$@" -fopenmp -x c - -o "$work/probe" 2>"$work/probe.log"
 }
 
-# build OUTPUT COMPILER [FLAG...]: with OpenMP where the compiler has it.
+# build OUTPUT COMPILER [FLAG...]: with OpenMP where the compiler has it; `sets` are what it has then.
 build() {
     output=$1
     shift
     if has_openmp "$@"; then set -- "$@" -fopenmp; else echo "$1: no OpenMP, one thread"; fi
-    "$here/build_harness.sh" "$output" "$@" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
+    sets=$("$here/build_harness.sh" "$output" "$@" 2>"$work/log") || { cat "$work/log" >&2; exit 1; }
     # A static OpenMP mentions dlopen, which is never called: other warnings are ours.
     if grep -q 'warning: .*\[-W' "$work/log"; then cat "$work/log" >&2; exit 1; fi
 }
 
 build "$work/native" "$native"
 build "$work/arm64" "$cross" -static
-# Emulated ones take long: side by side.
-"$emulator" "$work/arm64" scalar >"$work/scalar" &
-"$emulator" "$work/arm64" neon >"$work/neon"
-wait "$!"
-{ "$work/native"; cat "$work/scalar" "$work/neon"; } | tee "$work/digests"
+# Under emulation each takes long: side by side.
+for isa in $sets; do
+    "$emulator" "$work/arm64" "$isa" >"$work/digest_$isa" &
+    beside="$beside $!"
+done
+"$work/native" >"$work/digests"
+for process in $beside; do wait "$process"; done
+beside=
+cat "$work"/digest_* | tee -a "$work/digests"
 
 grep -q '^neon ' "$work/digests" || { echo "$0: NEON was not run" >&2; exit 1; }
 [ "$(cut -d' ' -f2 "$work/digests" | sort -u | wc -l)" = 1 ] || { echo "$0: the digests differ" >&2; exit 1; }

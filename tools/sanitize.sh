@@ -13,7 +13,9 @@ done
 [ -n "$clang" ] || { echo "$0: missing: clang (clang-19)" >&2; exit 2; }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+beside= # what runs in the background
+trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
 
 for sanitizer in address thread; do
     echo 'int main(void) { return 0; }' |
@@ -44,14 +46,15 @@ expect_report "signed integer overflow" "$work/addresses" --plant overflow
 
 # Archer tells the thread sanitizer what OpenMP's barriers order.
 archer=$(dirname "$("$clang" -print-file-name=libomp.so)")/libarcher.so
-races() {
-    OMP_TOOL_LIBRARIES=$archer TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1 "$work/races" "$@"
-}
+export OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
 build "$work/races" -fsanitize=thread -fopenmp=libomp
-expect_report "data race" races --plant race
+expect_report "data race" "$work/races" --plant race
 
 # Both take long: side by side.
-races scalar &
+"$work/races" scalar >"$work/raced" 2>&1 &
+beside=$!
 "$work/addresses"
-wait "$!"
+wait "$beside" || { cat "$work/raced" >&2; exit 1; }
+beside=
+cat "$work/raced"
 echo "no reports"

@@ -1,25 +1,25 @@
 /* amx.h -- AMX: products of bytes in tile registers, the rest as avx512vnni.h has it.
  *
- * tdpbuud adds 16 x 16 sums of 64 products of unsigned bytes in 16 cycles, eight times as many as vpdpbusd.  One operand is
- * 16 rows of X as they are.  The other is 16 groups of four features, of 16 lanes: the left or right half of a panel's
- * lines.  24 rows, 16 and 8, by 32 lanes take all eight registers; 32 rows would not divide FC_ROW_BLOCK.
+ * tdpbuud adds 16 x 16 sums of 64 products of unsigned bytes in 16 cycles, eight times as many as vpdpbusd.  One
+ * operand is 16 rows of X as they are.  The other is 16 groups of four features, of 16 lanes: the left or right half of
+ * a panel's lines.  24 rows, 16 and 8, by 32 lanes take all eight registers; 32 rows would not divide FC_ROW_BLOCK.
  */
 #include <immintrin.h>
 
-#include "../kernels.h"
-
 #define FC_AMX 1
+#define FC_DOT_U8_ROWS 24
 #define FC_STEPPED_TILES FC_OTHER_TILES
 #include "avx512vnni.h"
 
-enum { AMX_LANES = 32, AMX_ROWS = 24, AMX_GROUPS = 16 };
+enum { AMX_LANES = 32, AMX_ROWS = FC_DOT_U8_ROWS, AMX_GROUPS = 16 };
 _Static_assert((int)AMX_LANES == (int)FC_MAX_LANES && FC_ROW_BLOCK % AMX_ROWS == 0, "a tile's size");
+_Static_assert(FC_CELLS_STEP % FC_LINE == 0, "rows are read in whole lines");
 
 /* Bytes of a row of accumulators, which are those of a panel's group; of their halves; rows of the upper registers. */
 enum { AMX_STRIDE = AMX_LANES * 4, AMX_HALF = AMX_STRIDE / 2, AMX_UPPER = 16 };
 
-/* What ldtilecfg reads: 0 to 3 are accumulators of the upper and lower rows by the left and right lanes, 4 and 5 the rows,
- * 6 and 7 the lanes.
+/* What ldtilecfg reads: 0 to 3 are accumulators of the upper and lower rows by the left and right lanes, 4 and 5 the
+ * rows, 6 and 7 the lanes.
  */
 static const struct {
     uint8_t palette, start, reserved[14];
@@ -65,8 +65,8 @@ static inline void amx_end(char *acc) {
     _tile_release();
 }
 
-/* As FC_DEFINE_TILE's.  Rows are read in whole FC_LINEs, for which cells have room (FC_CELLS_STEP).  A panel ends with its
- * groups: few last ones are copied, and the zeros behind them leave out whatever the rows hold there.
+/* As FC_DEFINE_TILE's.  Rows are read in whole FC_LINEs, for which cells have room (FC_CELLS_STEP). A panel ends with
+ * its groups: few last ones are copied, and the zeros behind them leave out whatever the rows hold there.
  */
 static void tile_dot_u8(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, int first,
                         const fc_ahead ahead[FC_AHEADS]) {

@@ -17,23 +17,22 @@
 #define FC_TILES(X) \
     X(dot, u8, 32, FC_DOT_U8_ROWS) \
     FC_OTHER_TILES(X)
-#define FC_OTHER_TILES(X) /* but for dot_u8, which amx.h has a function for */ \
+#define FC_OTHER_TILES(X) \
     X(dot, f32, 32, 12) \
     X(dot, f64, 16, 12) \
     X(min, u8, 32, FC_MIN_U8_ROWS) \
     X(min, f32, 32, 12) \
     X(min, f64, 16, 12)
 
-#ifdef FC_AMX
-#define FC_DOT_U8_ROWS AMX_ROWS
-#else
+/* What is set already is of a set that includes this header. */
+#ifndef FC_DOT_U8_ROWS
 #define FC_DOT_U8_ROWS 12
 #endif
-
-#ifdef FC_VNNI
-#define FC_MIN_U8_ROWS 12
-#else
+#ifndef FC_MIN_U8_ROWS
 #define FC_MIN_U8_ROWS 6 /* of four vectors each: a lane takes eight bytes */
+#endif
+
+#ifndef FC_VNNI
 typedef int16_t cell_dot_u8;
 static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
     return acc + (v_i32)_mm512_madd_epi16((__m512i)q, (__m512i)x);

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #define FC_VNNI 1
+#define FC_MIN_U8_ROWS 12
 #include "avx512.h"
 
 typedef uint8_t cell_dot_u8;

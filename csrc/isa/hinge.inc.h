@@ -59,8 +59,8 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     return sum_of_lanes(loss) + extra[0];
 }
 
-/* The largest of n terms, smoothed: smooth * log(sum of exp(term / smooth)), of which the slopes are a softmax.  It is off by at
- * most smooth * log n.  `term` becomes the softmax.
+/* The largest of n terms, smoothed: smooth * log(sum of exp(term / smooth)), of which the slopes are a softmax.  It is
+ * off by at most smooth * log n.  `term` becomes the softmax.
  */
 static inline double NAME(smooth_largest)(const NAME(a_row) * r, double *term, double most) {
     const double smooth = r->batch->smooth;

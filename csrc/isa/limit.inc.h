@@ -30,8 +30,8 @@ static void find_range(const double *v, size_t n, double *least, double *most) {
 static int64_t bits_of(double v) { return load_i64(&v); }
 static double of_bits(int64_t bits) { return load_f64(&bits); }
 
-/* Values that are not negative are in the order of their bits: halving the range of these ends within 64 steps whatever the
- * values are, mostly within ten, and counting needs no branch that the data decides.
+/* Values that are not negative are in the order of their bits: halving the range of these ends within 64 steps whatever
+ * the values are, mostly within ten, and counting needs no branch that the data decides.
  */
 static double limit_of(const double *v, size_t n, size_t k, size_t enough) {
     double least, most;

@@ -1,9 +1,9 @@
-/* linear.inc.h -- included for each dtype that is computed in: products of a block of rows with weights, and of slopes with
- * the block.
+/* linear.inc.h -- included for each dtype that is computed in: products of a block of rows with weights, and of slopes
+ * with the block.
  *
- * A line is FC_LINE bytes of features.  Rows of a block and of weights are whole lines, padded by 0.  A score is summed in
- * as many partial sums as a line has features, which are then added by halves; a feature's slope over the block's rows in
- * their order: the same bytes on every instruction set, for any tile.
+ * A line is FC_LINE bytes of features.  Rows of a block and of weights are whole lines, padded by 0. A score is summed
+ * in as many partial sums as a line has features, which are then added by halves; a feature's slope over the block's
+ * rows in their order: the same bytes on every instruction set, for any tile.
  */
 enum { NAME(LINE) = FC_LINE / (int)sizeof(TYPE), NAME(LINE_VECTORS) = FC_LINE / FC_VBYTES };
 
@@ -21,8 +21,8 @@ FC_DEFINE_CENTRED(f32, float)
 FC_DEFINE_CENTRED(f64, double)
 #undef FC_DEFINE_CENTRED
 
-/* Sums over the lanes of FC_LINEAR_ROWS * FC_LINEAR_CLASSES lines or less, to `sum`: first whole vectors, then by turning
- * squares, then lanes, always the lower half and the higher.
+/* Sums over the lanes of FC_LINEAR_ROWS * FC_LINEAR_CLASSES lines or less, to `sum`: first whole vectors, then by
+ * turning squares, then lanes, always the lower half and the higher.
  */
 static inline void NAME(sum_lines)(VECTOR *line, int lines, TYPE *sum) {
     for (int i = 0; i < lines; i++)
@@ -151,14 +151,14 @@ static void NAME(linear_slopes)(const fc_linear_block *b) {
 }
 #undef FC_WIDTHS
 
-/* --- compressed rows -------------------------------------------------------------------------------------------------- */
+/* --- compressed rows ---------------------------------------------------------------------------------------------- */
 
 typedef TYPE NAME(four) __attribute__((vector_size(4 * sizeof(TYPE))));
 typedef double NAME(sum_of_four) __attribute__((vector_size(4 * sizeof(double))));
 
-/* Columns [from, from + 4 * fours) of a row's product, of which `wanted` are kept: sums in float64, in the order of the row's
- * values.  Four columns of M are read at once; at its end, of a copy.  Memory is asked for the rows of M of later values, before
- * `end`.
+/* Columns [from, from + 4 * fours) of a row's product, of which `wanted` are kept: sums in float64, in the order of the
+ * row's values.  Four columns of M are read at once; at its end, of a copy.  Memory is asked for the rows of M of later
+ * values, before `end`.
  */
 enum { NAME(SPARSE_AHEAD) = 16 };
 

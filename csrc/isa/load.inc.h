@@ -1,8 +1,8 @@
 /* load.inc.h -- bring one vector's features into a tile's cells, and sum what the filter needs to know of them.
  *
- * A tile that multiplies needs sum v^2, and sum v of bytes; one that takes minima needs sum v and sum |v|.  The last,
- * partial vector is padded with zeros, which every tile ignores; `out` is written in whole vectors, and so has room for a
- * multiple of FC_CELLS_STEP.
+ * A tile that multiplies needs sum v^2, and sum v of bytes; one that takes minima needs sum v and sum |v|. The last,
+ * partial vector is padded with zeros, which every tile ignores; `out` is written in whole vectors, and so has room for
+ * a multiple of FC_CELLS_STEP.
  */
 
 #define TYPE float

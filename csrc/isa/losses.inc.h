@@ -1,5 +1,5 @@
-/* losses.inc.h -- losses and their gradients, a row at a time: sums in FC_LANES partial sums of float64, lane l the terms l,
- * l + 16, ..., added in one order, so that their bytes do not depend on the instruction set.
+/* losses.inc.h -- losses and their gradients, a row at a time: sums in FC_LANES partial sums of float64, lane l the
+ * terms l, l + 16, ..., added in one order, so that their bytes do not depend on the instruction set.
  */
 
 enum { LANE_VECTORS = FC_LANES / F64_LANES, FC_FEW_CLASSES = 128 };
@@ -112,7 +112,9 @@ static inline v_f64 plus_f64(v_f64 sum, v_f64 v, v_f64 *lost) {
     return next;
 }
 
-/* a b + c, for sums of products of that dtype.  Fused is the same everywhere only where it can be had from float64: of float32. */
+/* a b + c, for sums of products of that dtype.  Fused is the same everywhere only where it can be had from float64: of
+ * float32.
+ */
 static inline v_f32 times_plus_f32(v_f32 a, v_f32 b, v_f32 c) { return fma_f32(a, b, c); }
 static inline v_f64 times_plus_f64(v_f64 a, v_f64 b, v_f64 c) { return a * b + c; }
 
@@ -121,11 +123,11 @@ static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 static inline float root_f32(float v) { return sqrtf(v); }
 static inline double root_f64(double v) { return sqrt(v); }
 
-/* For the exponentials of softmax.inc.h: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
+/* Of softmax.inc.h's exponentials: 2^HEADROOM e^RISE is in the dtype's range, and e^-DEPTH of 2^HEADROOM normal. */
 static const float LIMIT_f32 = 0x1p14f, HEADROOM_f32 = 60, DEPTH_f32 = 126, RISE_f32 = 40;
 static const double LIMIT_f64 = 0x1p19, HEADROOM_f64 = 100, DEPTH_f64 = 770, RISE_f64 = 40;
-/* Factors by which e may be multiplied in the dtype itself: of float32, normal numbers, else the rounded factor has lost
- * digits; of float64, both ways are the same operation. */
+/* Factors by which e may be multiplied in the dtype itself: of float32, normal numbers, else the rounded factor has
+ * lost digits; of float64, both ways are the same operation. */
 static const float LEAST_f32 = 0x1p-126f, MOST_f32 = 0x1p126f;
 static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 

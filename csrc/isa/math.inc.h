@@ -24,8 +24,8 @@ static inline v_f64 shifted_f64(v_f64 x) { return x * LOG2E_f64 + SHIFTER_f64; }
 static const float BIAS_f32 = 127;
 static const double BIAS_f64 = 1023;
 
-/* exp(x) / 2^m, where base is SHIFTER + m - BIAS; 0 where x <= cut, NaN where x is.  The result has to be a normal number.
- * Off by less than 0.9 units in the last place.
+/* exp(x) / 2^m, where base is SHIFTER + m - BIAS; 0 where x <= cut, NaN where x is.  The result has to be a normal
+ * number.  Off by less than 0.9 units in the last place.
  */
 static inline v_f32 exp_over_f32(v_f32 x, v_f32 base, v_f32 cut) {
     const v_f32 t = shifted_f32(x), n = t - SHIFTER_f32;

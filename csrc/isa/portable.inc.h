@@ -24,8 +24,8 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     return acc;
 }
 
-/* a b + c, rounded once: the product is exact in float64; of the sum's rounding error, the last bit keeps that there was
- * one ("round to odd"), so that rounding again to float is right.
+/* a b + c, rounded once: the product is exact in float64; of the sum's rounding error, the last bit keeps that there
+ * was one ("round to odd"), so that rounding again to float is right.
  */
 static inline float fma_one(float a, float b, float c) {
     const double product = (double)a * b, addend = (double)c, sum = product + addend, part = sum - product;

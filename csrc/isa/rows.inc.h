@@ -28,7 +28,7 @@ static inline void NAME(copy_few)(TYPE *to, const TYPE *from, size_t n) {
     if (n & 1) to[i] = from[i];
 }
 
-/* Scores i, i + 1, ... of a row of n, and -inf beyond its end; from the row's first on, `readable` values can be read. */
+/* Scores i, i + 1, ... of a row of n, and -inf beyond its end; `readable` values from the row's first can be read. */
 static inline VECTOR NAME(scores_at)(const TYPE *scores, size_t n, size_t readable, size_t i) {
     const VECTOR filler = ALL((TYPE)-INFINITY);
     VECTOR v = filler;
@@ -53,8 +53,8 @@ static inline TYPE NAME(top_of)(VECTOR v) {
     return lane[0];
 }
 
-/* What memory is asked for while a stretch of `count` scores from `from` is worked on: the scores after it, if there are as
- * many, and the gradient's place.
+/* What memory is asked for while a stretch of `count` scores from `from` is worked on: the scores after it, if there
+ * are as many, and the gradient's place.
  */
 typedef struct {
     const TYPE *scores, *gradient;
@@ -113,8 +113,8 @@ static inline void NAME(put_nothing)(const NAME(a_row) * r) {
 }
 
 /* Call `loss_of` for each row of a part: it returns the row's loss, or NaN if there is none; or, for few classes,
- * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, a row's log(1 + *r.ratio) is
- * added to each: to all together, as one alone leaves most of a vector idle.
+ * `losses_of` for LANES rows together, which fails if one of them is special.  With `ratio`, a row's log(1 + *r.ratio)
+ * is added to each: to all together, as one alone leaves most of a vector idle.
  */
 static inline __attribute__((always_inline)) size_t NAME(each_row)(const fc_batch_part *part,
                                                                    double (*loss_of)(const NAME(a_row) *),

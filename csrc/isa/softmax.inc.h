@@ -1,15 +1,15 @@
 /* softmax.inc.h -- included for each dtype of scores: the losses that take a softmax.
  *
  * A row's scores z become e_i = exp(z_i) / 2^m, with m such that the largest of the first block is near 2^HEADROOM: so
- * they reach far enough below the largest of all.  That one, `unit`, stays out of the sum of the others, so that what is
- * small beside it keeps its digits: the loss of a good guess is log(1 + others / unit), and its slope others / sum.  Scores
- * equal to the largest are counted; the first of them is `unit`.
+ * they reach far enough below the largest of all.  That one, `unit`, stays out of the sum of the others, so that what
+ * is small beside it keeps its digits: the loss of a good guess is log(1 + others / unit), and its slope others / sum.
+ * Scores equal to the largest are counted; the first of them is `unit`.
  *
  * A block is read, searched for its largest and turned into e while memory brings the next.  Only where a later block
  * rises RISE or more above the first is the row gone through again, from its largest.
  *
- * Where that largest is beyond LIMIT, scores move by it first (in the second pass, by the row's largest), which is exact
- * for all within a factor of 2 of it; others are so far below it that they do not count.
+ * Where that largest is beyond LIMIT, scores move by it first (in the second pass, by the row's largest), which is
+ * exact for all within a factor of 2 of it; others are so far below it that they do not count.
  */
 enum { NAME(BLOCK) = 4096 / (int)sizeof(TYPE) };
 
@@ -171,7 +171,7 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
     return 0;
 }
 
-/* --- targets --------------------------------------------------------------------------------------------------------- */
+/* --- targets ------------------------------------------------------------------------------------------------------ */
 
 /* Move a part of the targets to all classes that are there. */
 static inline void NAME(smooth)(const NAME(a_row) * r, const NAME(softened) * s, double *t) {
@@ -215,7 +215,7 @@ static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened)
     return sum_of_lanes(sum);
 }
 
-/* Slopes p_i (sum t) - t_i, as p_i (sum of the other t) - t_i (sum of the other p): a certain target keeps its digits. */
+/* Slopes p_i (sum t) - t_i, as p_i (sum of other t) - t_i (sum of other p): a certain target keeps its digits. */
 static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softened) * s, const double *t,
                                          double total) {
     double *slope = r->room[3];
@@ -238,7 +238,7 @@ static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
     return loss;
 }
 
-/* --- losses ---------------------------------------------------------------------------------------------------------- */
+/* --- losses ------------------------------------------------------------------------------------------------------- */
 
 static inline double NAME(label_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)r->batch->label[r->row];

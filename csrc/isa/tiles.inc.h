@@ -40,8 +40,8 @@ static inline void put_i64(int32_t *out, v_i64 v, int first) {
                                       int first, const fc_ahead ahead[FC_AHEADS]) { \
         enum { CELL = sizeof(((v_##lane){0})[0]), V = LANES * CELL / FC_VBYTES }; \
         const char *q = panel, *x = rows; \
-        _Static_assert((LANES == 16 || LANES == FC_MAX_LANES) && FC_ROW_BLOCK % ROWS == 0 && LANES * CELL % FC_VBYTES == 0, \
-                       "a tile's size"); \
+        _Static_assert(LANES == 16 || LANES == FC_MAX_LANES, "a tile's lanes"); \
+        _Static_assert(FC_ROW_BLOCK % ROWS == 0 && LANES * CELL % FC_VBYTES == 0, "a tile's size"); \
         v_##lane acc[ROWS][V] = {0}; \
         for (size_t g = 0; g < groups; g++, q += V * FC_VBYTES, x += CELL) { \
             if (g % (FC_LINE / CELL) == 0) fc_prefetch(ahead, g * CELL); \

@@ -1,5 +1,6 @@
-/* turned.inc.h -- included for each dtype of scores: rows of few classes, turned so that each row has a vector's lane and
- * nothing has to be found or summed across lanes.  The same operations on the same numbers as for rows that are not.
+/* turned.inc.h -- included for each dtype of scores: rows of few classes, turned so that each row has a vector's lane
+ * and nothing has to be found or summed across lanes.  The same operations on the same numbers as for rows that are
+ * not.
  *
  * A tile is LANES rows: class c of all of them is the vector at c * LANES.
  */
@@ -18,7 +19,9 @@ static inline NAME(wide) NAME(widen_tile)(VECTOR v) {
     return w;
 }
 
-/* Square matrices of LANES x LANES turn in log2(LANES) rounds, of which each interleaves the first half with the second. */
+/* Square matrices of LANES x LANES turn in log2(LANES) rounds, of which each interleaves the first half with the
+ * second.
+ */
 static inline void NAME(turn)(VECTOR *v) {
     VECTOR u[NAME(LANES)];
     FC_UNROLL
@@ -89,7 +92,7 @@ static inline int NAME(tile_factors)(const NAME(a_row) * r, double *factor) {
     return all;
 }
 
-/* --- cross-entropy of labels ------------------------------------------------------------------------------------------ */
+/* --- cross-entropy of labels -------------------------------------------------------------------------------------- */
 
 typedef struct {
     double others[NAME(LANES)], unit[NAME(LANES)];
@@ -155,7 +158,7 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss) {
     return 1;
 }
 
-/* --- hinge ------------------------------------------------------------------------------------------------------------ */
+/* --- hinge -------------------------------------------------------------------------------------------------------- */
 
 static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
     const fc_batch *b = r->batch;

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../kernels.h"
+
 #define FC_VECTOR(type) type __attribute__((vector_size(FC_VBYTES)))
 
 typedef FC_VECTOR(float) v_f32;
@@ -30,6 +32,13 @@ FC_DEFINE_LOAD(load_half_i32, half_i32)
 FC_DEFINE_LOAD(load_i32, int32_t)
 FC_DEFINE_LOAD(load_i64, int64_t)
 FC_DEFINE_LOAD(load_f64, double)
+
+/* Ask for the line at `offset` of each stretch that is to come. */
+static inline void fc_prefetch(const fc_ahead ahead[FC_AHEADS], size_t offset) {
+    for (int a = 0; a < FC_AHEADS; a++)
+        for (size_t i = 0; i < ahead[a].count; i++)
+            __builtin_prefetch(ahead[a].at + i * ahead[a].stride + offset, 0, 2);
+}
 
 /* Lanes of a and b in turn: those of their lower and of their higher halves. */
 #ifdef __clang__

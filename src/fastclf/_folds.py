@@ -206,7 +206,7 @@ class Scorer:
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
         n, k = len(self._rows), self._most
-        held = n * (16 * (k + max(k, 8)) + 16 * k + 100)  # lists with room to spare, what comes of them, the rest
+        held = n * (16 * (k + max(k, 8)) + 16 * k + 100)  # lists with spare room, their answer, of a row
         fits = not self._backend.has_index and held <= _MOST_HELD
         return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 

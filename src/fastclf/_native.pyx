@@ -90,6 +90,7 @@ cdef class Held:
 
 include "_native_neighbors.pxi"
 include "_native_losses.pxi"
+include "_native_linear.pxi"
 include "_native_window.pxi"
 
 

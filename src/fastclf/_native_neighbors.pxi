@@ -17,8 +17,8 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
         stages=(), double refine_cost=1.0, given_up=None, bint tell=False):
     """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both.
 
-    `stages` are tuples (sketch of Q, sketch of X, adds, skew, unit, tilt, cost), a sketch being (codes, terms).  With `tell`,
-    return the pairs that came to each stage and to refining, and the seconds they took.
+    `stages` are tuples (sketch of Q, sketch of X, adds, skew, unit, tilt, cost), a sketch being (codes, terms).  With
+    `tell`, return the pairs that came to each stage and to refining, and the seconds they took.
     """
     cdef Held held = Held()
     cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True), g
@@ -39,7 +39,8 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
     search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
     search.bytes = as_bytes
     for n, (of_q, of_x, adds, skew, unit, tilt, cost) in enumerate(stages):
-        stage[n] = fc_stage(held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, unit, tilt, cost)
+        stage[n] = fc_stage(
+            held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, unit, tilt, cost)
     search.stages = stage
     search.n_stages = len(stages)
     search.refine_cost = refine_cost
@@ -79,7 +80,7 @@ def knn_apart(str metric, X, group, centre, bint as_bytes, int n_threads, distan
 
 
 def rerank(str metric, Q, X, row, own, int n_threads, distance, index):
-    """Write the nearest rows of X among those in `row`, by query, into `distance` and `index`; -1 where there are too few."""
+    """Write the nearest rows of X among those in `row`, by query, into `distance` and `index`; -1 where too few."""
     cdef Held held = Held()
     cdef View r = held.view(row, INT64, 2), d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
     cdef fc_candidates candidates
@@ -102,7 +103,7 @@ def rerank(str metric, Q, X, row, own, int n_threads, distance, index):
 
 def sketch(str metric, M, centre, directions, double skew, groups, offset, float step, bint beyond, int n_threads,
            levels):
-    """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) if there are no directions."""
+    """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) without directions."""
     cdef Held held = Held()
     cdef View m = held.view(M, MATRIX, 2), c, t, w
     cdef fc_metric id = metric_id(metric)
@@ -197,14 +198,16 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
         o.shaped(rows, 1)
         best = <int64_t *>o.matrix.data
     with nogil:
-        status = fc_vote(<const int64_t *>l.matrix.data, l.matrix.rows * l.matrix.cols, ids, rows, k, n_classes, weight, counts, best)
+        status = fc_vote(
+            <const int64_t *>l.matrix.data, l.matrix.rows * l.matrix.cols, ids, rows, k, n_classes, weight, counts,
+            best)
     check(status)
 
 
 def vote_prefixes(label, index, size_t n_classes, prefix, winner):
     """Write to `winner`, of shape (prefixes, rows), what the first so many neighbours of each row vote for.
 
-    `prefix` ascends.
+    Of `prefix` none is less than the one before.
     """
     cdef View l = View(label, INT64, 1)
     cdef View i = View(index, INT64, 2)

@@ -73,7 +73,8 @@ def window_train(net, how, word, centre, label, corrupt, corrupt_label, int n_th
     steps.batch, steps.rate, steps.l2, steps.margin = how.batch, how.rate, how.l2, how.margin
     if steps.batch == 0:
         raise ValueError("a batch must have a window")
-    values = <double *>held.data(objective, "d", (steps.windows.n - 1) // steps.batch + 1 if steps.windows.n else 0, True)
+    made = (steps.windows.n - 1) // steps.batch + 1 if steps.windows.n else 0
+    values = <double *>held.data(objective, "d", made, True)
     with nogil:
         status = fc_window_train(&model, &steps, run, values)
     if status == FC_BAD_ROW:
