@@ -85,7 +85,7 @@ def test_without_optional_packages(tmp_path):
     absent = "import sys\n" + "\n".join(f"sys.modules[{name!r}] = None" for name in names)
     done = run(*OPTIONS, cwd=tmp_path, before=absent)
     assert done.returncode == 0, done.stderr
-    assert "cross-validation: 40 of 400" in done.stderr
+    assert "cross-validation: 200 of 400" in done.stderr
     assert "validating: softmax (1 of 2)" in done.stderr
     assert "pip install fastclf[plot]" in done.stdout
     assert "pip install fastclf[faiss]" in done.stdout

@@ -47,7 +47,8 @@ done
 "$work/native" >"$work/digests"
 for process in $beside; do wait "$process"; done
 beside=
-cat "$work"/digest_* | tee -a "$work/digests"
+cat "$work"/digest_* >>"$work/digests"
+cat "$work/digests"
 
 grep -q '^neon ' "$work/digests" || { echo "$0: NEON was not run" >&2; exit 1; }
 [ "$(cut -d' ' -f2 "$work/digests" | sort -u | wc -l)" = 1 ] || { echo "$0: the digests differ" >&2; exit 1; }

@@ -206,8 +206,8 @@ class Scorer:
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
         n, k = len(self._rows), self._most
-        held = n * (16 * (k + max(k, 8)) + 16 * k + 100)  # lists with spare room, their answer, of a row
-        fits = not self._backend.has_index and held <= _MOST_HELD
+        lists, answers, others = 16 * (k + max(k, 8)), 16 * k, 100  # bytes of a row
+        fits = not self._backend.has_index and n * (lists + answers + others) <= _MOST_HELD
         return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 
     def _mutual(self, group: NDArray[np.int64]) -> Found:
