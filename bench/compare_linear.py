@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from script import COLOURS, parser, save, say
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
+from timing import timed
 
 from fastclf import LinearClassifier, datasets, losses
 
@@ -74,12 +73,6 @@ def objective(model: Any, X: np.ndarray, y: np.ndarray, l2: float) -> float:
     scores = X.astype(np.float64) @ model.coef_.T.astype(np.float64) + model.intercept_
     codes = np.searchsorted(model.classes_, y)
     return losses.cross_entropy(scores, codes) + l2 * float((model.coef_.astype(np.float64) ** 2).sum())
-
-
-def timed(fit: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    model = fit()
-    return model, time.perf_counter() - start
 
 
 def draw(rows: list[tuple[str, int, float, float]], options: argparse.Namespace) -> None:

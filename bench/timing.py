@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,3 +34,10 @@ def per_query(search: Any, Q: np.ndarray, k: int, calls: int = 1) -> float:
     for _ in range(calls):
         search.neighbors(Q, k)
     return (time.perf_counter() - start) / (calls * len(Q))
+
+
+def timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    """Return a result, and the seconds it took."""
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start

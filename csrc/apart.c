@@ -226,9 +226,9 @@ static void finish_thread(void *data, fc_team *team, int thread) {
             const fc_settle settle = {&j->pairs, row, j->squares[row], values, &refined, team, thread};
             const fc_topk *top = &j->top[row];
             fc_topk_finish(&j->top[row], &settle);
-            for (size_t i = 0; i < top->count; i++) {
-                j->distance[row * j->k + i] = top->items[i].low;
-                j->index[row * j->k + i] = top->items[i].row;
+            for (size_t i = 0; i < j->k; i++) { /* NaNs leave fewer than k */
+                j->distance[row * j->k + i] = i < top->count ? top->items[i].low : INFINITY;
+                j->index[row * j->k + i] = i < top->count ? (int64_t)top->items[i].row : -1;
             }
         }
     }

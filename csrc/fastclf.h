@@ -1,7 +1,8 @@
 /* fastclf.h -- the C interface: exact nearest neighbours, distances, votes and losses.
  *
  * Matrices are row-major and contiguous; elements are aligned to their own size.  Every function checks the sizes it is
- * given, writes nothing outside its outputs, keeps no pointer, and may be called from several threads at once.
+ * given, writes nothing outside its outputs, keeps no pointer, and may be called from several threads at once.  Outputs
+ * overlap nothing else, unless it is said that they may.
  */
 #ifndef FASTCLF_H
 #define FASTCLF_H

@@ -128,3 +128,13 @@ def test_shapes_that_do_not_go_together_are_refused():
     for k in (0, 4):
         with pytest.raises(ValueError, match="do not go together"):
             apart("l2", X, group, k)
+
+
+def test_rows_of_nan_leave_nothing_unwritten(rng):
+    X = rng.random((3000, 2))
+    X[:900] = np.nan
+    distances, indices = np.full((3000, 5), -7.0), np.full((3000, 5), -7)
+    _native.knn_apart("l2", X, np.arange(3000) % 5, None, False, 1, distances, indices)
+    assert indices.min() >= -1
+    assert (indices == -1).any()
+    assert (np.isinf(distances) == (indices == -1)).all()

@@ -49,6 +49,15 @@ def test_compare_linear(tmp_path):
 
 
 @pytest.mark.slow
+def test_compare_cross_validation():
+    done = ran("compare_cross_validation.py", "--rows", "500", "--ks", "1", "7")
+    assert done.returncode == 0, done.stderr
+    (_, *rows) = tables(done)[0]
+    assert [row[0] for row in rows] == ["uint8", "float32 0..255", "float32"]
+    assert all(float(ratio) > 0 and float(differ) <= 0.02 for _, ratio, differ in rows)  # 2 of a fold's 100 rows
+
+
+@pytest.mark.slow
 def test_compare_windows():
     pytest.importorskip("torch")
     done = ran("compare_windows.py", "--passes", "1")

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from test_learned_cascades import structured
 
 from fastclf import KNN, KNNCV
-from fastclf._folds import Scorer
+from fastclf._folds import Fold, Scorer
 from fastclf.backends import cascades, choosing
 
 METRICS = ("cosine", "l2", "l1")
@@ -163,10 +163,15 @@ def test_when_each_pair_is_compared_once(monkeypatch, cv, way, is_mutual):
 @pytest.mark.parametrize(("cv", "way", "parts"), ALONE, ids=str)
 def test_which_parts_are_searched_alone(monkeypatch, cv, way, parts):
     alone, search = [], Scorer._alone
-    monkeypatch.setattr(Scorer, "_alone", lambda self, fold: alone.append(fold) or search(self, fold))
+
+    def searched(self, fold, tests):
+        alone.append(len(tests) == len(fold.test))  # others are what a search among all rows has left
+        return search(self, fold, tests)
+
+    monkeypatch.setattr(Scorer, "_alone", searched)
     go(monkeypatch, way)
     KNNCV(KS, metrics=["l2"], cv=cv).fit(X, y)
-    assert len(alone) == parts
+    assert sum(alone) == parts
 
 
 @pytest.mark.parametrize("way", [TOGETHER, TOGETHER | BLOCKS, TREE], ids=str)
@@ -174,13 +179,30 @@ def test_neighbours_that_are_nearly_all_left_out(monkeypatch, way):
     # The nearest 40 of a row are its equals, none of which is in its training part.
     rows = np.repeat(X[:4] * 3 + np.arange(4, dtype=np.uint8)[:, None], 40, axis=0)
     labels = np.random.default_rng(6).integers(0, 3, 160)
-    counts, query = [], Scorer._query
-    monkeypatch.setattr(Scorer, "_query", lambda self, of, count: counts.append(count) or query(self, of, count))
+    looked_up, query = [], Scorer._query
+    monkeypatch.setattr(Scorer, "_query", lambda self, of, count: looked_up.append(len(of)) or query(self, of, count))
     go(monkeypatch, way)
     groups = np.repeat(range(4), 40)
     model = KNNCV(KS, metrics=METRICS, cv=sk.GroupKFold(4)).fit(rows, labels, groups)
     assert_scores(model, by_reference(model, rows, labels, groups))
-    assert max(counts) >= 4 * min(counts)  # doubled twice
+    assert sum(looked_up) == len(METRICS) * 160  # once each, and then in the training part
+
+
+@pytest.mark.parametrize("cv", [5, sk.GroupShuffleSplit(6, random_state=0)], ids=str)
+@pytest.mark.parametrize("d", [2, 20])
+def test_scores_where_a_groups_rows_lie_together(cv, d):
+    rng = np.random.default_rng(13)
+    groups = np.sort(rng.integers(0, 5, 2500))
+    rows, labels = rng.normal(size=(2500, d)) + 20 * groups[:, None], rng.integers(0, 3, 2500)
+    model = KNNCV(KS, metrics=("l2",), cv=cv).fit(rows, labels, groups if cv != 5 else None)
+    assert_scores(model, by_fits(model, rows, labels, groups if cv != 5 else None))
+
+
+@pytest.mark.parametrize(("size", "kept"), [(10, "listed"), (30, "left_out"), (60, "left_out")])
+def test_of_a_training_part_the_shorter_list_is_kept(size, kept):
+    fold = Fold.of((ORDER[:size], ORDER[:3]), ROWS)
+    assert [name for name in ("listed", "left_out") if getattr(fold, name) is not None] == [kept]
+    assert fold.train(ROWS).tolist() == sorted(ORDER[:size])
 
 
 def test_scores_of_data_with_a_tree():
@@ -230,6 +252,16 @@ def test_the_earlier_of_equals_is_best():
         model = KNNCV(ks, metrics=metrics).fit(rows, labels)
         assert (model.cv_scores_ == 1).all()
         assert (model.best_metric_, model.best_k_, model.best_score_) == (metrics[0], ks[0], 1.0)
+
+
+def test_means_that_differ_by_rounding_are_equal():
+    rng = np.random.default_rng(1)
+    rows, labels = rng.integers(0, 4, (30, 2)), rng.integers(0, 2, 30)
+    model = KNNCV((1, 2, 3, 5, 7, 9), metrics=("l1", "l2"), cv=3).fit(rows, labels)
+    hits = np.rint(model.cv_scores_ * 10).astype(int).sum(axis=2)  # of folds of ten rows
+    assert model.cv_scores_.mean(axis=2).argmax() != hits.argmax()  # or rounding would not matter
+    metric, k = np.unravel_index(hits.argmax(), hits.shape)
+    assert (model.best_metric_, model.best_k_) == (("l1", "l2")[metric], (1, 2, 3, 5, 7, 9)[k])
 
 
 def test_an_earlier_metric_is_best_whatever_its_k():

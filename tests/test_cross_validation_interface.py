@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import BaseCrossValidator
 from test_cross_validation import KS, METRICS, ROWS, WAYS, X, assert_scores, gaussian, go, y
 
 from fastclf import KNNCV
@@ -19,6 +20,13 @@ from fastclf import KNNCV
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 NONE, ALL = np.arange(0), np.arange(ROWS)
+
+
+def reshaped(distances):
+    distances.shape = -1
+    return distances
+
+
 NO_LIST = "must be a sequence of at least one value, got "
 BAD_PARTS = "cv must give parts of row numbers from 0 to 59, at least one, got "
 BAD = [
@@ -31,6 +39,7 @@ BAD = [
     ({"ks": [1, 49]}, "the largest of ks = 49, the rows of the smallest training part = 48"),
     ({"ks": iter([1, 3])}, f"ks {NO_LIST}"),
     ({"ks": b"1"}, f"ks {NO_LIST}"),
+    ({"ks": bytearray(b"1")}, f"ks {NO_LIST}"),
     ({"ks": {1: 2}}, f"ks {NO_LIST}"),
     ({"ks": np.array(5)}, f"ks {NO_LIST}"),
     ({"metrics": []}, f"metrics {NO_LIST}" r"\[\]"),
@@ -47,6 +56,7 @@ BAD = [
     ({"weights": "heavy"}, "weights must be one of .* got 'heavy'"),
     ({"weights": np.negative}, "weights.* must be finite and not negative"),
     ({"weights": np.ravel}, r"weights must have shape \(60, 7\)"),
+    ({"weights": reshaped}, r"weights must have shape \(60, 7\)"),
     ({"verbose": -1}, "verbose must be at least 0, got -1"),
     ({"X": np.where(ALL[:, None] == 3, np.nan, X)}, "X contains NaN"),
     ({"y": np.where(ALL == 3, np.nan, y)}, "y contains NaN"),
@@ -64,6 +74,19 @@ def test_bad_input_leaves_the_model_as_it_was(state, bad, message):
         with pytest.raises((TypeError, ValueError), match=message):
             model.fit(**data)
         assert state(model) == before
+
+
+def test_splitters_are_given_the_users_data():
+    class ByColumn(BaseCrossValidator):
+        def get_n_splits(self, *_):
+            return 1
+
+        def _iter_test_masks(self, X, *_):
+            yield np.asarray(X["v"] == 1)
+
+    model = KNNCV(KS, cv=ByColumn()).fit(pd.DataFrame(X, columns=list("uvw")), y)
+    expected = KNNCV(KS, cv=[(np.flatnonzero(X[:, 1] != 1), np.flatnonzero(X[:, 1] == 1))]).fit(X, y)
+    assert_scores(model, expected.cv_scores_)
 
 
 # --- progress, pictures, scikit-learn's tools -------------------------------------------------------------------------

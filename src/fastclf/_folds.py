@@ -27,6 +27,9 @@ _NEIGHBORS_AT_ONCE = 1 << 20
 # Of a training part with less than this share of the rows, neighbours are searched for in this part alone.
 _LEAST_SHARE = 0.5
 
+# An index is made of a training part to search for at least this share of the test part.
+_LEAST_INDEXED = 0.1
+
 # In comparisons of a query with a row: what it takes to copy the row; what more neighbours cost, a share; and what it
 # costs that both rows of a pair are offered one another.
 _COPYING = 30
@@ -47,34 +50,36 @@ class Fold:
     ----------
     test : ndarray of int
         Rows of the test part, ascending.
-    left_out : ndarray of int
-        Rows that are not in the training part.
-    repeated : ndarray of int, optional
-        Rows of the training part, ascending, where some come more than once.
     n_train : int
         Number of rows of the training part.
+    left_out : ndarray of int, optional
+        Rows that are not in the training part, where that is a large one without repeated rows: others are left out of
+        what a search among all rows finds.
+    listed : ndarray of int, optional
+        Rows of any other training part, ascending.
     """
 
     test: NDArray[np.int64]
-    left_out: NDArray[np.int64]
-    repeated: NDArray[np.int64] | None
     n_train: int
+    left_out: NDArray[np.int64] | None
+    listed: NDArray[np.int64] | None
 
     @classmethod
     def of(cls, part: tuple[Any, Any], n_rows: int) -> Fold:
         """Take row numbers of training and test as a splitter gives them."""
         train_rows, test_rows = (_row_numbers(rows, n_rows) for rows in part)
         times = np.bincount(train_rows, minlength=n_rows)
-        repeated = np.sort(train_rows) if times.max() > 1 else None
-        return cls(np.sort(test_rows), np.flatnonzero(times == 0), repeated, len(train_rows))
-
-    def is_for_all(self, n_rows: int) -> bool:
-        """Whether a search among all rows finds neighbours in the training part soon enough."""
-        return self.repeated is None and self.n_train >= _LEAST_SHARE * n_rows
+        if times.max() > 1 or len(train_rows) < _LEAST_SHARE * n_rows:
+            return cls(np.sort(test_rows), len(train_rows), None, np.sort(train_rows))
+        return cls(np.sort(test_rows), len(train_rows), np.flatnonzero(times == 0), None)
 
     def train(self, n_rows: int) -> NDArray[np.int64]:
         """Rows of the training part, ascending."""
-        return np.delete(np.arange(n_rows), self.left_out) if self.repeated is None else self.repeated
+        if self.listed is not None:
+            return self.listed
+        is_train = np.ones(n_rows, dtype=bool)
+        is_train[self.left_out] = False
+        return np.flatnonzero(is_train)
 
 
 def folds_of(cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[Fold]:
@@ -100,7 +105,7 @@ def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
 
 def _groups(folds: Sequence[Fold], n_rows: int) -> NDArray[np.int64] | None:
     """Return the number of the fold that tests each row, if that is one each, and training is on the others."""
-    if not all(fold.repeated is None and np.array_equal(fold.test, fold.left_out) for fold in folds):
+    if not all(fold.left_out is not None and np.array_equal(fold.test, fold.left_out) for fold in folds):
         return None
     group = np.full(n_rows, -1)
     for i, fold in enumerate(folds):
@@ -185,23 +190,32 @@ class Scorer:
             tell(n)
             return _accuracies([[of_all[:, fold.test]] for fold in folds])
         hits: list[list[NDArray[np.bool_]]] = [[] for _ in folds]
-        together = [i for i, fold in enumerate(folds) if fold.is_for_all(n)]
+        for i, rows, found in self._found(folds):
+            hits[i].append(self._choices.hits(found, rows))
+            tell(len(rows))
+        return _accuracies(hits)
+
+    def _found(self, folds: Sequence[Fold]) -> Iterator[tuple[int, NDArray[np.int64], Found]]:
+        """Go through all tests: number of the fold, rows, and their neighbours in the training part."""
+        n = len(self._rows)
+        together = [i for i, fold in enumerate(folds) if fold.left_out is not None]
         if not self._backend.has_index and not _are_better_together([folds[i] for i in together], n):
             together = []
+        left = [[fold.test] for fold in folds]
+        for i in together:
+            left[i] = []
         for rows, neighbors in self._neighbors([folds[i] for i in together]):
             for i in together:
                 test = folds[i].test[slice(*np.searchsorted(folds[i].test, (rows[0], rows[-1] + 1)))]
                 if not len(test):
                     continue
-                at = np.searchsorted(rows, test)
-                found = self._training(folds[i], test, (neighbors[0][at], neighbors[1][at]))
-                hits[i].append(self._choices.hits(found, test))
-                tell(len(test))
-        for i in set(range(len(folds))).difference(together):
-            for rows, found in self._alone(folds[i]):
-                hits[i].append(self._choices.hits(found, rows))
-                tell(len(rows))
-        return _accuracies(hits)
+                enough, found = self._training(folds[i], neighbors, np.searchsorted(rows, test))
+                left[i].append(test[~enough])
+                if enough.any():
+                    yield i, test[enough], found
+        for i, parts in enumerate(left):
+            for rows, found in self._alone(folds[i], np.concatenate(parts)):
+                yield i, rows, found
 
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
@@ -230,32 +244,29 @@ class Scorer:
     def _query(self, rows: NDArray[np.int64], count: int) -> Found:
         return self._backend.query(self._rows[rows], count, self._n_threads)
 
-    def _training(self, fold: Fold, rows: NDArray[np.int64], found: Found) -> Found:
-        """Neighbours of the rows that are in the training part; searched for again where too few were found."""
-        distances, indices = room(len(rows), self._most)
+    def _training(self, fold: Fold, found: Found, at: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Found]:
+        """Which of the rows found at these places have enough neighbours in the training part, and these."""
+        distances, indices = found[0][at], found[1][at]
         self._is_out[fold.left_out] = True
-        kept = ~self._is_out[found[1]]
+        kept = ~self._is_out[indices]
         self._is_out[fold.left_out] = False
         kept &= np.cumsum(kept, axis=1) <= self._most
         enough = kept.sum(axis=1) == self._most
-        for to, of in zip((distances, indices), found, strict=True):
-            to[enough] = of[enough][kept[enough]].reshape(-1, self._most)
-        few = np.flatnonzero(~enough)
-        if len(few):
-            again = self._query(rows[few], min(2 * found[1].shape[1], len(self._rows)))
-            distances[few], indices[few] = self._training(fold, rows[few], again)
-        return distances, indices
+        kept[~enough] = False
+        return enough, (distances[kept].reshape(-1, self._most), indices[kept].reshape(-1, self._most))
 
-    def _alone(self, fold: Fold) -> Iterator[tuple[NDArray[np.int64], Found]]:
-        """Go through a test part, with neighbours searched for in its training part alone."""
+    def _alone(self, fold: Fold, tests: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Found]]:
+        """Go through tests of a fold, with neighbours searched for in its training part alone."""
+        if not len(tests):
+            return
         train = fold.train(len(self._rows))
         X, wanted = self._rows[train], Wanted(self._most, self._n_threads)
-        if self._backend.has_index:
+        if self._backend.has_index and len(tests) >= _LEAST_INDEXED * len(fold.test):
             query = partial(build("auto", self._metric, X, True, wanted).query, k=self._most, n_threads=self._n_threads)
         else:
             plain = Rows.remembered(self._metric, X, True)
             query = partial(plain.search_plainly, k=self._most, n_threads=self._n_threads)
-        for rows in _blocks(fold.test, self._most):
+        for rows in _blocks(tests, self._most):
             distances, indices = query(self._rows[rows])
             yield rows, (distances, train[indices])
 

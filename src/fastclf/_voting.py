@@ -23,7 +23,8 @@ def check_weights(weights: Weights) -> None:
 def vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Weights of the neighbours at `distances`."""
     if callable(weights):
-        return check.vote_weights(weights(distances), distances.shape)
+        shape = distances.shape  # the function may change what it is given
+        return check.vote_weights(weights(distances), shape)
     check.one_of(weights, WEIGHTS, "weights")
     if weights == "uniform":
         return None

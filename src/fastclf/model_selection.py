@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+# Means of accuracies that differ by no more are equal.
+_ROUNDING = 1e-12
+
+
 class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
 
     The score of each k, metric and fold is the accuracy on the fold of a `KNN` fitted on the other ones. What is best
     on the mean is fitted on all data. One search serves every k: of each fold's test rows among its training rows or,
-    where that is less work, of all rows among all, of which those in a fold's training part then count.
+    where that is likely to be less work, of all rows among all, of which those in a fold's training part then count.
 
     Parameters
     ----------
@@ -35,18 +39,20 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Metrics to try, as `KNN` names them.
     cv : int, cross-validation generator or iterable, default=5
         The folds: a number, of stratified folds; any of scikit-learn's splitters; or pairs of row numbers of training
-        and test.
+        and test, counted from 0.
     weights : {"uniform", "distance"} or callable, default="uniform"
-        Weight of a neighbour's vote, as in `KNN`.
+        Weight of a neighbour's vote, as in `KNN`. A function is given rows of several folds at a time: what it makes
+        of a row must not depend on the others.
     n_threads : int, optional
         Number of threads; by default as `set_num_threads` says.
     verbose : int, default=0
-        1 shows how far the search has come.
+        1 shows how many tests are done; those of a search that compares each pair of rows once are when it is over.
 
     Attributes
     ----------
     best_k_ : int
-        The k with the highest mean score; of equal ones, that of the earlier metric, then of the earlier k.
+        The k with the highest mean score; of equal ones, up to rounding, that of the earlier metric, then of the
+        earlier k.
     best_metric_ : str
         Its metric.
     best_score_ : float
@@ -73,12 +79,12 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X. The score of the best choice is that of the best of many: for an estimate of its accuracy, test it on data that
     had no part in `fit`.
 
-    Where each row is tested in one fold and trained on in all others, one search compares each pair of rows once, for
-    both of them.
+    Where each row is tested in one fold and trained on in all others, a search compares each pair of rows once, for
+    both of them, if that is less work and needs no more memory than said here, and no tree or sketches are faster.
 
     Memory beyond that of two models: in such a search at most 96 MiB (and a copy of rows that are bytes in floats),
-    else a training part, some 50 bytes for each neighbour of a block of a million; and one byte for each k and row of a
-    test part.
+    else a training part, some 50 bytes for each neighbour of a block of a million; one byte for each k and test, of all
+    folds; and of each fold, 8 bytes for each test and for each row that is not trained on, or is if those are fewer.
 
     Examples
     --------
@@ -139,7 +145,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels = _estimators.checked_classes(labels)
             classes, codes = np.unique(labels, return_inverse=True)
             choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
-            folds = folds_of(self.cv, rows, labels, groups)
+            folds = folds_of(self.cv, X, labels, groups)
             smallest = min(fold.n_train for fold in folds)
             check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
@@ -229,8 +235,8 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return ks, metrics
 
     def _keep_if_best(self, model: KNN, ks: list[int], means: NDArray[np.float64]) -> None:
-        best = int(means.argmax())
-        if means[best] > self.best_score_:
+        best = int(np.argmax(means > means.max() - _ROUNDING))
+        if means[best] > self.best_score_ + _ROUNDING:
             model.k = self.best_k_ = ks[best]
             self.best_score_, self.best_metric_, self.best_estimator_ = float(means[best]), model.metric, model
 
@@ -238,6 +244,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 def _listed(values: Any, name: str) -> list[Any]:
     """`values` as a list, if they have an order, a length, and are any."""
     ordered = isinstance(values, Iterable) and isinstance(values, Sized) and not isinstance(values, Set | Mapping)
-    if not ordered or isinstance(values, str | bytes) or np.ndim(values) != 1 or not len(values):
+    is_text = isinstance(values, str | bytes | bytearray | memoryview)
+    if not ordered or is_text or np.ndim(values) != 1 or not len(values):
         raise ValueError(f"{name} must be a sequence of at least one value, got {values!r}")
     return list(values)
