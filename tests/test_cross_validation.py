@@ -210,7 +210,7 @@ def test_scores_of_data_with_a_tree():
     labels = (rows.sum(axis=1) + np.random.default_rng(8).normal(0, 20, 2600) > 60).astype(int)
     for cv in (5, sk.ShuffleSplit(2, train_size=0.3, random_state=0)):
         model = KNNCV((1, 9, 4), metrics=("l2",), cv=cv, weights="distance").fit(rows, labels)
-        assert model.best_estimator_._memory.backend.has_index
+        assert model.best_estimator_._memory.backend.pays(max(model.ks))
         assert_scores(model, by_fits(model, rows, labels))
 
 
@@ -224,8 +224,21 @@ def test_scores_of_data_with_sketches(monkeypatch, dtype, d):
         monkeypatch.setattr(choosing, name, value)
     monkeypatch.setattr(cascades, "_MOST_REFINED", np.inf)
     model.fit(rows, labels)
-    assert model.best_estimator_._memory.backend.has_index
+    assert model.best_estimator_._memory.backend.pays(max(model.ks))
     assert_scores(model, expected)
+
+
+@pytest.mark.parametrize("pay", [False, True])
+def test_sketches_are_used_where_they_pay(monkeypatch, pay):
+    asked, search = [], Scorer._mutual
+    monkeypatch.setattr(Scorer, "_mutual", lambda self, group: asked.append(group) or search(self, group))
+    rows = structured("float32", 64)
+    for name, value in (("LEAST_ROWS", 1), ("LEAST_TIME", 1), ("LEAST_FEATURES", 1), ("WORTHWHILE", np.inf)):
+        monkeypatch.setattr(choosing, name, value)
+    monkeypatch.setattr(cascades, "_MOST_REFINED", np.inf if pay else 0)
+    model = KNNCV(KS, metrics=("l2",)).fit(rows, np.arange(len(rows)) % 3)
+    assert model.best_estimator_._memory.backend._cascade.stages
+    assert bool(asked) != pay
 
 
 def test_agrees_with_scikit_learns_search():

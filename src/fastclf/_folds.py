@@ -179,6 +179,7 @@ class Scorer:
         self._metric, self._backend = check.metric_name(model.metric), model._memory.backend
         self._rows, self._choices, self._n_threads = rows, choices, n_threads
         self._most = max(choices.ks)
+        self._index_pays = self._backend.pays(self._most)
         self._is_out = np.zeros(len(rows), dtype=bool)  # but for the length of a call
 
     def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
@@ -199,7 +200,7 @@ class Scorer:
         """Go through all tests: number of the fold, rows, and their neighbours in the training part."""
         n = len(self._rows)
         together = [i for i, fold in enumerate(folds) if fold.left_out is not None]
-        if not self._backend.has_index and not _are_better_together([folds[i] for i in together], n):
+        if not self._index_pays and not _are_better_together([folds[i] for i in together], n):
             together = []
         left = [[fold.test] for fold in folds]
         for i in together:
@@ -221,7 +222,7 @@ class Scorer:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
         n, k = len(self._rows), self._most
         lists, answers, others = 16 * (k + max(k, 8)), 16 * k, 100  # bytes of a row
-        fits = not self._backend.has_index and n * (lists + answers + others) <= _MOST_HELD
+        fits = not self._index_pays and n * (lists + answers + others) <= _MOST_HELD
         return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 
     def _mutual(self, group: NDArray[np.int64]) -> Found:
@@ -261,7 +262,7 @@ class Scorer:
             return
         train = fold.train(len(self._rows))
         X, wanted = self._rows[train], Wanted(self._most, self._n_threads)
-        if self._backend.has_index and len(tests) >= _LEAST_INDEXED * len(fold.test):
+        if self._index_pays and len(tests) >= _LEAST_INDEXED * len(fold.test):
             query = partial(build("auto", self._metric, X, True, wanted).query, k=self._most, n_threads=self._n_threads)
         else:
             plain = Rows.remembered(self._metric, X, True)

@@ -66,12 +66,11 @@ class Backend(Protocol):
     def recall(self) -> float:
         """Share of the neighbours that searches find: 1, or what was measured."""
 
-    @property
-    def has_index(self) -> bool:
-        """Whether there is anything beside the rows, so that a search does not compare all of them."""
-
     def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
         """Take rows X of a kernel dtype; `owned` says that nobody else holds the array."""
+
+    def pays(self, k: int) -> bool:
+        """Whether what is beside the rows, if anything is, saves comparing all of them in a search for k neighbours."""
 
     def extended(self, X: NDArray[Any], n_threads: int) -> Self:
         """Return a backend with more rows."""

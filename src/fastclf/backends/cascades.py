@@ -85,6 +85,10 @@ class Cascade:
         """Return a tally of nothing yet."""
         return Tally(np.zeros(len(self.stages) + 1), np.zeros(len(self.stages) + 1))
 
+    def pays(self, k: int, n_rows: int) -> bool:
+        """Whether there are stages, and not so many neighbours that comparing these in full takes too long."""
+        return bool(self.stages) and _REFINED_TWICE * k * self.refine_cost <= _MOST_REFINED * n_rows
+
     def search(
         self,
         Q: NDArray[Any],
@@ -97,7 +101,7 @@ class Cascade:
         tally: Tally | None = None,
     ) -> plain.Found:
         """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
-        if not self.stages or _REFINED_TWICE * k * self.refine_cost > _MOST_REFINED * len(X):
+        if not self.pays(k, len(X)):
             if tally is not None:
                 tally.pairs[-1] += len(Q) * len(X)
                 tally.given_up += len(Q) if self.stages else 0

@@ -32,10 +32,9 @@ class Exact:
         """Number of rows."""
         return len(self._rows)
 
-    @property
-    def has_index(self) -> bool:
-        """Whether there are sketches beside the rows."""
-        return bool(self._cascade.stages)
+    def pays(self, k: int) -> bool:
+        """Whether sketches save comparing all rows in a search for k neighbours."""
+        return self._cascade.pays(k, len(self._rows))
 
     def extended(self, X: NDArray[Any], n_threads: int) -> Self:
         """Return a backend that has more rows; this one stays as it is."""

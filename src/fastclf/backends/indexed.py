@@ -77,7 +77,6 @@ class Indexed:
     """All rows, with an index of the first ones; see `fastclf.backends.Backend`."""
 
     title: str
-    has_index = True
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
         self._rows = Rows.remembered(metric, X, owned)
@@ -97,6 +96,10 @@ class Indexed:
     def recall(self) -> float:
         """Share of the neighbours that searches find."""
         return self._index.recall
+
+    def pays(self, k: int) -> bool:
+        """Whether the index saves comparing all rows in a search for k neighbours."""
+        return self._index.pays(k)
 
     def extended(self, X: NDArray[Any], n_threads: int) -> Self:
         """Return a backend that has more rows; this one stays as it is."""
