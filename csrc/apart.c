@@ -164,25 +164,30 @@ static void offer_back(const job *j, room *w, const panel *p) {
     offer_passed(j, w, p, 1);
 }
 
+/* The block's own rows pass first, in whole panels: with panels before theirs a pair is computed once, for both sides;
+ * with their own twice, for one side each.
+ */
 static void run_block(const job *j, room *w, size_t block) {
     const size_t n = j->pairs.X.rows, lanes = j->product.tile->lanes, first = block * j->product.block,
                  end = fc_smaller(first + j->product.block, n);
     for (size_t i = first; i < end; i++) w->q_sums[i - first] = fc_product_sums(&j->product, i);
-    fc_product_start(&w->product, first, end - first);
+    fc_product_start(&j->product, &w->product, first, end - first);
     for (w->row = first; w->row < n; w->row += w->rows) {
         const int is_inside = w->row < end;
-        w->rows = fc_smaller(FC_ROW_BLOCK, (is_inside ? end : n) - w->row);
+        w->rows =
+            is_inside ? fc_smaller(FC_ROW_BLOCK / lanes * lanes, end - w->row) : fc_smaller(FC_ROW_BLOCK, n - w->row);
+        if (is_inside) w->product.used = fc_round_up(w->row + w->rows - first, lanes) / lanes;
         if (!fc_product_rows(&j->product, &w->product, w->row, w->rows)) return;
         for (size_t r = 0; r < w->rows; r++) {
             fc_filter_row_terms(&j->filter, &w->product.x_sums[r], r, w->ahead.A, w->ahead.E, w->Ix);
             w->sieved[r] = NAN; /* unequal to any limit */
         }
-        for (size_t i = 0; i < fc_product_panels(&j->product, &w->product); i++) {
+        for (size_t i = 0; i < w->product.used; i++) {
             const size_t at = first + i * lanes;
             const panel p = {at, fc_smaller(lanes, end - at), w->q_sums + i * lanes,
                              fc_product_panel(&j->product, &w->product, i)};
             offer_ahead(j, w, &p); /* first: it sets Iq, as Ix the same for both sides */
-            if (!is_inside) offer_back(j, w, &p);
+            if (w->row >= at + lanes) offer_back(j, w, &p);
         }
     }
 }

@@ -53,7 +53,7 @@ static void start_sieve(const fc_block_plan *s, fc_block *w, span at) {
     memset(w->R, 0, sizeof w->R);
     memset(w->Iq, 0, sizeof w->Iq);
     for (size_t i = 0; i < at.count && !s->n_stages; i++) w->q_sums[i] = fc_product_sums(&s->product, at.first + i);
-    fc_product_start(&w->product, at.first, at.count);
+    fc_product_start(&s->product, &w->product, at.first, at.count);
 }
 
 static void aim_sieve(fc_block *w, span at, fc_stage_aim aim) {
@@ -223,7 +223,7 @@ static int pass_rows(const fc_block_plan *s, fc_block *w, span at, size_t end, s
         at.rows = fc_smaller(step, end - at.row);
         if (!fc_product_rows(&s->product, &w->product, at.row, at.rows)) return 0;
         renew_row_terms(s, w, at);
-        for (size_t p = 0; p < fc_product_panels(&s->product, &w->product); p++) offer_passed(s, w, at, p);
+        for (size_t p = 0; p < w->product.used; p++) offer_passed(s, w, at, p);
     }
     return 1;
 }

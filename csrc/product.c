@@ -48,9 +48,10 @@ size_t fc_product_carve(const fc_product *p, fc_product_room *w, char *memory) {
     return panels + cells + fc_round_up(acc, FC_LINE);
 }
 
-void fc_product_start(fc_product_room *w, size_t first, size_t count) {
+void fc_product_start(const fc_product *p, fc_product_room *w, size_t first, size_t count) {
     w->first = first;
     w->count = count;
+    w->used = (count + p->tile->lanes - 1) / p->tile->lanes;
     w->packed_from = w->packed_cols = 0;
 }
 
@@ -149,7 +150,7 @@ static void look_ahead(const fc_product *p, const fc_product_room *w, size_t c, 
  */
 static void add_part(const fc_product *p, fc_product_room *w, size_t i, size_t c, size_t cols, char *acc) {
     const fc_tile *t = p->tile;
-    const size_t panels = fc_product_panels(p, w), groups = fc_round_up(cols, t->group) / t->group;
+    const size_t panels = w->used, groups = fc_round_up(cols, t->group) / t->group;
     const size_t stride = cell_stride(p), acc_bytes = t->lanes * fc_value_size(p->dtype);
     const char *panel = panel_part(p, w, i, c);
     fc_ahead ahead[FC_AHEADS] = {0};
@@ -176,8 +177,7 @@ int fc_product_rows(const fc_product *p, fc_product_room *w, size_t row, size_t 
         if (c < w->packed_from || c >= w->packed_from + w->packed_cols) pack(p, w, c, fc_smaller(p->pack_cols, d - c));
         for (size_t r = 0; r < rows; r++)
             load(p, &p->X, p->x_centre, row + r, c, cols, w->cells + r * stride, &w->x_sums[r]);
-        for (size_t i = 0; i < fc_product_panels(p, w) && !is_single_part(p); i++)
-            add_part(p, w, i, c, cols, panel_acc(p, w, i));
+        for (size_t i = 0; i < w->used && !is_single_part(p); i++) add_part(p, w, i, c, cols, panel_acc(p, w, i));
     }
     return 1;
 }

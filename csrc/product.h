@@ -25,6 +25,7 @@ typedef struct {
     char *acc; /* FC_ROW_BLOCK x lanes accumulators of each panel, or of one where the depth is a single part */
     fc_sums x_sums[FC_ROW_BLOCK];
     size_t first, count;             /* the block of Q */
+    size_t used;                     /* its first panels, by which rows are multiplied: all, or as the caller sets */
     size_t row, rows;                /* of X */
     size_t packed_from, packed_cols; /* which features of it the panels hold */
     fc_team *team;
@@ -39,7 +40,7 @@ size_t fc_product_pack_cols(const fc_tile *tile, size_t cols, size_t block);
 size_t fc_product_carve(const fc_product *p, fc_product_room *w, char *memory);
 
 /* Begin with vectors [first, first + count) of Q. */
-void fc_product_start(fc_product_room *w, size_t first, size_t count);
+void fc_product_start(const fc_product *p, fc_product_room *w, size_t first, size_t count);
 
 /* The sums of one vector of Q over its features. */
 fc_sums fc_product_sums(const fc_product *p, size_t query);
@@ -49,9 +50,5 @@ int fc_product_rows(const fc_product *p, fc_product_room *w, size_t row, size_t 
 
 /* Accumulators of a panel of the block against these rows, rows x lanes: valid until another panel's are asked for. */
 const char *fc_product_panel(const fc_product *p, fc_product_room *w, size_t panel);
-
-static inline size_t fc_product_panels(const fc_product *p, const fc_product_room *w) {
-    return (w->count + p->tile->lanes - 1) / p->tile->lanes;
-}
 
 #endif

@@ -182,7 +182,7 @@ static void finish_directions(const job *s, size_t row, double *p) {
 
 static void sketch_block(const job *s, fc_product_room *w, size_t task, double *numbers) {
     const size_t first = task * s->product.block, m = s->cols;
-    fc_product_start(w, first, fc_smaller(s->product.block, s->M.rows - first));
+    fc_product_start(&s->product, w, first, fc_smaller(s->product.block, s->M.rows - first));
     for (size_t from = 0; from < m; from += FC_ROW_BLOCK) {
         const size_t count = fc_smaller(FC_ROW_BLOCK, m - from);
         if (!fc_product_rows(&s->product, w, from, count)) return;
