@@ -47,12 +47,12 @@ def parse() -> argparse.Namespace:
 
 def compare(X: np.ndarray, y: np.ndarray, values: str, options: argparse.Namespace) -> tuple[float, float]:
     """Return the median of the ratios of times, and the largest difference of a fold's accuracy."""
-    ratios = []
+    ratios, floats = [], X.astype(np.float32)
     for turn in range(options.rounds):
         say(f"{values}, turn {turn + 1} of {options.rounds}")
         ours, seconds = timed(lambda: KNNCV(options.ks, metrics=("l2",), cv=FOLDS, n_threads=options.threads).fit(X, y))
         with threadpool_limits(options.threads):
-            theirs, their_seconds = timed(lambda: peer(options.ks).fit(X.astype(np.float32), y))
+            theirs, their_seconds = timed(lambda: peer(options.ks).fit(floats, y))
         ratios.append(their_seconds / seconds)
     accuracies = np.stack([theirs.cv_results_[f"split{i}_test_score"] for i in range(FOLDS.n_splits)], axis=1)
     return float(np.median(ratios)), float(np.abs(ours.cv_scores_[0] - accuracies).max())

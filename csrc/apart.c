@@ -1,7 +1,8 @@
 /* apart.c -- the nearest of X's rows to each of them, its own group left out: a pair is computed once and offered to
  * both rows.
  *
- * A task packs a block of rows; the rows from the block's first on pass, those behind it for both sides.  All rows'
+ * A task packs a block of rows in panels; the rows from the block's first on pass, those behind a panel for both sides.
+ * All rows'
  * nearest so far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order,
  * which changes nothing: the k smallest (distance, row) are the same.
  */
@@ -21,6 +22,7 @@ enum {
     SPARE = 8,             /* candidates beyond k at least */
     TASK_ROWS = 64,        /* of what is done for each row */
 };
+_Static_assert((int)FC_ROW_BLOCK >= (int)FC_MAX_LANES && BLOCK % FC_MAX_LANES == 0, "blocks and rows of whole panels");
 
 typedef struct {
     fc_pairs pairs;
@@ -231,7 +233,7 @@ static void finish_thread(void *data, fc_team *team, int thread) {
             const fc_settle settle = {&j->pairs, row, j->squares[row], values, &refined, team, thread};
             const fc_topk *top = &j->top[row];
             fc_topk_finish(&j->top[row], &settle);
-            for (size_t i = 0; i < j->k; i++) { /* NaNs leave fewer than k */
+            for (size_t i = 0; i < j->k; i++) { /* with NaNs there may be fewer than k */
                 j->distance[row * j->k + i] = i < top->count ? top->items[i].low : INFINITY;
                 j->index[row * j->k + i] = i < top->count ? (int64_t)top->items[i].row : -1;
             }

@@ -161,7 +161,7 @@ typedef struct {
 
 /* As fc_knn of X's rows among those of other groups, in little more than half the comparisons: each pair is computed
  * once.  Holds the nearest so far of all rows: 16 bytes for each of 2k (k + 8 of small k; k + 1024 at most), and for a
- * row 200 bytes.
+ * row 100 bytes.  Where values are not finite, a neighbour may be any row, or -1 at +inf.
  */
 fc_status fc_knn_apart(const fc_apart *search, fc_run run, double *distance, int64_t *index);
 

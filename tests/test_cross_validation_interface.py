@@ -23,7 +23,7 @@ NONE, ALL = np.arange(0), np.arange(ROWS)
 
 
 def reshaped(distances):
-    distances.shape = -1
+    distances.resize(distances.size, refcheck=False)
     return distances
 
 

@@ -27,12 +27,12 @@ has_openmp() {
     echo 'int main(void) { return 0; }' | "$@" -fopenmp -x c - -o "$work/probe" 2>"$work/probe.log"
 }
 
-# build OUTPUT COMPILER [FLAG...]: with OpenMP where the compiler has it; `sets` are what it has then.
+# build OUTPUT COMPILER [FLAG...]: with OpenMP where the compiler has it; OUTPUT.sets are its instruction sets.
 build() {
     output=$1
     shift
     if has_openmp "$@"; then set -- "$@" -fopenmp; else echo "$1: no OpenMP, one thread"; fi
-    sets=$("$here/build_harness.sh" "$output" "$@" 2>"$work/log") || { cat "$work/log" >&2; exit 1; }
+    "$here/build_harness.sh" "$output" "$@" >"$output.sets" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
     # A static OpenMP mentions dlopen, which is never called: other warnings are ours.
     if grep -q 'warning: .*\[-W' "$work/log"; then cat "$work/log" >&2; exit 1; fi
 }
@@ -40,12 +40,12 @@ build() {
 build "$work/native" "$native"
 build "$work/arm64" "$cross" -static
 # Under emulation each takes long: side by side.
-for isa in $sets; do
+for isa in $(cat "$work/arm64.sets"); do
     "$emulator" "$work/arm64" "$isa" >"$work/digest_$isa" &
     beside="$beside $!"
 done
 "$work/native" >"$work/digests"
-for process in $beside; do wait "$process"; done
+for process in $beside; do wait "$process" || { cat "$work"/digest*; exit 1; }; done
 beside=
 cat "$work"/digest_* >>"$work/digests"
 cat "$work/digests"

@@ -27,8 +27,8 @@ _NEIGHBORS_AT_ONCE = 1 << 20
 # Of a training part with less than this share of the rows, neighbours are searched for in this part alone.
 _LEAST_SHARE = 0.5
 
-# An index is made of a training part to search for at least this share of the test part.
-_LEAST_INDEXED = 0.1
+# An index of a training part is made for no fewer tests: for others, comparing all its rows takes less.
+_LEAST_INDEXED = 500
 
 # In comparisons of a query with a row: what it takes to copy the row; what more neighbours cost, a share; and what it
 # costs that both rows of a pair are offered one another.
@@ -40,6 +40,9 @@ _MOST_HELD = 96 << 20  # bytes of all rows' neighbours at the same time
 
 # How many neighbours have to be found so that enough are training rows: the mean and so many deviations.
 _DEVIATIONS = 3
+
+# Times as many, tests that had too few are searched for among all rows once more: in their training part otherwise.
+_MOST_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,6 @@ class Scorer:
         self._metric, self._backend = check.metric_name(model.metric), model._memory.backend
         self._rows, self._choices, self._n_threads = rows, choices, n_threads
         self._most = max(choices.ks)
-        self._index_pays = self._backend.pays(self._most)
         self._is_out = np.zeros(len(rows), dtype=bool)  # but for the length of a call
 
     def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
@@ -198,31 +200,48 @@ class Scorer:
 
     def _found(self, folds: Sequence[Fold]) -> Iterator[tuple[int, NDArray[np.int64], Found]]:
         """Go through all tests: number of the fold, rows, and their neighbours in the training part."""
-        n = len(self._rows)
         together = [i for i, fold in enumerate(folds) if fold.left_out is not None]
-        if not self._index_pays and not _are_better_together([folds[i] for i in together], n):
+        if not self._index_pays(folds) and not _are_better_together([folds[i] for i in together], len(self._rows)):
             together = []
-        left = [[fold.test] for fold in folds]
-        for i in together:
-            left[i] = []
-        for rows, neighbors in self._neighbors([folds[i] for i in together]):
+        left = [fold.test for fold in folds]
+        for count in self._counts([folds[i] for i in together]):
+            few = {i: [left[i][:0]] for i in together}
+            for rows in _blocks(np.unique(np.concatenate([left[i] for i in together])), count):
+                neighbors = self._query(rows, count)
+                for i in together:
+                    test = left[i][slice(*np.searchsorted(left[i], (rows[0], rows[-1] + 1)))]
+                    if not len(test):
+                        continue
+                    enough, found = self._training(folds[i], neighbors, np.searchsorted(rows, test))
+                    few[i].append(test[~enough])
+                    if enough.any():
+                        yield i, test[enough], found
             for i in together:
-                test = folds[i].test[slice(*np.searchsorted(folds[i].test, (rows[0], rows[-1] + 1)))]
-                if not len(test):
-                    continue
-                enough, found = self._training(folds[i], neighbors, np.searchsorted(rows, test))
-                left[i].append(test[~enough])
-                if enough.any():
-                    yield i, test[enough], found
-        for i, parts in enumerate(left):
-            for rows, found in self._alone(folds[i], np.concatenate(parts)):
+                left[i] = np.concatenate(few[i])
+        for i, tests in enumerate(left):
+            for rows, found in self._alone(folds[i], tests):
                 yield i, rows, found
+
+    def _counts(self, folds: Sequence[Fold]) -> list[int]:
+        """How many neighbours among all rows likely leave enough training rows; how many do, if not many more."""
+        if not folds:
+            return []
+        share = min(fold.n_train for fold in folds) / len(self._rows)
+        more = _DEVIATIONS * math.sqrt(self._most * (1 - share)) / share
+        sure = self._most + len(self._rows) - min(fold.n_train for fold in folds)
+        likely = min(math.ceil(self._most / share + more) + 1, sure)
+        return [likely, sure] if likely < sure <= _MOST_TIMES * likely else [likely]
+
+    def _index_pays(self, folds: Sequence[Fold]) -> bool:
+        """Whether what is beside the rows helps to search among all of them."""
+        counts = self._counts([fold for fold in folds if fold.left_out is not None])
+        return bool(counts) and self._backend.pays(counts[0])
 
     def _are_better_mutual(self, folds: Sequence[Fold]) -> bool:
         """Whether computing each pair of rows once, and holding what all have found, takes less than a search each."""
         n, k = len(self._rows), self._most
         lists, answers, others = 16 * (k + max(k, 8)), 16 * k, 100  # bytes of a row
-        fits = not self._index_pays and n * (lists + answers + others) <= _MOST_HELD
+        fits = not self._index_pays(folds) and n * (lists + answers + others) <= _MOST_HELD
         return fits and _BOTH_WAYS * n * n / 2 < _comparisons_apart(folds)
 
     def _mutual(self, group: NDArray[np.int64]) -> Found:
@@ -231,16 +250,6 @@ class Scorer:
         as_bytes = rows.dtype == np.uint8
         _native.knn_apart(self._metric, rows, group, centre(rows), as_bytes, self._n_threads, *found)
         return found
-
-    def _neighbors(self, folds: Sequence[Fold]) -> Iterator[tuple[NDArray[np.int64], Found]]:
-        """Go through the rows of all tests, with so many neighbours that mostly enough are training rows."""
-        if not folds:
-            return
-        share = min(fold.n_train for fold in folds) / len(self._rows)
-        more = _DEVIATIONS * math.sqrt(self._most * (1 - share)) / share
-        count = min(math.ceil(self._most / share + more) + 1, len(self._rows))
-        for rows in _blocks(np.unique(np.concatenate([fold.test for fold in folds])), count):
-            yield rows, self._query(rows, count)
 
     def _query(self, rows: NDArray[np.int64], count: int) -> Found:
         return self._backend.query(self._rows[rows], count, self._n_threads)
@@ -262,7 +271,7 @@ class Scorer:
             return
         train = fold.train(len(self._rows))
         X, wanted = self._rows[train], Wanted(self._most, self._n_threads)
-        if self._index_pays and len(tests) >= _LEAST_INDEXED * len(fold.test):
+        if self._backend.pays(self._most) and len(tests) >= _LEAST_INDEXED:
             query = partial(build("auto", self._metric, X, True, wanted).query, k=self._most, n_threads=self._n_threads)
         else:
             plain = Rows.remembered(self._metric, X, True)

@@ -59,7 +59,7 @@ def sparse_product(start, index, value, M, int n_threads, out):
     i.shaped(v.matrix.rows, 1)
     product = fc_sparse(
         s.matrix.rows - 1, v.matrix.rows, <const int64_t *>s.matrix.data, <const int32_t *>i.matrix.data,
-                        v.matrix.data, v.matrix.dtype, m.matrix)
+        v.matrix.data, v.matrix.dtype, m.matrix)
     o = held.view(out, "d" if m.matrix.dtype == FC_f64 else "f", 2, True)
     o.shaped(product.rows, m.matrix.cols)
     with nogil:

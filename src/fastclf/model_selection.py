@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-# Means of accuracies that differ by no more are equal.
+# Means of accuracies that differ by no more are taken as equal.
 _ROUNDING = 1e-12
 
 
@@ -84,7 +84,8 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Memory beyond that of two models: in such a search at most 96 MiB (and a copy of rows that are bytes in floats),
     else a training part, some 50 bytes for each neighbour of a block of a million; one byte for each k and test, of all
-    folds; and of each fold, 8 bytes for each test and for each row that is not trained on, or is if those are fewer.
+    folds; and of each fold, 8 bytes for each test and each row left out, or trained on where those are fewer or come
+    more than once.
 
     Examples
     --------
