@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from script import say
+from timing import timed
 
 import fastclf
 from fastclf import losses
@@ -108,13 +108,7 @@ def of_copy(shape: tuple[int, int], options: argparse.Namespace) -> float:
 
 def median_ratio(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> float:
     ours(), theirs()
-    return float(np.median([seconds(theirs) / seconds(ours) for _ in range(rounds)]))
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return float(np.median([timed(theirs)[1] / timed(ours)[1] for _ in range(rounds)]))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from script import say, turns
 from sklearn.metrics import f1_score
+from timing import timed
 
 from fastclf import WindowClassifier
 from fastclf.window import read_tagged
@@ -38,9 +38,7 @@ def main() -> int:
     for turn in range(options.rounds):
         for i, (name, run) in enumerate(rows):
             say(f"{name}, turn {turn + 1} of {options.rounds}")
-            start = time.perf_counter()
-            predicted[name] = run()
-            seconds[turn, i] = time.perf_counter() - start
+            predicted[name], seconds[turn, i] = timed(run)
     ratios = np.median(seconds / seconds[:, 1:2], axis=0)
     print("| | time, of fastclf's | macro F1 |\n|---|---|---|")
     for (name, _), ratio in zip(rows, ratios, strict=True):

@@ -2,9 +2,8 @@
  * both rows.
  *
  * A task packs a block of rows in panels; the rows from the block's first on pass, those behind a panel for both sides.
- * All rows'
- * nearest so far are in memory that the threads share, a lock for every few of them.  Rows are offered in any order,
- * which changes nothing: the k smallest (distance, row) are the same.
+ * All rows' nearest so far are in memory that the threads share, a lock for every few of them.  Rows are offered in any
+ * order, which changes nothing: the k smallest (distance, row) are the same.
  */
 #include <math.h>
 #include <pthread.h>
@@ -176,8 +175,8 @@ static void run_block(const job *j, room *w, size_t block) {
     fc_product_start(&j->product, &w->product, first, end - first);
     for (w->row = first; w->row < n; w->row += w->rows) {
         const int is_inside = w->row < end;
-        w->rows =
-            is_inside ? fc_smaller(FC_ROW_BLOCK / lanes * lanes, end - w->row) : fc_smaller(FC_ROW_BLOCK, n - w->row);
+        const size_t most = is_inside ? FC_ROW_BLOCK / lanes * lanes : FC_ROW_BLOCK;
+        w->rows = fc_smaller(most, (is_inside ? end : n) - w->row);
         if (is_inside) w->product.used = fc_round_up(w->row + w->rows - first, lanes) / lanes;
         if (!fc_product_rows(&j->product, &w->product, w->row, w->rows)) return;
         for (size_t r = 0; r < w->rows; r++) {

@@ -18,21 +18,26 @@ struct ballots {
 
 static size_t label_of(const ballots *b, size_t i) { return (size_t)b->label[b->index ? (size_t)b->index[i] : i]; }
 
-/* Of two classes the one with more votes, the smaller among equals. */
-static size_t leader(const double *votes, size_t a, size_t b) {
-    return votes[b] > votes[a] || (votes[b] == votes[a] && b < a) ? b : a;
+/* Whether a class with so many votes comes before the winner so far, which has `most`; of equals the smaller does.  No
+ * branch could foretell it.
+ */
+static int leads(size_t label, double votes, size_t winner, double most) {
+    return (votes > most) | ((votes == most) & (label < winner));
 }
 
 static void count_all(const ballots *b, size_t row, double *votes) {
     const size_t first = row * b->k, end = first + b->k;
     size_t winner = label_of(b, first);
     for (size_t i = first; i < end; i++) votes[label_of(b, i)] += b->weights ? b->weights[i] : 1;
-    for (size_t i = first; i < end; i++) winner = leader(votes, winner, label_of(b, i));
+    for (size_t i = first; i < end; i++) {
+        const size_t label = label_of(b, i);
+        winner = leads(label, votes[label], winner, votes[winner]) ? label : winner;
+    }
     if (b->winner) b->winner[row] = (int64_t)winner;
     if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
 }
 
-/* Votes of one each: with each only the class that it is for may come to lead, which no branch could foretell. */
+/* Votes of one each: with each only the class that it is for may come to lead. */
 static void count_prefixes(const ballots *b, size_t row, double *votes) {
     size_t i = row * b->k, winner = label_of(b, i);
     double most = 0;
@@ -40,9 +45,9 @@ static void count_prefixes(const ballots *b, size_t row, double *votes) {
         for (; i < row * b->k + (size_t)b->prefix[j]; i++) {
             const size_t label = label_of(b, i);
             const double own = votes[label] += 1;
-            const int leads = (own > most) | ((own == most) & (label < winner));
-            winner = leads ? label : winner;
-            most = leads ? own : most;
+            const int is_first = leads(label, own, winner, most);
+            winner = is_first ? label : winner;
+            most = is_first ? own : most;
         }
         b->winner[j * b->rows + row] = (int64_t)winner;
     }
@@ -85,28 +90,12 @@ static fc_status run(ballots b, size_t n_labels) {
 
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, double *votes, int64_t *winner) {
-    const ballots b = {.label = label,
-                       .index = index,
-                       .rows = rows,
-                       .k = k,
-                       .n_classes = n_classes,
-                       .count_row = count_all,
-                       .weights = weights,
-                       .votes = votes,
-                       .winner = winner};
+    const ballots b = {label, index, rows, k, n_classes, count_all, weights, votes, winner, NULL, 0};
     return run(b, n_labels);
 }
 
 fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
                            size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner) {
-    const ballots b = {.label = label,
-                       .index = index,
-                       .rows = rows,
-                       .k = k,
-                       .n_classes = n_classes,
-                       .count_row = count_prefixes,
-                       .winner = winner,
-                       .prefix = prefix,
-                       .prefixes = prefixes};
+    const ballots b = {label, index, rows, k, n_classes, count_prefixes, NULL, NULL, winner, prefix, prefixes};
     return run(b, n_labels);
 }

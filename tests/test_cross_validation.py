@@ -200,10 +200,14 @@ def test_scores_where_a_groups_rows_lie_together(cv, d):
 
 
 def test_small_groups_that_lie_together_are_searched_for_among_all_rows(monkeypatch):
-    monkeypatch.setattr(Scorer, "_alone", lambda *given: iter([1 / 0] if len(given[-1]) else ()))
+    alone, search = [], Scorer._alone
+    monkeypatch.setattr(
+        Scorer, "_alone", lambda self, fold, tests: alone.append(len(tests)) or search(self, fold, tests)
+    )
     groups = np.repeat(range(200), 10)
     rows = np.random.default_rng(14).normal(size=(2000, 2)) + 20 * groups[:, None]
     model = KNNCV((1,), metrics=("l2",), cv=sk.LeaveOneGroupOut()).fit(rows, groups % 3, groups)
+    assert sum(alone) == 0
     assert_scores(model, by_fits(model, rows, groups % 3, groups))
 
 

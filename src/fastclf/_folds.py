@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -41,7 +41,8 @@ _MOST_HELD = 96 << 20  # bytes of all rows' neighbours at the same time
 # How many neighbours have to be found so that enough are training rows: the mean and so many deviations.
 _DEVIATIONS = 3
 
-# Times as many, tests that had too few are searched for among all rows once more: in their training part otherwise.
+# Tests with too few neighbours are searched for once more among all rows, by a number that is sure to do, if that is at
+# most so many times as many; in their training part if not.
 _MOST_TIMES = 4
 
 
@@ -170,19 +171,17 @@ class Scorer:
     ----------
     model : KNN
         Fitted on the rows.
-    rows : ndarray
-        The rows, as the kernels take them.
     choices : Choices
         What is compared.
     n_threads : int
         Number of threads.
     """
 
-    def __init__(self, model: KNN, rows: NDArray[Any], choices: Choices, n_threads: int) -> None:
+    def __init__(self, model: KNN, choices: Choices, n_threads: int) -> None:
         self._metric, self._backend = check.metric_name(model.metric), model._memory.backend
-        self._rows, self._choices, self._n_threads = rows, choices, n_threads
+        self._rows, self._choices, self._n_threads = self._backend.rows, choices, n_threads
         self._most = max(choices.ks)
-        self._is_out = np.zeros(len(rows), dtype=bool)  # but for the length of a call
+        self._is_out = np.zeros(len(self._rows), dtype=bool)  # but for the length of a call
 
     def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
         """Accuracies, of shape (ks, folds); `tell` hears of tests that are done."""
@@ -206,21 +205,28 @@ class Scorer:
         left = [fold.test for fold in folds]
         for count in self._counts([folds[i] for i in together]):
             few = {i: [left[i][:0]] for i in together}
-            for rows in _blocks(np.unique(np.concatenate([left[i] for i in together])), count):
-                neighbors = self._query(rows, count)
-                for i in together:
-                    test = left[i][slice(*np.searchsorted(left[i], (rows[0], rows[-1] + 1)))]
-                    if not len(test):
-                        continue
-                    enough, found = self._training(folds[i], neighbors, np.searchsorted(rows, test))
-                    few[i].append(test[~enough])
-                    if enough.any():
-                        yield i, test[enough], found
+            for i, tests, neighbors in self._among_all({i: left[i] for i in together}, count):
+                enough, found = self._training(folds[i], neighbors)
+                few[i].append(tests[~enough])
+                if enough.any():
+                    yield i, tests[enough], found
             for i in together:
                 left[i] = np.concatenate(few[i])
         for i, tests in enumerate(left):
             for rows, found in self._alone(folds[i], tests):
                 yield i, rows, found
+
+    def _among_all(
+        self, tests: Mapping[int, NDArray[np.int64]], count: int
+    ) -> Iterator[tuple[int, NDArray[np.int64], Found]]:
+        """Go through tests of folds, with so many neighbours among all rows."""
+        for rows in _blocks(np.unique(np.concatenate(list(tests.values()))), count):
+            distances, indices = self._query(rows, count)
+            for i, of_fold in tests.items():
+                part = of_fold[slice(*np.searchsorted(of_fold, (rows[0], rows[-1] + 1)))]
+                if len(part):
+                    at = np.searchsorted(rows, part)
+                    yield i, part, (distances[at], indices[at])
 
     def _counts(self, folds: Sequence[Fold]) -> list[int]:
         """How many neighbours among all rows likely leave enough training rows; how many do, if not many more."""
@@ -246,7 +252,7 @@ class Scorer:
 
     def _mutual(self, group: NDArray[np.int64]) -> Found:
         """Neighbours of all rows among those of other groups."""
-        rows, found = Rows.remembered(self._metric, self._rows, True).view, room(len(self._rows), self._most)
+        rows, found = self._rows, room(len(self._rows), self._most)
         as_bytes = rows.dtype == np.uint8
         _native.knn_apart(self._metric, rows, group, centre(rows), as_bytes, self._n_threads, *found)
         return found
@@ -254,9 +260,9 @@ class Scorer:
     def _query(self, rows: NDArray[np.int64], count: int) -> Found:
         return self._backend.query(self._rows[rows], count, self._n_threads)
 
-    def _training(self, fold: Fold, found: Found, at: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Found]:
-        """Which of the rows found at these places have enough neighbours in the training part, and these."""
-        distances, indices = found[0][at], found[1][at]
+    def _training(self, fold: Fold, found: Found) -> tuple[NDArray[np.bool_], Found]:
+        """Which rows have found enough neighbours in the training part, and these."""
+        distances, indices = found
         self._is_out[fold.left_out] = True
         kept = ~self._is_out[indices]
         self._is_out[fold.left_out] = False

@@ -82,10 +82,9 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Where each row is tested in one fold and trained on in all others, a search compares each pair of rows once, for
     both of them, if that is less work and needs no more memory than said here, and no tree or sketches are faster.
 
-    Memory beyond that of two models: in such a search at most 96 MiB (and a copy of rows that are bytes in floats),
-    else a training part, some 50 bytes for each neighbour of a block of a million; one byte for each k and test, of all
-    folds; and of each fold, 8 bytes for each test and each row left out, or trained on where those are fewer or come
-    more than once.
+    Memory beyond that of two models: in such a search at most 96 MiB, else a training part, some 50 bytes for each
+    neighbour of a block of a million; one byte for each k and test, of all folds; and of each fold, 8 bytes for each
+    test and each row left out, or trained on where those are fewer or come more than once.
 
     Examples
     --------
@@ -142,7 +141,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ks, metrics = self._checked_choices()
         n_threads = _threads.resolve(self.n_threads)
         with _estimators.unchanged_if_it_fails(self):
-            rows, labels = _estimators.checked_data(self, X, y, reset=True)
+            _, labels = _estimators.checked_data(self, X, y, reset=True)
             labels = _estimators.checked_classes(labels)
             classes, codes = np.unique(labels, return_inverse=True)
             choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
@@ -152,11 +151,10 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
             self.cv_scores_ = np.empty((len(metrics), len(ks), len(folds)))
             self.best_score_ = -np.inf
-            kernel_rows = check.kernel_array(rows, "X")
             with _progress.amount("cross-validation", self.verbose, tests) as tell:
                 for metric, scores in zip(metrics, self.cv_scores_, strict=True):
                     model = KNN(max(ks), metric=metric, weights=self.weights, n_threads=self.n_threads).fit(X, labels)
-                    scorer = Scorer(model, kernel_rows, choices, n_threads)
+                    scorer = Scorer(model, choices, n_threads)
                     scores[:] = scorer.scores(folds, tell)
                     self._keep_if_best(model, ks, scores.mean(axis=1))
             self._tried = ks, metrics

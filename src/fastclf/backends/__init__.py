@@ -59,6 +59,10 @@ class Backend(Protocol):
     """Rows that can be searched, and never change."""
 
     @property
+    def rows(self) -> NDArray[Any]:
+        """The rows as they are compared, read-only: floats that hold bytes are bytes."""
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
 

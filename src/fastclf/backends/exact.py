@@ -28,6 +28,11 @@ class Exact:
         self._learn(wanted.n_threads)
 
     @property
+    def rows(self) -> NDArray[Any]:
+        """The rows as they are compared, read-only."""
+        return self._rows.view
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self._rows)

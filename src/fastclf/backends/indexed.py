@@ -88,6 +88,11 @@ class Indexed:
         raise NotImplementedError
 
     @property
+    def rows(self) -> NDArray[Any]:
+        """The rows as they are compared, read-only."""
+        return self._rows.view
+
+    @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self._rows)
