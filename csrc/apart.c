@@ -11,6 +11,7 @@
 
 #include "filter.h"
 #include "matrix.h"
+#include "once.h"
 #include "product.h"
 #include "sizes.h"
 
@@ -248,8 +249,9 @@ static fc_status check_groups(const fc_apart *a) {
     int ok = 1;
     if (!sizes) return FC_NO_MEMORY;
     for (size_t i = 0; ok && i < n; i++) {
-        ok = a->group[i] >= 0 && (uint64_t)a->group[i] < n;
-        if (ok) ok = ++sizes[a->group[i]] <= n - a->k;
+        const int64_t group = FC_ONCE(a->group[i]);
+        ok = group >= 0 && (uint64_t)group < n;
+        if (ok) ok = ++sizes[group] <= n - a->k;
     }
     free(sizes);
     return ok ? FC_OK : FC_BAD_ARGUMENT;

@@ -95,10 +95,13 @@ static int margin_slopes(const job *j, size_t example, size_t n, const room *r, 
     const fc_dtype dtype = j->net.model->dtype;
     const size_t first = j->first + example;
     const int64_t *label = j->steps->label + first, *corrupt = j->steps->corrupt_label + first;
+    size_t own_at[FC_WINDOW_BLOCK], other_at[FC_WINDOW_BLOCK];
     double own[FC_WINDOW_BLOCK], other[FC_WINDOW_BLOCK];
     for (size_t i = 0; i < n; i++) {
-        own[i] = fc_value_at(block->scores, i * block->classes + (size_t)label[i], dtype);
-        other[i] = fc_value_at(block->scores, (n + i) * block->classes + (size_t)corrupt[i], dtype);
+        own_at[i] = i * block->classes + fc_within(FC_ONCE(label[i]), block->classes);
+        other_at[i] = (n + i) * block->classes + fc_within(FC_ONCE(corrupt[i]), block->classes);
+        own[i] = fc_value_at(block->scores, own_at[i], dtype);
+        other[i] = fc_value_at(block->scores, other_at[i], dtype);
     }
     const fc_batch batch = {.loss = FC_max_margin,
                             .scores = {own, n, 1, FC_f64},
@@ -108,8 +111,8 @@ static int margin_slopes(const job *j, size_t example, size_t n, const room *r, 
     if (fc_losses_of_rows(&batch, &r->of_losses, 0, n, j->loss + example, NULL, own) < n) return 0;
     memset(block->scores, 0, 2 * n * block->classes * j->net.size);
     for (size_t i = 0; i < n; i++) {
-        put(block->scores, i * block->classes + (size_t)label[i], dtype, own[i]);
-        put(block->scores, (n + i) * block->classes + (size_t)corrupt[i], dtype, -own[i]);
+        put(block->scores, own_at[i], dtype, own[i]);
+        put(block->scores, other_at[i], dtype, -own[i]);
     }
     return 1;
 }
@@ -278,8 +281,7 @@ static void begin_batch(job *j, size_t first) {
         memcpy(centre, s->corrupt + first + e, n * sizeof *centre);
         centre += n;
     }
-    fc_touched_fill(&j->touched, s->windows.word, j->centre, j->examples * j->kinds, j->net.width,
-                    j->net.model->trained);
+    fc_touched_fill(&j->touched, &s->windows, j->centre, j->examples * j->kinds, j->net.width, j->net.model->trained);
 }
 
 /* One step.  Signals are looked at while nothing has moved yet: a step is made wholly or not at all. */

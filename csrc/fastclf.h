@@ -199,13 +199,14 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
  * equals.
  */
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
-                  const double *weights, double *votes, int64_t *winner);
+                  const double *weights, int (*poll)(void), double *votes, int64_t *winner);
 
 /* fc_vote by several numbers of neighbours at once: winner[j * rows + i] has the most votes of the first prefix[j] of
  * row i, one each.  Prefixes are from 1 to k, none less than the one before.
  */
 fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
-                           size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner);
+                           size_t n_classes, const int64_t *prefix, size_t prefixes, int (*poll)(void),
+                           int64_t *winner);
 
 /* What a matrix of targets holds: anything finite, numbers from 0 to 1, or rows of such that sum to 1 within 1e-3. */
 typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
@@ -373,5 +374,10 @@ int fc_isa_use(size_t i);
 /* The most threads worth starting: OpenMP's own limit (1 without OpenMP) and the CPUs this process may run on. */
 int fc_max_threads(void);
 int fc_has_openmp(void);
+
+/* Whether this process may be a fork of one that had threads of GNU's OpenMP: they are missing, and a thread that has
+ * used them waits for them for ever; a new one does not.
+ */
+int fc_was_forked(void);
 
 #endif

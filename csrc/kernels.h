@@ -3,6 +3,8 @@
 #define FASTCLF_KERNELS_H
 
 #include "fastclf.h"
+#include "once.h"
+#include "sizes.h"
 
 typedef enum { FC_TILE_dot, FC_TILE_min, FC_TILE_COUNT } fc_tile_kind;
 typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT } fc_pair_kind;
@@ -83,10 +85,13 @@ static inline size_t fc_row_of(uint32_t passed, size_t lanes) { return passed >>
  */
 enum { FC_LOSS_STEP = 2048, FC_LOSS_ROOMS = 5 };
 
-/* Rows of a batch from `first`, and where their results go: see fc_losses. */
+/* Rows of a batch from `first`, and where their results go: see fc_losses.  Their labels are copies, so that what was
+ * checked stays: only whether there are any is told by the batch.
+ */
 typedef struct {
     const fc_batch *batch;
     size_t first, rows;
+    const int64_t *label; /* of each row, or NULL */
     double *loss, *each;
     void *gradient;
     double *room[FC_LOSS_ROOMS];
@@ -101,6 +106,11 @@ typedef struct {
 } fc_linear_block;
 
 enum { FC_LINEAR_MORE = 6 }; /* a tile of classes may read so many rows of W beyond the last */
+
+/* Where the values of a row begin: one that there is, whatever another thread has made of it. */
+static inline size_t fc_sparse_start(const fc_sparse *s, size_t row) {
+    return fc_smaller((size_t)FC_ONCE(s->start[row]), s->values);
+}
 
 /* How linear scores and their gradients are computed in one dtype. */
 typedef struct {

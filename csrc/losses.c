@@ -7,6 +7,7 @@
 
 #include "kernels.h"
 #include "matrix.h"
+#include "once.h"
 #include "sizes.h"
 #include "threads.h"
 
@@ -44,12 +45,23 @@ int fc_loss_room(fc_loss_scratch *scratch, const fc_batch *b) {
     return scratch->memory != NULL;
 }
 
+/* Labels of rows from `first`; -1, left out, where another thread has made one what is no class. */
+static void copy_labels(const fc_batch *b, size_t first, size_t rows, int64_t *label) {
+    for (size_t i = 0; i < rows; i++) {
+        const int64_t now = FC_ONCE(b->label[first + i]);
+        label[i] = now < (int64_t)b->scores.cols ? now : -1;
+    }
+}
+
 size_t fc_losses_of_rows(const fc_batch *b, const fc_loss_scratch *scratch, size_t first, size_t rows, double *loss,
                          double *each, void *gradient) {
     const size_t cols = b->scores.cols, step = fc_loss_step(b), size = fc_dtype_size(b->scores.dtype);
+    int64_t label[FC_LOSS_STEP];
     for (size_t done = 0; done < rows; done += step) {
         const size_t row = first + done;
         fc_batch_part part = {.batch = b, .first = row, .rows = fc_smaller(step, rows - done)};
+        if (b->label) copy_labels(b, row, part.rows, label);
+        if (b->label) part.label = label;
         if (loss) part.loss = loss + row;
         if (each) part.each = each + row * cols;
         if (gradient) part.gradient = (char *)gradient + row * cols * size;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "matrix.h"
+#include "once.h"
 #include "sizes.h"
 #include "topk.h"
 
@@ -25,9 +26,11 @@ typedef struct {
 static void fetch(const rerank *r, size_t at) {
     const fc_matrix *X = &r->pairs.X;
     const size_t row_bytes = X->cols * fc_dtype_size(X->dtype), part = fc_smaller(row_bytes, FETCHED);
-    if (at >= r->pairs.Q.rows * r->of->per_query || (uint64_t)r->of->row[at] >= X->rows) return;
-    const char *row = (const char *)X->data + (size_t)r->of->row[at] * row_bytes;
-    for (size_t i = 0; i < part; i += FC_LINE) __builtin_prefetch(row + i);
+    if (at >= r->pairs.Q.rows * r->of->per_query) return;
+    const int64_t row = FC_ONCE(r->of->row[at]);
+    if ((uint64_t)row >= X->rows) return;
+    const char *values = (const char *)X->data + (size_t)row * row_bytes;
+    for (size_t i = 0; i < part; i += FC_LINE) __builtin_prefetch(values + i);
 }
 
 /* Refine a query's candidates; how many there are, or SIZE_MAX when the team has stopped. */
@@ -37,7 +40,7 @@ static size_t refine(const rerank *r, size_t q, fc_candidate *items, fc_team *te
     const double squares = fc_query_squares(&r->pairs, q);
     size_t count = 0;
     for (size_t j = 0; j < m; j++) {
-        const int64_t row = r->of->row[q * m + j];
+        const int64_t row = FC_ONCE(r->of->row[q * m + j]);
         fetch(r, q * m + j + r->ahead);
         if ((q * m + j) % look == 0 && fc_stopped(team, thread)) return SIZE_MAX;
         if (row < 0 || row == own) continue;

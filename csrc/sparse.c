@@ -14,8 +14,9 @@ typedef struct {
 
 /* Whether a task's columns exist: looked at when they are about to be used. */
 static int columns_fit(const fc_sparse *s, size_t from, size_t to) {
+    const size_t end = fc_sparse_start(s, to);
     int ok = 1;
-    for (int64_t i = s->start[from]; i < s->start[to]; i++) ok &= s->index[i] >= 0 && (size_t)s->index[i] < s->M.rows;
+    for (size_t i = fc_sparse_start(s, from); i < end; i++) ok &= s->index[i] >= 0 && (size_t)s->index[i] < s->M.rows;
     return ok;
 }
 
@@ -38,6 +39,7 @@ static int fits(const fc_sparse *s) {
     if ((s->M.dtype != FC_f32 && s->M.dtype != FC_f64) || (unsigned)s->dtype >= FC_DTYPE_COUNT || s->M.cols == 0)
         return 0;
     if (__builtin_mul_overflow(s->rows, s->M.cols, &entries) || entries > PTRDIFF_MAX / sizeof(double)) return 0;
+    if (s->M.rows == 0 && s->values > 0) return 0;
     int ok = s->start[0] == 0 && (uint64_t)s->start[s->rows] <= s->values;
     for (size_t i = 0; i < s->rows; i++) ok &= s->start[i] <= s->start[i + 1];
     return ok;

@@ -10,7 +10,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,8 +53,31 @@ static void nap(void) {
     nanosleep(&t, NULL);
 }
 
-static pid_t home; /* the process that loaded the library */
-__attribute__((constructor)) static void remember_home(void) { home = getpid(); }
+/* Whether this process began as a fork: another library may have opened a pool before, in the same thread.  Linux keeps
+ * it among the flags of the process; other systems' OpenMP lives on after a fork.
+ */
+static int began_as_a_fork(void) {
+#ifdef __linux__
+    const unsigned forked_no_exec = 0x40; /* PF_FORKNOEXEC */
+    unsigned flags = forked_no_exec;      /* where nobody knows */
+    char line[512] = "";
+    FILE *file = fopen("/proc/self/stat", "re");
+    if (!file) return 1;
+    const size_t length = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[length] = 0;
+    const char *name_end = strrchr(line, ')'); /* a name may hold anything */
+    if (!name_end || sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1) return 1;
+    return (flags & forked_no_exec) != 0;
+#else
+    return 0;
+#endif
+}
+
+static pid_t home; /* the process that loaded the library, if no pool can have been lost in it */
+__attribute__((constructor)) static void remember_home(void) { home = began_as_a_fork() ? 0 : getpid(); }
+
+int fc_was_forked(void) { return getpid() != home; }
 
 void fc_stop(fc_team *team, fc_status status) {
     int expected = FC_OK;
@@ -196,7 +221,7 @@ fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, 
                     .next_poll = fc_now() + FC_POLL_SECONDS,
                     .body = body,
                     .job = job};
-    if (team.n_threads > 1 && getpid() != home) {
+    if (team.n_threads > 1 && fc_was_forked()) {
         const fc_status status = run_in_new_thread(&team);
         if (status != FC_OK) return status;
     } else {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "window.h"
+
 enum { NONE = -1 };
 
 int fc_touched_make(fc_touched *t, size_t uses) {
@@ -47,15 +49,16 @@ static void add_up(fc_touched *t) {
     t->start[t->count] = end;
 }
 
-void fc_touched_fill(fc_touched *t, const int32_t *word, const int64_t *centre, size_t n, size_t width,
+void fc_touched_fill(fc_touched *t, const fc_windows *windows, const int64_t *centre, size_t n, size_t width,
                      size_t trained) {
     memset(t->table, 0, t->slots * sizeof *t->table);
     t->count = 0;
     for (size_t w = 0; w < n; w++) {
-        const int32_t *words = word + centre[w] - width / 2;
+        const int32_t *words = windows->word + fc_window_start(windows, centre[w], width);
         for (size_t i = 0; i < width; i++) {
-            const int is_trained = (size_t)words[i] < trained;
-            const uint32_t v = is_trained ? number_of(t, words[i]) : (uint32_t)NONE;
+            const int32_t word = FC_ONCE(words[i]);
+            const int is_trained = (size_t)word < trained;
+            const uint32_t v = is_trained ? number_of(t, word) : (uint32_t)NONE;
             t->number[w * width + i] = v;
             if (is_trained) t->start[v]++;
         }

@@ -2,8 +2,7 @@
 #ifndef FASTCLF_TOUCHED_H
 #define FASTCLF_TOUCHED_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "fastclf.h"
 
 /* Vectors are numbered as they first occur: number v is that of `word[v]`, used at use[start[v]], ..., use[start[v + 1]
  * - 1], in order.  A use is window * width + place in the window.
@@ -20,7 +19,7 @@ int fc_touched_make(fc_touched *touched, size_t uses);
 void fc_touched_drop(fc_touched *touched);
 
 /* Look at the windows about `n` centres; words from `trained` on are left out. */
-void fc_touched_fill(fc_touched *touched, const int32_t *word, const int64_t *centre, size_t n, size_t width,
+void fc_touched_fill(fc_touched *touched, const fc_windows *windows, const int64_t *centre, size_t n, size_t width,
                      size_t trained);
 
 #endif

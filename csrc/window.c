@@ -133,17 +133,20 @@ fc_linear_block fc_net_block(const fc_net *net, size_t l, size_t rows, const fc_
 }
 
 /* The vectors of a window's words, one after the other. */
-static void gather(const fc_net *net, const int32_t *word, char *x) {
+static void gather(const fc_net *net, const fc_windows *windows, int64_t centre, char *x) {
     const size_t bytes = net->model->dim * net->size;
-    for (size_t i = 0; i < net->width; i++)
-        memcpy(x + i * bytes, (const char *)net->model->vectors + (size_t)word[i] * bytes, bytes);
+    const int32_t *words = windows->word + fc_window_start(windows, centre, net->width);
+    for (size_t i = 0; i < net->width; i++) {
+        const size_t word = fc_within(FC_ONCE(words[i]), net->model->words);
+        memcpy(x + i * bytes, (const char *)net->model->vectors + word * bytes, bytes);
+    }
 }
 
 void fc_net_forward(const fc_net *net, const fc_windows *windows, const int64_t *centre, size_t rows,
                     const fc_net_room *room) {
     const size_t last = net->model->layers - 1;
     for (size_t r = 0; r < rows; r++)
-        gather(net, windows->word + centre[r] - net->model->window, room->x[0] + r * net->layer[0].depth * net->size);
+        gather(net, windows, FC_ONCE(centre[r]), room->x[0] + r * net->layer[0].depth * net->size);
     for (size_t l = 0;; l++) {
         const fc_linear_block block = fc_net_block(net, l, rows, room);
         const size_t outputs = net->layer[l].outputs * net->size;

@@ -45,6 +45,11 @@ void fc_net_drop_room(fc_net_room *room);
 void fc_net_forward(const fc_net *net, const fc_windows *windows, const int64_t *centre, size_t rows,
                     const fc_net_room *room);
 
+/* Where a window of `width` words begins in a text of as many at least: inside it, whatever the centre is by now. */
+static inline size_t fc_window_start(const fc_windows *windows, int64_t centre, size_t width) {
+    return fc_within((int64_t)((uint64_t)centre - width / 2), windows->length - width + 1);
+}
+
 /* One layer's part of a block, for the kernels of linear models. */
 fc_linear_block fc_net_block(const fc_net *net, size_t layer, size_t rows, const fc_net_room *room);
 

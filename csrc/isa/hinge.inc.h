@@ -8,14 +8,14 @@
 static inline const double *NAME(fill_margins)(const NAME(a_row) * r) {
     const fc_batch *b = r->batch;
     if (!b->margins) return NULL;
-    memcpy(r->room[1], b->margins + (size_t)b->label[r->row] * r->n, r->n * sizeof(double));
+    memcpy(r->room[1], b->margins + (size_t)*r->label * r->n, r->n * sizeof(double));
     for (size_t i = r->n; i < r->groups * FC_LANES; i++) r->room[1][i] = 0;
     return r->room[1];
 }
 
 /* The terms of F64_LANES classes from i on, before they are cut at 0; `own` for the label and beyond the row. */
 static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double *margins, double own) {
-    const size_t label = (size_t)r->batch->label[r->row];
+    const size_t label = (size_t)*r->label;
     const v_f64 margin = margins ? load_v_f64(margins + i) : all_f64(r->batch->margin);
     v_f64 s;
     if (i + F64_LANES <= r->readable) {
@@ -32,7 +32,7 @@ static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double
 }
 
 static inline double NAME(hinge_row)(const NAME(a_row) * r) {
-    const size_t label = (size_t)r->batch->label[r->row];
+    const size_t label = (size_t)*r->label;
     const double *margins = NAME(fill_margins)(r);
     const int squared = r->batch->squared;
     const double smooth = r->batch->smooth;
@@ -72,7 +72,7 @@ static inline double NAME(smooth_largest)(const NAME(a_row) * r, double *term, d
     for (size_t i = 0; i < r->n; i++) sum += term[i];
     for (size_t i = 0; i < r->n; i++) term[i] /= sum;
     if (r->gradient) {
-        const size_t label = (size_t)r->batch->label[r->row];
+        const size_t label = (size_t)*r->label;
         double others = 0;
         for (size_t i = 0; i < r->n; i++) others += i == label ? 0 : term[i];
         NAME(put_row)(r->gradient, term, r->n, r->factor);
@@ -83,7 +83,7 @@ static inline double NAME(smooth_largest)(const NAME(a_row) * r, double *term, d
 
 /* Crammer and Singer's: the largest of the terms; of equals, the first has the slope. */
 static inline double NAME(crammer_singer_row)(const NAME(a_row) * r) {
-    const size_t label = (size_t)r->batch->label[r->row];
+    const size_t label = (size_t)*r->label;
     const double *margins = NAME(fill_margins)(r);
     double *term = r->room[2], most = 0;
     size_t at = label;

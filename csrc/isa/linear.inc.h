@@ -164,15 +164,16 @@ enum { NAME(SPARSE_AHEAD) = 16 };
 
 #define FC_DEFINE_SPARSE_TILE(dtype, type) \
     static inline __attribute__((always_inline)) void NAME(sparse_tile_##dtype)( \
-        const fc_sparse *s, size_t row, int64_t end, size_t from, int fours, size_t wanted, TYPE *out) { \
+        const fc_sparse *s, size_t row, size_t end, size_t from, int fours, size_t wanted, TYPE *out) { \
         NAME(sum_of_four) acc[4] = {0}; \
         TYPE last[16] = {0}; \
-        for (int64_t i = s->start[row]; i < s->start[row + 1]; i++) { \
-            const int64_t later = i + NAME(SPARSE_AHEAD) < end ? i + NAME(SPARSE_AHEAD) : end - 1; \
+        const size_t row_end = fc_sparse_start(s, row + 1); \
+        for (size_t i = fc_sparse_start(s, row); i < row_end; i++) { \
+            const size_t later = i + NAME(SPARSE_AHEAD) < end ? i + NAME(SPARSE_AHEAD) : i; \
             const TYPE *ahead = (const TYPE *)s->M.data + (size_t)s->index[later] * s->M.cols + from; \
             __builtin_prefetch(ahead); \
             __builtin_prefetch(ahead + wanted - 1); \
-            const size_t at = (size_t)s->index[i] * s->M.cols + from; \
+            const size_t at = fc_within(FC_ONCE(s->index[i]), s->M.rows) * s->M.cols + from; \
             const TYPE *m = (const TYPE *)s->M.data + at; \
             const double value = (double)((const type *)s->value)[i]; \
             if (at + 4 * (size_t)fours > s->M.rows * s->M.cols) m = memcpy(last, m, wanted * sizeof *m); \
@@ -185,7 +186,7 @@ enum { NAME(SPARSE_AHEAD) = 16 };
         } \
         for (size_t c = 0; c < wanted; c++) out[c] = (TYPE)acc[c / 4][c % 4]; \
     } \
-    static void NAME(sparse_product_##dtype)(const fc_sparse *s, size_t row, int64_t end, TYPE *out) { \
+    static void NAME(sparse_product_##dtype)(const fc_sparse *s, size_t row, size_t end, TYPE *out) { \
         for (size_t c = 0; c < s->M.cols; c += 16) { \
             const size_t left = s->M.cols - c; \
             switch ((left + 3) / 4) { \
@@ -209,16 +210,17 @@ FC_DEFINE_SPARSE_TILE(f64, double)
 #undef FC_DEFINE_SPARSE_TILE
 
 static void NAME(sparse_product)(const fc_sparse *s, size_t from, size_t to, void *out) {
+    const size_t end = fc_sparse_start(s, to);
     TYPE *rows = out;
     for (size_t row = from; row < to; row++, rows += s->M.cols) switch (s->dtype) {
         case FC_u8:
-            NAME(sparse_product_u8)(s, row, s->start[to], rows);
+            NAME(sparse_product_u8)(s, row, end, rows);
             break;
         case FC_f32:
-            NAME(sparse_product_f32)(s, row, s->start[to], rows);
+            NAME(sparse_product_f32)(s, row, end, rows);
             break;
         default:
-            NAME(sparse_product_f64)(s, row, s->start[to], rows);
+            NAME(sparse_product_f64)(s, row, end, rows);
         }
 }
 

@@ -11,6 +11,7 @@ enum { NAME(LANES) = FC_VBYTES / (int)sizeof(TYPE) };
  */
 typedef struct {
     const fc_batch *batch;
+    const int64_t *label;         /* of this row and those after it, or NULL */
     size_t first, row, n, groups; /* first of the part */
     size_t readable;              /* values from the row's first to the part's end */
     const TYPE *scores;
@@ -95,6 +96,7 @@ static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double 
 static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, size_t i) {
     const fc_batch *b = part->batch;
     r->row = part->first + i;
+    r->label = part->label ? part->label + i : NULL;
     r->scores = (const TYPE *)b->scores.data + r->row * r->n;
     r->readable = (part->rows - i) * r->n;
     r->weight = b->weight ? b->weight[r->row] : 1;
@@ -103,9 +105,7 @@ static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, si
     r->gradient = part->gradient ? (TYPE *)part->gradient + i * r->n : NULL;
 }
 
-static inline int NAME(is_left_out)(const NAME(a_row) * r) {
-    return (r->batch->label && r->batch->label[r->row] < 0) || r->weight == 0;
-}
+static inline int NAME(is_left_out)(const NAME(a_row) * r) { return (r->label && *r->label < 0) || r->weight == 0; }
 
 static inline void NAME(put_nothing)(const NAME(a_row) * r) {
     if (r->gradient) memset(r->gradient, 0, r->n * sizeof(TYPE));

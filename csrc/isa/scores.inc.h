@@ -14,7 +14,7 @@ static inline int NAME(fill_run)(const fc_batch_part *p, double *t, size_t n) {
     }
     memset(t, 0, n * sizeof *t);
     for (size_t i = 0; i < p->rows; i++)
-        if (b->label[p->first + i] >= 0) t[i * cols + (size_t)b->label[p->first + i]] = 1;
+        if (p->label[i] >= 0) t[i * cols + (size_t)p->label[i]] = 1;
     return 1;
 }
 

@@ -186,8 +186,8 @@ static inline void NAME(smooth)(const NAME(a_row) * r, const NAME(softened) * s,
 static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened) * s, double *t, double *total) {
     const fc_batch *b = r->batch;
     memset(t, 0, r->groups * FC_LANES * sizeof *t);
-    if (b->label) {
-        t[b->label[r->row]] = 1;
+    if (r->label) {
+        t[*r->label] = 1;
     } else {
         widen_row(t, &b->target, r->row * r->n, r->n);
         if (!all_within(t, r->n, b->targets)) return 0;
@@ -241,7 +241,7 @@ static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
 /* --- losses ------------------------------------------------------------------------------------------------------- */
 
 static inline double NAME(label_row)(const NAME(a_row) * r) {
-    const size_t label = (size_t)r->batch->label[r->row];
+    const size_t label = (size_t)*r->label;
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
     if (r->gradient) {

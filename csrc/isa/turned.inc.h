@@ -87,7 +87,7 @@ static inline int NAME(tile_factors)(const NAME(a_row) * r, double *factor) {
     for (size_t k = 0; k < NAME(LANES); k++) {
         const double weight = b->weight ? b->weight[r->row + k] : 1;
         factor[k] = weight * b->scale;
-        all &= weight != 0 && b->label[r->row + k] >= 0;
+        all &= weight != 0 && r->label[k] >= 0;
     }
     return all;
 }
@@ -130,7 +130,7 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
 
 /* False, with no gradient written, if a row has to be looked at by itself. */
 static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss) {
-    const int64_t *label = r->batch->label + r->row;
+    const int64_t *label = r->label;
     TYPE *e = (TYPE *)r->room[0], share[NAME(LANES)], slope[NAME(LANES)];
     double factor[NAME(LANES)];
     NAME(softened_tile) s;
@@ -162,7 +162,7 @@ static inline int NAME(label_tile)(const NAME(a_row) * r, double *loss) {
 
 static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
     const fc_batch *b = r->batch;
-    const int64_t *label = b->label + r->row;
+    const int64_t *label = r->label;
     const v_f64 none = all_f64(-(double)INFINITY);
     TYPE *z = (TYPE *)r->room[0];
     double factor[NAME(LANES)], own_score[NAME(LANES)], total[NAME(LANES)];

@@ -99,7 +99,7 @@ def folds_of(cv: Any, X: Any, y: NDArray[Any], groups: Any) -> list[Fold]:
 
 
 def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
-    rows = np.asarray(part)
+    rows = np.array(part)  # what is checked is the copy
     if rows.dtype == bool and rows.shape == (n_rows,):
         rows = np.flatnonzero(rows)
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows) or rows.min() < 0 or rows.max() >= n_rows:

@@ -97,9 +97,11 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_fits_u8(fc_matrix matrix, int (*poll)() noexcept nogil, int *fits)
     fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance)
     fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
-                      size_t n_classes, const double *weights, double *votes, int64_t *winner)
+                      size_t n_classes, const double *weights, int (*poll)() noexcept nogil, double *votes,
+                      int64_t *winner)
     fc_status fc_vote_prefixes(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k,
-                               size_t n_classes, const int64_t *prefix, size_t prefixes, int64_t *winner)
+                               size_t n_classes, const int64_t *prefix, size_t prefixes,
+                               int (*poll)() noexcept nogil, int64_t *winner)
     ctypedef enum fc_targets:
         FC_ANY_FINITE
         FC_PARTS
@@ -182,3 +184,4 @@ cdef extern from "fastclf.h" nogil:
     int fc_isa_use(size_t i)
     int fc_max_threads()
     int fc_has_openmp()
+    int fc_was_forked()

@@ -19,7 +19,8 @@ cdef int check(fc_status status) except -1:
     if status == FC_NO_MEMORY:
         raise MemoryError("no memory for the scratch space of the threads")
     if status == FC_BAD_ARGUMENT:
-        raise ValueError("the kernel was given sizes, names or values that do not go together")
+        raise ValueError(
+            "the kernel was given sizes, names or values that do not go together, or another thread changed them")
     return -1  # FC_INTERRUPTED: the signal handler's exception is already set
 
 
@@ -119,6 +120,11 @@ def use_isa(str name):
 def has_openmp():
     """Whether this build has OpenMP."""
     return bool(fc_has_openmp())
+
+
+def was_forked():
+    """Whether this process may be a fork of one that had threads of GNU's OpenMP: only new threads can use it then."""
+    return bool(fc_was_forked())
 
 
 def max_threads():

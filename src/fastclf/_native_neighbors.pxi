@@ -199,8 +199,8 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
         best = <int64_t *>o.matrix.data
     with nogil:
         status = fc_vote(
-            <const int64_t *>l.matrix.data, l.matrix.rows * l.matrix.cols, ids, rows, k, n_classes, weight, counts,
-            best)
+            <const int64_t *>l.matrix.data, l.matrix.rows * l.matrix.cols, ids, rows, k, n_classes, weight, poll,
+            counts, best)
     check(status)
 
 
@@ -218,5 +218,5 @@ def vote_prefixes(label, index, size_t n_classes, prefix, winner):
     with nogil:
         status = fc_vote_prefixes(
             <const int64_t *>l.matrix.data, l.matrix.rows, <const int64_t *>i.matrix.data, i.matrix.rows, i.matrix.cols,
-            n_classes, <const int64_t *>p.matrix.data, p.matrix.rows, <int64_t *>o.matrix.data)
+            n_classes, <const int64_t *>p.matrix.data, p.matrix.rows, poll, <int64_t *>o.matrix.data)
     check(status)

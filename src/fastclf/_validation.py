@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _native
+from fastclf._interrupts import aside
 
 KERNEL_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
 
@@ -115,6 +116,11 @@ def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
 
     bool becomes uint8, float16 float32; other integers the narrowest of the three that their values fit.
     """
+    is_one = a.dtype in KERNEL_DTYPES and a.flags.c_contiguous and a.flags.aligned
+    return aside(0 if is_one else a.size, _converted, a, name)
+
+
+def _converted(a: NDArray[Any], name: str) -> NDArray[Any]:
     return np.require(a.astype(_kernel_dtype(a, name), copy=False), requirements=["C", "A"])
 
 
@@ -155,8 +161,9 @@ def check_finite(a: NDArray[Any], name: str) -> None:
     rows = max(1, _CHUNK_VALUES // max(1, a.shape[1]))
     for start in range(0, len(a), rows):
         part = a[start : start + rows]
-        if not np.isfinite(part).all():
-            row = start + int(np.flatnonzero(~np.isfinite(part).all(axis=1))[0])
+        is_finite = np.isfinite(part)
+        if not is_finite.all():
+            row = start + int(np.flatnonzero(~is_finite.all(axis=1))[0])
             found = "NaN" if np.isnan(a[row]).any() else f"infinity or a value too large for {a.dtype!r}"
             raise ValueError(f"Input {name} contains {found} (first in row {row}).")
 
@@ -197,16 +204,21 @@ def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
         raise TypeError(f"n_classes must be an int, got {n_classes!r}")
     if not 1 <= int(n_classes) <= MOST_CLASSES:
         raise ValueError(f"n_classes must be from 1 to {MOST_CLASSES}, got {n_classes}")
-    outside = (array < 0) | (array >= n_classes)
+    return aside(array.size, _ids_below, array, int(n_classes))
+
+
+def _ids_below(labels: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
+    outside = (labels < 0) | (labels >= n_classes)
     if outside.any():
         row, column = np.argwhere(outside)[0]
-        raise ValueError(f"labels[{row}, {column}] = {array[row, column]} is outside [0, {n_classes})")
-    return np.ascontiguousarray(array, dtype=np.int64)
+        raise ValueError(f"labels[{row}, {column}] = {labels[row, column]} is outside [0, {n_classes})")
+    return np.ascontiguousarray(labels, dtype=np.int64)
 
 
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """`weights` as finite, non-negative float64 of the given shape."""
-    return summable(weights_of(weights, shape, "weights"))
+    checked = weights_of(weights, shape, "weights")
+    return aside(checked.size, summable, checked)
 
 
 def weights_of(weights: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
@@ -216,7 +228,11 @@ def weights_of(weights: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray
         raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    array = float64_array(array)
+    return aside(array.size, _weights_in_float64, array, name)
+
+
+def _weights_in_float64(weights: NDArray[Any], name: str) -> NDArray[np.float64]:
+    array = float64_array(weights)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -143,8 +143,8 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with _estimators.unchanged_if_it_fails(self):
             _, labels = _estimators.checked_data(self, X, y, reset=True)
             labels = _estimators.checked_classes(labels)
-            classes, codes = np.unique(labels, return_inverse=True)
-            choices = Choices(ks, self.weights, codes.astype(np.int64, copy=False), len(classes))
+            classes, codes = _estimators.codes_of(labels)
+            choices = Choices(ks, self.weights, codes, len(classes))
             folds = folds_of(self.cv, X, labels, groups)
             smallest = min(fold.n_train for fold in folds)
             check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")

@@ -157,9 +157,9 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         wanted = self._checked_wanted()
         with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
-            classes, codes = np.unique(labels, return_inverse=True)
+            classes, codes = _estimators.codes_of(labels)
             backend = backends.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
-            self._memory = Memory(backend, GrowingArray(codes.astype(np.int64, copy=False)), classes)
+            self._memory = Memory(backend, GrowingArray(codes), classes)
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastclf import _native, _threads
 from fastclf._growing import GrowingArray
+from fastclf._interrupts import aside
 from fastclf.backends import plain, sketches
 from fastclf.backends.cascades import Cascade, Stage
 from fastclf.backends.sketches import TERMS, Grouping, Sketch, Sketcher
@@ -223,7 +224,9 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
     # in another order.
     with np.errstate(over="ignore", invalid="ignore"), _threads.blas(1):
         sample = _Sample(metric, X, cascade.centre, n_threads)
-        directions = None if metric == "l1" else sketches.principal_directions(sample.learned, max(_DIRECTIONS))
+        directions, most = None, max(_DIRECTIONS)
+        if metric != "l1":
+            directions = aside(sample.learned.size * most, sketches.principal_directions, sample.learned, most)
         chain, left = _cheapest(list(_candidates(sample, directions)), costs, _MOST_BYTES * d * X.itemsize)
         sketchers = [candidate.sketcher for candidate in chain if candidate.sketcher]
         cuts = tuple(candidate.cols for candidate in chain if candidate.is_level)

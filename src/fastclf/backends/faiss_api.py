@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fastclf import _native
+from fastclf._interrupts import in_new_thread
 
 _INSTALL = "pip install fastclf[faiss]"
 _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss")
@@ -23,7 +24,6 @@ _TAKE_L1 = {"IndexFlat", "IndexFlatL2", "IndexIVFFlat", "IndexHNSWFlat"}
 _MOST_GRAPH_EFFORT = 4096
 
 T = TypeVar("T")
-_home = os.getpid()  # the process that has FAISS's threads
 
 
 @functools.cache
@@ -64,7 +64,10 @@ def heeded(description: str, call: Callable[..., T], *arguments: Any) -> T:
 
 
 def run(call: Callable[[], T], n_threads: int) -> T:
-    """Call FAISS with so many threads; after a fork, which its pool of threads does not survive, in a new thread."""
+    """Call FAISS with so many threads; after a fork, which its pool of threads does not survive, in a new thread.
+
+    Whoever used FAISS in the process that was forked: its pool is that of the thread, not of fastclf.
+    """
     faiss = imported()
 
     def limited() -> T:
@@ -75,10 +78,7 @@ def run(call: Callable[[], T], n_threads: int) -> T:
         finally:
             faiss.omp_set_num_threads(before)
 
-    if os.getpid() == _home:
-        return limited()
-    with ThreadPoolExecutor(1) as another:
-        return another.submit(limited).result()
+    return in_new_thread(limited) if _native.was_forked() else limited()
 
 
 def search(index: Any, vectors: NDArray[np.float32], count: int, effort: int, n_threads: int) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from fastclf._interrupts import aside
 from fastclf.backends import Wanted
 from fastclf.backends.indexed import Index, Indexed, Proposal
 from fastclf.backends.rows import Batch, Rows
@@ -31,6 +32,7 @@ _BEYOND = (1, 16, 256)
 _SHARED = 64  # queries: fewer are done before other threads have begun
 _SHARES = 4  # of a thread, so that none waits long for another
 _NEAR = 64  # queries that are asked in any order among them
+_BUILDING = 20  # times as long as going through the values: as many levels
 _WORTH = 8  # rows for each neighbour: below, comparing all is as fast
 _POWERS = {"l1": 1, "l2": 2, "cosine": 2}
 
@@ -54,7 +56,7 @@ class Tree:
     def __init__(self, rows: Rows) -> None:
         self._metric = rows.metric
         # Balanced, as by default: boxes that are cut in halves may nest as deep as there are rows.
-        self._tree = cKDTree(self._points(rows.view))
+        self._tree = aside(_BUILDING * rows.view.size, self._made, rows.view)
 
     @property
     def row_bytes(self) -> int:
@@ -71,8 +73,12 @@ class Tree:
 
     def order(self, batch: Batch) -> NDArray[np.int64]:
         """Put queries that are near one another together: they meet the same nodes and rows, still in the caches."""
-        ordered: NDArray[np.int64] = cKDTree(self._points(batch.queries), _NEAR).indices
-        return ordered
+        # Of a copy: values that another thread changes meanwhile would lead the building beyond its memory.
+        queries = batch.queries.copy()
+        return np.asarray(aside(_BUILDING * queries.size, self._made, queries, _NEAR).indices)
+
+    def _made(self, X: NDArray[Any], leafsize: int = 16) -> cKDTree:
+        return cKDTree(self._points(X), leafsize)
 
     def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:
         """Find the nearest rows by the tree's arithmetic, and some more."""
@@ -84,7 +90,12 @@ class Tree:
     def _query(
         self, points: NDArray[np.float64], count: int, n_threads: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Ask the tree in threads that are waited for: its own go on, and write, after an interruption."""
+        """Ask the tree; the work is that of comparing all rows, which it takes at most."""
+        return aside(float(points.size) * self._tree.n, self._ask, points, count, n_threads)
+
+    def _ask(
+        self, points: NDArray[np.float64], count: int, n_threads: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         ask = partial(self._tree.query, k=np.arange(1, count + 1), p=_POWERS[self._metric])
         if n_threads == 1 or len(points) < _SHARED:
             return ask(points)  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastclf import _native
 from fastclf._growing import GrowingArray
+from fastclf._interrupts import aside
 from fastclf.backends import plain
 from fastclf.backends.plain import Found
 
@@ -46,7 +47,7 @@ class Rows:
     def remembered(cls, metric: str, X: NDArray[Any], owned: bool) -> Rows:
         """Take rows, copied unless `owned`, which says that nobody else holds them."""
         narrow = _narrowed(X)
-        return cls(metric, GrowingArray(X.copy() if narrow is X and not owned else narrow))
+        return cls(metric, GrowingArray(aside(X.size, X.copy) if narrow is X and not owned else narrow))
 
     def __len__(self) -> int:
         return len(self.held)
@@ -105,4 +106,6 @@ class Rows:
 
 def _narrowed(X: NDArray[Any]) -> NDArray[Any]:
     """X as bytes, if it holds nothing else."""
-    return X.astype(np.uint8, copy=False) if _native.fits_u8(X) else X
+    if X.dtype == np.uint8 or not _native.fits_u8(X):
+        return X
+    return aside(X.size, X.astype, np.uint8)

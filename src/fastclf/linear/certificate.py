@@ -15,10 +15,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._interrupts import aside
 from fastclf.linear.objective import Objective
 from fastclf.linear.rows import row_blocks
 from fastclf.linear.solving import smoothing_error
@@ -60,7 +60,7 @@ def _factors(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64
 
 def _stationary(flows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solve factors' flows = 0, of factors that are not negative and as alike as can be."""
-    _, sizes, right = scipy.linalg.svd(flows.T)
+    _, sizes, right = aside(float(len(flows)) ** 3, np.linalg.svd, flows.T)
     free = right[sizes <= max(float(sizes[-1]), 1e-14 * float(sizes[0]))]
     factors = np.maximum(free.sum(axis=1) @ free, 0)
     largest = float(factors.max())

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _threads
 from fastclf import _validation as check
+from fastclf._interrupts import aside
 from fastclf.linear import fitting
 from fastclf.linear.certificate import duality_gap
 from fastclf.linear.inputs import Labels, Options, in_float64, kernel_rows, objective_of, rows_of
@@ -321,7 +322,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         scores = self._scores(X)
         if self._labels_are_indicators:
             return (scores > 0).astype(np.int64)
-        winners: NDArray[Any] = self.classes_[scores.argmax(axis=1)]
+        winners: NDArray[Any] = self.classes_[aside(scores.size, scores.argmax, axis=1)]
         return winners
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
@@ -357,7 +358,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._refuse_another_loss()
         probabilities = LOSSES[self.loss].probabilities
         assert probabilities is not None
-        found: NDArray[np.float64] = probabilities(scores)
+        found: NDArray[np.float64] = aside(scores.size, probabilities, scores)
         if self.loss == "sigmoid" and not self._labels_are_indicators:
             found = np.where(found.sum(axis=1, keepdims=True) > 0, found, 1.0)
             found /= found.sum(axis=1, keepdims=True)

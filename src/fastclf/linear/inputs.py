@@ -9,11 +9,10 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from fastclf import _estimators, _threads
 from fastclf import _validation as check
+from fastclf._interrupts import aside
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
 from fastclf.linear.rows import MODERATE, DenseRows, Rows, SparseRows
@@ -74,13 +73,11 @@ class Labels:
         array = y if scipy.sparse.issparse(y) else np.asarray(y)
         if loss == "sigmoid" and array.ndim == 2 and array.shape[1] > 1:
             return cls._indicator(y, classes)
-        check_classification_targets(y)
-        labels = column_or_1d(y, warn=True)
-        found, codes = np.unique(labels, return_inverse=True)
+        found, codes = _estimators.codes_of(_estimators.checked_classes(y))
         if classes is None:
             if len(found) < 2:
                 raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
-            return cls(found, codes.astype(np.int64, copy=False))
+            return cls(found, codes)
         unknown = np.setdiff1d(found, classes)
         if len(unknown):
             raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
@@ -88,7 +85,7 @@ class Labels:
 
     @classmethod
     def _indicator(cls, y: Any, classes: NDArray[Any] | None) -> Labels:
-        array = y.toarray() if scipy.sparse.issparse(y) else check.dense_array(y, "y")
+        array = y.toarray() if scipy.sparse.issparse(y) else np.array(check.dense_array(y, "y"))
         if not np.isin(array, (0, 1)).all():
             raise ValueError(f"y of several labels a row must hold only 0 and 1, got {np.unique(array)[:5].tolist()}")
         array = array.astype(np.uint8, order="C")
@@ -133,19 +130,22 @@ class Labels:
 
 
 def kernel_rows(X: Any) -> Any:
-    """Return validated X in a form that the kernels read: of arrays in C order, no copy."""
+    """Return validated X in a form that the kernels read: of arrays in C order, no copy.
+
+    Indices of a sparse X are the caller's own (`_estimators.own_structure`), and are put in order where they are not.
+    """
     if not scipy.sparse.issparse(X):
         return check.kernel_array(X, "X")
     if max(X.shape) > np.iinfo(np.int32).max:
         raise ValueError(
             f"sparse X has shape {X.shape}; at most {np.iinfo(np.int32).max} rows and features are supported"
         )
-    X = scipy.sparse.csr_array(X)
-    X.check_format(full_check=True)
+    return aside(X.nnz, _ordered, scipy.sparse.csr_array(X))
+
+
+def _ordered(X: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     if not X.has_canonical_format:
-        X = X.copy()
-        if X.dtype.kind in "biu":  # sums of bytes are no bytes
-            X.data = X.data.astype(np.int64)
+        X.data = X.data.astype(np.int64 if X.dtype.kind in "biu" else X.dtype)  # a copy; sums of bytes are no bytes
         X.sum_duplicates()
     X.data = check.kernel_array(X.data, "X")
     return X

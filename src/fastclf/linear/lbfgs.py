@@ -9,6 +9,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from fastclf import _threads
+from fastclf._interrupts import aside
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner, diagonal, precondition, sample_size
 from fastclf.linear.rows import Rows, SparseRows
@@ -111,7 +112,9 @@ class Lbfgs:
         rows, ridge = objective.rows, 2 * objective.l2
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
             return diagonal(rows.squares(), float(bends.sum()), ridge)
-        return precondition(self._drawn(rows)[1].dense(), bends, ridge, objective.has_intercept)
+        sample = self._drawn(rows)[1]
+        values = sample.shape[0] * sample.shape[1]
+        return aside(values, precondition, sample.dense(), bends, ridge, objective.has_intercept)
 
     def _drawn(self, rows: Rows) -> tuple[NDArray[np.int64], Rows]:
         """Rows to learn from, by number and taken: the same ones each time."""

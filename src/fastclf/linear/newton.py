@@ -9,6 +9,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from fastclf import _native, _threads
+from fastclf._interrupts import aside
+from fastclf.linear import dense
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import row_blocks
 from fastclf.linear.solving import Progress
@@ -79,11 +81,11 @@ def _step(model: _Model, damping: float) -> Array:
         damped = hessian.copy()
         damped[np.diag_indices_from(damped)] += damping
         try:
-            factor = scipy.linalg.cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+            upper = dense.cholesky(damped)
         except scipy.linalg.LinAlgError:  # not positive definite, by rounding
             damping *= 100
             continue
-        step: Array = -scipy.linalg.cho_solve(factor, model.slope / size, check_finite=False) / size
+        step: Array = -scipy.linalg.cho_solve((upper, False), model.slope / size, check_finite=False) / size
         return step
 
 
@@ -132,7 +134,7 @@ def _model(objective: Objective, W: Array, b: Array) -> _Model:
         X, part = _rows(objective, block), objective.part(block)
         slope += slopes[block].T @ X
         curvature = objective.loss.curvature(scores[block], part) * weights[block, None, None]
-        _add_curvature(hessian, X, curvature)
+        aside(X.size * classes**2 * width, _add_curvature, hessian, X, curvature)
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
         raise ValueError(
             "the Hessian overflows float64 while fitting: X has values that are too large for Newton's method"

@@ -13,6 +13,9 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from fastclf._interrupts import aside
+from fastclf.linear import dense
+
 _MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
 _DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
 
@@ -89,11 +92,11 @@ class Cholesky:
     def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> Cholesky:
         """Factorise, in float64 where float32 would not do; a ridge is at least what rounding needs."""
         if root.dtype == np.float32:
-            gram = root.T @ root
+            gram = _products(root.T)
             if ridge.min() > 16 * np.finfo(np.float32).eps * scipy.linalg.norm(gram, check_finite=False):
                 return cls(_cholesky(gram, ridge), scale)
             root = root.astype(np.float64)
-        gram = root.T @ root
+        gram = _products(root.T)
         least = np.finfo(np.float64).eps * len(gram) * scipy.linalg.norm(gram, check_finite=False)
         return cls(_cholesky(gram, np.maximum(ridge, least)), scale)
 
@@ -107,15 +110,19 @@ class Cholesky:
 
     def _solve(self, rows: Array, side: str) -> Array:
         right = rows.T.astype(self.upper.dtype)
-        solved = scipy.linalg.solve_triangular(self.upper, right, trans=side, check_finite=False)
-        found: Array = solved.T.astype(np.float64, order="C")
+        found: Array = dense.solved(self.upper, right, side).T.astype(np.float64, order="C")
         return found
 
 
 def _cholesky(gram: NDArray[Any], ridge: Array) -> NDArray[Any]:
     gram[np.diag_indices_from(gram)] += ridge.astype(gram.dtype)
-    upper: NDArray[Any] = scipy.linalg.cholesky(gram, lower=False, overwrite_a=True, check_finite=False)
-    return upper
+    return dense.cholesky(gram)
+
+
+def _products(rows: NDArray[Any]) -> NDArray[Any]:
+    """Inner products of all rows."""
+    products: NDArray[Any] = aside(rows.size * len(rows), np.matmul, rows, rows.T)
+    return products
 
 
 class LowRank:
@@ -141,30 +148,39 @@ class LowRank:
 
     def apply(self, V: Array) -> Array:
         """See `Factor`."""
-        return (V + (V @ self.Q) * self._down @ self.Q.T) / self.rest
+        return (V + self._bent(V)) / self.rest
 
     def transposed(self, G: Array) -> Array:
         """See `Factor`."""
         scaled = G / self.rest
-        found: Array = scaled + (scaled @ self.Q) * self._down @ self.Q.T
-        return found
+        return scaled + self._bent(scaled)
+
+    def _bent(self, V: Array) -> Array:
+        """Return what the directions add to V."""
+        along: Array = aside(V.size * len(self._down), np.matmul, V, self.Q)
+        bent: Array = aside(V.size * len(self._down), np.matmul, along * self._down, self.Q.T)
+        return bent
 
 
 def _leading(rows: Array) -> Array:
     """Rows with the same directions of largest variance, and as much along them."""
-    _, vectors = scipy.linalg.eigh(
-        rows @ rows.T, subset_by_index=[len(rows) - _DIRECTIONS, len(rows) - 1], check_finite=False
-    )
-    leading: Array = vectors.T @ rows
+    _, vectors = _eigh(_products(rows))
+    leading: Array = aside(rows.size * _DIRECTIONS, np.matmul, vectors[:, -_DIRECTIONS:].T, rows)
     return leading
 
 
 def _directions(rows: Array) -> tuple[Array, Array]:
     """Squared lengths along orthonormal directions, and these as columns, of which rows' rows is made."""
-    squares, vectors = scipy.linalg.eigh(rows @ rows.T, check_finite=False)
+    squares, vectors = _eigh(_products(rows))
     there = squares > np.finfo(np.float64).eps * len(rows) * max(float(squares[-1]), 0.0)
     bent = squares[there]
-    return bent, rows.T @ (vectors[:, there] / np.sqrt(bent))
+    return bent, aside(rows.size * len(bent), np.matmul, rows.T, vectors[:, there] / np.sqrt(bent))
+
+
+def _eigh(products: Array) -> tuple[Array, Array]:
+    """Eigenvalues, ascending, and vectors: by NumPy, as SciPy holds the interpreter's lock."""
+    values, vectors = aside(float(len(products)) ** 3, np.linalg.eigh, products)
+    return values, vectors
 
 
 class Diagonal:

@@ -16,6 +16,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._interrupts import aside
 from fastclf.losses._evaluate import Batch
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
@@ -106,7 +107,8 @@ class DenseRows:
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
-        dense: NDArray[Any] = np.subtract(self.X[rows], self._centre, dtype=self.dtype)
+        some = self.X[rows]
+        dense: NDArray[Any] = aside(some.size, np.subtract, some, self._centre, dtype=self.dtype)
         return dense
 
     def matrix(self) -> NDArray[Any]:
@@ -116,12 +118,14 @@ class DenseRows:
     def squares(self) -> NDArray[np.float64]:
         """See `Rows`."""
         dense = self.dense()
-        total: NDArray[np.float64] = np.einsum("ij,ij->j", dense, dense, dtype=np.float64)
-        return total / max(len(dense), 1)
+        return aside(dense.size, _sums_of_squares, dense) / max(len(dense), 1)
 
 
 class SparseRows:
-    """A compressed matrix, with a copy by columns: rows give scores, columns gradients.  It is not centred."""
+    """A compressed matrix, with a copy by columns: rows give scores, columns gradients.  It is not centred.
+
+    Nobody else may hold its `indptr` and `indices`: SciPy believes what it has once looked at.
+    """
 
     def __init__(self, X: scipy.sparse.csr_array, n_threads: int, in_float64: bool = False) -> None:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
@@ -131,7 +135,7 @@ class SparseRows:
 
     @functools.cached_property
     def _columns(self) -> _Compressed:
-        return _Compressed.of(self.X.tocsc())
+        return _Compressed.of(aside(self.X.nnz, self.X.tocsc))
 
     @functools.cached_property
     def moderate(self) -> bool:
@@ -140,10 +144,11 @@ class SparseRows:
 
     def squares(self) -> NDArray[np.float64]:
         """See `Rows`."""
+        return aside(self.X.nnz, self._sums_of_squares) / max(self.shape[0], 1)
+
+    def _sums_of_squares(self) -> NDArray[np.float64]:
         squared = self.X.data.astype(np.float64) ** 2
-        total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
-        total /= max(self.shape[0], 1)
-        return total
+        return np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64, copy=False)
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
@@ -192,6 +197,11 @@ class _Compressed:
         out = np.empty((len(self.start) - 1, M.shape[1]), M.dtype)
         _native.sparse_product(self.start, self.index, self.value, M, n_threads, out)
         return out
+
+
+def _sums_of_squares(dense: NDArray[Any]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.einsum("ij,ij->j", dense, dense, dtype=np.float64)
+    return total
 
 
 def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _validation as check
+from fastclf._interrupts import aside
 
 
 def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
@@ -19,7 +20,7 @@ def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
 def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
     """Return `a` as float32 or float64, whichever holds it, in C order, aligned: not copied if it is that already."""
     array = check.kernel_array(check.dense_array(a, name), name)
-    return array.astype(np.float32) if array.dtype == np.uint8 else array
+    return aside(array.size, array.astype, np.float32) if array.dtype == np.uint8 else array
 
 
 def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
@@ -75,10 +76,11 @@ def class_ids(target: ArrayLike, like: NDArray[Any], ignore_index: int | None) -
         raise TypeError(f"target of shape {array.shape} must hold class ids, which are integers; got {array.dtype}")
     if array.shape != (rows,):
         raise ValueError(f"target must have shape ({rows},), as scores have {rows} rows; got {array.shape}")
+    array = array.astype(np.uint64 if array.dtype == np.uint64 else np.int64)  # what is checked is the copy
     low, high = (int(array.min()), int(array.max())) if rows else (0, 0)
     if low < 0 or high >= classes or (ignore_index is not None and low <= ignore_index <= high):
         return _class_ids_with_others(array, classes, ignore_index)
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 def _class_ids_with_others(target: NDArray[Any], classes: int, ignore_index: int | None) -> NDArray[np.int64]:

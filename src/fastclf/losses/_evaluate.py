@@ -101,7 +101,8 @@ class Batch:
         return f"scores contains {found} (first in row {row})"
 
     def _refusal_of_target(self, i: int, row: int) -> str:
-        assert self.target is not None
+        if self.target is None:  # the row was looked at a moment ago
+            return f"scores or weights changed during the call (first in row {row})"
         name = "scores_corrupt" if self.loss == "max_margin" else "target"
         target = self.target[i : i + 1].astype(np.float64)
         if not np.isfinite(target).all():
