@@ -19,6 +19,7 @@ from scipy.spatial.distance import cdist
 
 import fastclf
 from fastclf import _native
+from fastclf.linear import certificate
 from fastclf.losses._evaluate import Batch
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
@@ -115,6 +116,85 @@ def training_windows():
     return lambda: model.fit(words, [[i % 5 for i in range(40000)]])
 
 
+def fitting_many_features():
+    X, y = ordinary(7000, 6144), np.arange(7000) % 10
+    return lambda: fastclf.LinearClassifier(n_threads=2).fit(X, y)
+
+
+def fitting_more_features_than_rows():
+    X, y = ordinary(2000, 30000), np.arange(2000) % 3
+    return lambda: fastclf.LinearClassifier(n_threads=2, max_iter=1000, tol=0).fit(X, y)
+
+
+def fitting_by_newton():
+    X, y = ordinary(3000, 700), np.arange(3000) % 5
+    return lambda: fastclf.LinearClassifier(solver="newton", n_threads=2).fit(X, y)
+
+
+def certifying_many_classes():
+    flows = np.random.default_rng(0).random((1500, 1500))
+    return lambda: certificate._stationary(flows)
+
+
+def learning_directions():
+    X, y = ordinary(20000, 2000), np.arange(20000) % 10
+    return lambda: fastclf.KNN(metric="l2", n_threads=2).fit(X, y)
+
+
+def learning_groups():
+    X, y = ordinary(20000, 2000), np.arange(20000) % 10
+    return lambda: fastclf.KNN(metric="l1", n_threads=2).fit(X, y)
+
+
+def voting():
+    labels = np.random.default_rng(0).integers(0, 10_000_000, (20, 2_000_000))
+    return lambda: fastclf.majority_vote(labels, 10_000_000)
+
+
+def weighted_voting():
+    labels = np.random.default_rng(0).integers(0, 10_000_000, (20, 2_000_000))
+    weights = np.ones(labels.shape)
+    return lambda: fastclf.majority_vote(labels, 10_000_000, weights=weights)
+
+
+def voting_by_prefixes():
+    labels = np.random.default_rng(0).integers(0, 10_000_000, 10_000_000)
+    index, winners = np.arange(20_000_000).reshape(10, -1) * 7919 % len(labels), np.empty((2, 10), np.int64)
+    return lambda: _native.vote_prefixes(labels, index, 10_000_000, np.array([10, 2_000_000]), winners)
+
+
+def losses_of_integers():
+    scores = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000))
+    return lambda: fastclf.losses.cross_entropy(scores, np.arange(len(scores)) % 1000, n_threads=2)
+
+
+def rows_of_integers():
+    X = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000))
+    return lambda: fastclf.pairwise_distances(X[:10], X, n_threads=2)
+
+
+def fitting_integers():
+    X, y = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000)), np.arange(60_000) % 10
+    return lambda: fastclf.LinearClassifier(max_iter=1000, tol=0, n_threads=2).fit(X, y)
+
+
+def building_a_tree():
+    X, y = ordinary(2_000_000, 4), np.arange(2_000_000) % 10
+    return lambda: fastclf.KNN(backend="kdtree", n_threads=2).fit(X, y)
+
+
+def ordering_queries():
+    X = ordinary(2_000_000, 4)
+    model = fastclf.KNN(backend="kdtree", n_threads=2).fit(X[:1000], np.arange(1000) % 10)
+    return lambda: model.kneighbors(X)
+
+
+def slow_tree_search():
+    X = ordinary(200_000, 20)
+    model = fastclf.KNN(k=7, backend="kdtree", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    return lambda: model.kneighbors(np.repeat(X[:60], 20, axis=0) + 1)
+
+
 CALLS = {
     f.__name__: f
     for f in (
@@ -132,6 +212,21 @@ CALLS = {
         making_an_index,
         linear_loss,
         training_windows,
+        fitting_many_features,
+        fitting_more_features_than_rows,
+        fitting_by_newton,
+        certifying_many_classes,
+        learning_directions,
+        learning_groups,
+        voting,
+        weighted_voting,
+        voting_by_prefixes,
+        losses_of_integers,
+        rows_of_integers,
+        fitting_integers,
+        building_a_tree,
+        ordering_queries,
+        slow_tree_search,
     )
 }
 

@@ -17,7 +17,6 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from fastclf import _validation as check
 from fastclf._interrupts import aside
 
-
 _SORTING = 20  # times as long as going through the values
 
 

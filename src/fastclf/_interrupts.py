@@ -39,7 +39,7 @@ class _Helper(threading.Thread):
         """Make the call and keep how it ended."""
         try:
             self.result = self._context.run(self._call)
-        except BaseException as error:  # noqa: BLE001 -- for whoever waits
+        except BaseException as error:  # for whoever waits
             self.error = error
         self.is_done = True
         del self._call, self._context

@@ -157,10 +157,11 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
         if centre is not None and centre.any():
             raise ValueError("X is sparse, but partial_fit was begun with dense X, about whose mean it goes on")
         return SparseRows(X, options.n_threads)
-    some = X[:: max(1, len(X) // _CENTRE_ROWS)].astype(np.float64)
+    some = X[:: max(1, len(X) // _CENTRE_ROWS)]
+    some = aside(some.size, some.astype, np.float64)
     if centre is None and options.fit_intercept:
-        centre = some.mean(axis=0)
-    largest = max(float(some.max(initial=0.0)), -float(some.min(initial=0.0)))
+        centre = aside(some.size, some.mean, axis=0)
+    largest = float(max(aside(some.size, some.max, initial=0.0), -aside(some.size, some.min, initial=0.0)))
     far = not (1 / _FAR < largest < _FAR) and largest > 0
     return DenseRows(X, options.n_threads, centre, in_float64=far, moderate=largest < MODERATE)
 

@@ -144,11 +144,14 @@ class SparseRows:
 
     def squares(self) -> NDArray[np.float64]:
         """See `Rows`."""
-        return aside(self.X.nnz, self._sums_of_squares) / max(self.shape[0], 1)
+        total = aside(self.X.nnz, self._sums_of_squares)
+        total /= max(self.shape[0], 1)
+        return total
 
     def _sums_of_squares(self) -> NDArray[np.float64]:
         squared = self.X.data.astype(np.float64) ** 2
-        return np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64, copy=False)
+        total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
+        return total
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
