@@ -9,6 +9,7 @@ import threading
 import time
 
 import children
+import first_in_a_fork
 import numpy as np
 import pytest
 import watching
@@ -143,6 +144,14 @@ def test_a_child_forked_during_a_call_works():
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_process_started_after_use_works(method):
     assert children.result(start_after_use, method, timeout=2 * SECONDS) == [0, True]
+
+
+@pytest.mark.parametrize("answer", list(first_in_a_fork.ANSWERS))
+@pytest.mark.parametrize("use", list(first_in_a_fork.USES))
+def test_a_child_is_the_first_to_use_fastclf(use, answer):
+    if "faiss" in use or answer == "index_is_right":
+        pytest.importorskip("faiss")
+    assert children.result(first_in_a_fork.status_of_a_child, use, answer, timeout=120) == 0
 
 
 def test_python_threads_on_one_object_get_the_serial_answer():
