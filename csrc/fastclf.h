@@ -197,6 +197,9 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
  * weights  rows x k, or NULL for one each.
  * votes    rows x n_classes, or NULL;  winner: rows, or NULL.  The winner has the most votes, the smallest class among
  * equals.
+ *
+ * Scratch memory: 8 bytes for each class, and for each neighbour of a row.  Where a label is no class, rows before it
+ * may have been written.
  */
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,
                   const double *weights, int (*poll)(void), double *votes, int64_t *winner);

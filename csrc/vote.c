@@ -6,19 +6,25 @@
 #include "sizes.h"
 #include "threads.h"
 
-enum { ASKED_EVERY = 1 << 16, CHECKED_AT_ONCE = 1 << 20 }; /* neighbours, numbers between two looks at signals */
+enum {
+    AT_ONCE = 1 << 12,     /* labels of a task's rows, or one row's */
+    ASKED_EVERY = 1 << 16, /* neighbours of a long row between two looks at signals */
+};
 
+typedef struct ballots ballots;
+
+/* A thread's scratch: labels of a task's rows, copied so that what is checked stays; votes, between two rows all 0. */
 typedef struct {
-    double *votes; /* come as 0 */
+    size_t *label;
+    double *votes;
     fc_team *team;
     int thread;
 } counter;
 
-typedef struct ballots ballots;
 struct ballots {
     const int64_t *label, *index;
     size_t n_labels, rows, k, n_classes;
-    void (*count_row)(const ballots *b, size_t row, const counter *c);
+    void (*count_row)(const ballots *b, size_t row, const size_t *label, const counter *c);
     const double *weights;
     double *votes;
     int64_t *winner;
@@ -26,13 +32,25 @@ struct ballots {
     size_t prefixes;
 };
 
-static size_t label_of(const ballots *b, size_t i) {
-    const size_t at = b->index ? fc_within(FC_ONCE(b->index[i]), b->n_labels) : i;
-    return fc_within(FC_ONCE(b->label[at]), b->n_classes);
-}
+/* Whether to give up, before a stretch of a row other than its first. */
+static int stops(const counter *c, size_t from) { return from && fc_stopped(c->team, c->thread); }
 
-/* Whether to give up, looked at now and then on the way through all neighbours. */
-static int stopped_at(const counter *c, size_t i) { return i % ASKED_EVERY == 0 && fc_stopped(c->team, c->thread); }
+/* Copy the labels of neighbours [first, first + n); 0 if one is not there, or no class. */
+static int take(const ballots *b, size_t first, size_t n, size_t *label) {
+    int ok = 1;
+    if (!b->index) {
+        memcpy(label, b->label + first, n * sizeof *label);
+        for (size_t i = 0; i < n; i++) ok &= label[i] < b->n_classes;
+        return ok;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = (size_t)FC_ONCE(b->index[first + i]);
+        if (at >= b->n_labels) return 0;
+        label[i] = (size_t)FC_ONCE(b->label[at]);
+        ok &= label[i] < b->n_classes;
+    }
+    return ok;
+}
 
 /* Whether a class with so many votes comes before the winner so far, which has `most`; of equals the smaller does.  No
  * branch could foretell it.
@@ -41,57 +59,61 @@ static int leads(size_t label, double votes, size_t winner, double most) {
     return (votes > most) | ((votes == most) & (label < winner));
 }
 
-static void count_all(const ballots *b, size_t row, const counter *c) {
-    const size_t first = row * b->k, end = first + b->k;
+static void count_all(const ballots *b, size_t row, const size_t *label, const counter *c) {
+    const double *weights = b->weights ? b->weights + row * b->k : NULL;
     double *votes = c->votes;
-    size_t winner = label_of(b, first);
-    for (size_t i = first; i < end && !stopped_at(c, i); i++) votes[label_of(b, i)] += b->weights ? b->weights[i] : 1;
-    for (size_t i = first; i < end && !stopped_at(c, i); i++) {
-        const size_t label = label_of(b, i);
-        winner = leads(label, votes[label], winner, votes[winner]) ? label : winner;
-    }
+    size_t winner = label[0];
+    for (size_t i = 0; i < b->k && !stops(c, i);)
+        for (const size_t end = fc_smaller(i + ASKED_EVERY, b->k); i < end; i++)
+            votes[label[i]] += weights ? weights[i] : 1;
+    for (size_t i = 0; i < b->k && !stops(c, i);)
+        for (const size_t end = fc_smaller(i + ASKED_EVERY, b->k); i < end; i++)
+            winner = leads(label[i], votes[label[i]], winner, votes[winner]) ? label[i] : winner;
     if (b->winner) b->winner[row] = (int64_t)winner;
     if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
 }
 
 /* Votes of one each: with each only the class that it is for may come to lead. */
-static void count_prefixes(const ballots *b, size_t row, const counter *c) {
-    size_t i = row * b->k, winner = label_of(b, i);
-    double most = 0;
+static void count_prefixes(const ballots *b, size_t row, const size_t *label, const counter *c) {
+    double *votes = c->votes, most = 0;
+    size_t i = 0, winner = label[0];
     for (size_t j = 0; j < b->prefixes; j++) {
-        const size_t end = row * b->k + fc_smaller((size_t)FC_ONCE(b->prefix[j]), b->k);
-        for (; i < end && !stopped_at(c, i); i++) {
-            const size_t label = label_of(b, i);
-            const double own = c->votes[label] += 1;
-            const int is_first = leads(label, own, winner, most);
-            winner = is_first ? label : winner;
-            most = is_first ? own : most;
-        }
+        const size_t prefix = fc_smaller((size_t)FC_ONCE(b->prefix[j]), b->k);
+        while (i < prefix && !stops(c, i))
+            for (const size_t end = fc_smaller(i + ASKED_EVERY, prefix); i < end; i++) {
+                const double own = votes[label[i]] += 1;
+                const int is_first = leads(label[i], own, winner, most);
+                winner = is_first ? label[i] : winner;
+                most = is_first ? own : most;
+            }
         b->winner[j * b->rows + row] = (int64_t)winner;
+    }
+}
+
+static size_t rows_of_task(const ballots *b) { return b->k < AT_ONCE ? AT_ONCE / b->k : 1; }
+
+static void count_task(const ballots *b, size_t task, const counter *c) {
+    double *votes = c->votes;
+    const size_t step = rows_of_task(b), first = task * step, end = fc_smaller(first + step, b->rows);
+    if (!take(b, first * b->k, (end - first) * b->k, c->label)) {
+        fc_stop(c->team, FC_BAD_ARGUMENT);
+        return;
+    }
+    for (size_t row = first; row < end; row++) {
+        const size_t *label = c->label + (row - first) * b->k;
+        b->count_row(b, row, label, c);
+        for (size_t i = 0; i < b->k; i++) votes[label[i]] = 0;
     }
 }
 
 static void count_rows(void *job, fc_team *team, int thread) {
     const ballots *b = job;
-    const counter c = {calloc(b->n_classes, sizeof *c.votes), team, thread};
-    if (!c.votes) fc_stop(team, FC_NO_MEMORY);
-    for (size_t row; fc_next_task(team, &row);) {
-        b->count_row(b, row, &c);
-        const size_t end = (row + 1) * b->k;
-        for (size_t i = row * b->k; i < end && !stopped_at(&c, i); i++) c.votes[label_of(b, i)] = 0;
-    }
+    const counter c = {malloc(rows_of_task(b) * b->k * sizeof *c.label), calloc(b->n_classes, sizeof *c.votes), team,
+                       thread};
+    if (!c.label || !c.votes) fc_stop(team, FC_NO_MEMORY);
+    for (size_t task; fc_next_task(team, &task) && !fc_stopped(team, thread);) count_task(b, task, &c);
+    free(c.label);
     free(c.votes);
-}
-
-static fc_status check_below(const int64_t *values, size_t n, size_t bound, int (*poll)(void)) {
-    for (size_t from = 0; from < n; from += CHECKED_AT_ONCE) {
-        const size_t end = fc_smaller(from + CHECKED_AT_ONCE, n);
-        int ok = 1;
-        for (size_t i = from; i < end; i++) ok &= values[i] >= 0 && (size_t)values[i] < bound;
-        if (!ok) return FC_BAD_ARGUMENT;
-        if (poll && poll()) return FC_INTERRUPTED;
-    }
-    return FC_OK;
 }
 
 static int are_prefixes(const ballots *b) {
@@ -107,9 +129,9 @@ static fc_status run(ballots b, int (*poll)(void)) {
     size_t entries;
     if (b.k == 0 || b.n_classes == 0 || __builtin_mul_overflow(b.rows, b.k, &entries)) return FC_BAD_ARGUMENT;
     if (!are_prefixes(&b) || (!b.index && entries > b.n_labels)) return FC_BAD_ARGUMENT;
-    fc_status status = check_below(b.label, b.n_labels, b.n_classes, poll);
-    if (status == FC_OK && b.index) status = check_below(b.index, entries, b.n_labels, poll);
-    return status == FC_OK ? fc_parallel((fc_run){1, poll}, b.rows, count_rows, &b) : status;
+    const size_t step = rows_of_task(&b);
+    if (b.rows == 0) return FC_OK;
+    return fc_parallel((fc_run){1, poll}, (b.rows + step - 1) / step, count_rows, &b);
 }
 
 fc_status fc_vote(const int64_t *label, size_t n_labels, const int64_t *index, size_t rows, size_t k, size_t n_classes,

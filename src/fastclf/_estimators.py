@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastclf import _validation as check
-from fastclf._interrupts import aside
+from fastclf._interrupts import aside, is_long
 
 _SORTING = 20  # times as long as going through the values
 
@@ -48,16 +48,19 @@ def own_structure(a: Any, name: str) -> Any:
 
 def _validated(model: Any, X: Any, reset: bool, **options: Any) -> Any:
     """Return what `validate_data` does, with what it sets only in the end: not after an interruption."""
+    options |= {"reset": reset, "dtype": "numeric"}
+    size = getattr(X, "size", 0)
+    if not isinstance(size, int) or not is_long(size):
+        return validate_data(model, X, **options)
     stand_in = object.__new__(type(model))
     stand_in.__dict__ = dict(model.__dict__)
     config = sklearn.get_config()  # of this thread
 
     def validated() -> Any:
         with sklearn.config_context(**config):
-            return validate_data(stand_in, X, reset=reset, dtype="numeric", **options)
+            return validate_data(stand_in, X, **options)
 
-    size = getattr(X, "size", 0)
-    found = aside(size if isinstance(size, int) else 0, validated)
+    found = aside(size, validated)
     if reset:
         model.__dict__ = stand_in.__dict__
     return found

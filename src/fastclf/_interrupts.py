@@ -45,6 +45,11 @@ class _Helper(threading.Thread):
         del self._call, self._context
 
 
+def is_long(work: float) -> bool:
+    """Whether so much work is worth another thread."""
+    return work >= _WORTH
+
+
 def aside(work: float, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     """Return ``call(*args, **options)``, in the main thread so that signals are served meanwhile.
 
@@ -54,7 +59,7 @@ def aside(work: float, call: Callable[P, T], *args: P.args, **options: P.kwargs)
     current = threading.current_thread()
     if isinstance(current, _Helper) and current.is_given_up:
         raise _GivenUpError
-    if work < _WORTH or current is not threading.main_thread():
+    if not is_long(work) or current is not threading.main_thread():
         return call(*args, **options)
     return in_new_thread(lambda: call(*args, **options))
 
