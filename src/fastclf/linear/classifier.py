@@ -102,9 +102,9 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Sums are
     computed in float32 within a block of rows and float64 beyond (of float64: all in float64), so the optimum is found
     to about 1e-6 of J. Sparse matrices are not made dense; beside them a copy of their indices, and one of all by
-    columns, is held. A fit holds, beyond X: with "lbfgs", some 70 times the weights in float64, a sample of 4000 rows or
-    as many as there are features, and a square matrix of up to 6144 features; with "newton", the scores and some copies
-    of the Hessian; with "sgd", some 40 times the weights.
+    columns, is held. A fit holds, beyond X: with "lbfgs", some 70 times the weights in float64, a sample of 4000 rows
+    or as many as there are features, and a square matrix of up to 6144 features; with "newton", the scores and some
+    copies of the Hessian; with "sgd", some 40 times the weights.
 
     What `tol` compares: for smooth losses the estimate is half the squared length of the gradient in variables in which
     J has about the same curvature in all directions (half of Newton's decrement squared), so that units and offsets of
