@@ -103,7 +103,8 @@ class DenseRows:
 
     def take(self, rows: NDArray[np.int64] | slice) -> DenseRows:
         """See `Rows`."""
-        return DenseRows(self.X[rows], self.n_threads, self.centre, self.dtype == np.float64, self.moderate)
+        some = aside(_copied(rows, self.shape[1]), self.X.__getitem__, rows)
+        return DenseRows(some, self.n_threads, self.centre, self.dtype == np.float64, self.moderate)
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
@@ -205,6 +206,11 @@ class _Compressed:
 def _sums_of_squares(dense: NDArray[Any]) -> NDArray[np.float64]:
     total: NDArray[np.float64] = np.einsum("ij,ij->j", dense, dense, dtype=np.float64)
     return total
+
+
+def _copied(rows: NDArray[np.int64] | slice, features: int) -> int:
+    """Values that are copied to take these rows."""
+    return 0 if isinstance(rows, slice) else len(rows) * features
 
 
 def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
