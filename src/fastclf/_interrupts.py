@@ -7,6 +7,7 @@ of the interpreter's lock: NumPy's functions and SciPy's tree and sparse matrice
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -31,7 +32,9 @@ class _Helper(threading.Thread):
     def __init__(self, call: Callable[[], Any]) -> None:
         super().__init__(name="fastclf", daemon=False)
         self._call, self._context = call, contextvars.copy_context()
-        self.is_given_up = self.is_done = False
+        self.is_given_up = False
+        self.ended = threading.Lock()
+        self.ended.acquire()
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -41,8 +44,8 @@ class _Helper(threading.Thread):
             self.result = self._context.run(self._call)
         except BaseException as error:  # for whoever waits
             self.error = error
-        self.is_done = True
         del self._call, self._context
+        self.ended.release()
 
 
 def is_long(work: float) -> bool:
@@ -66,19 +69,19 @@ def aside(work: float, call: Callable[P, T], *args: P.args, **options: P.kwargs)
 
 def in_new_thread(call: Callable[[], T]) -> T:
     """Return ``call()``, made by a thread that is new, or by this one where there can be none."""
-    helper = _Helper(call)
+    helper, here = _Helper(call), os.getpid()
     try:
         helper.start()
     except RuntimeError:  # no more threads, or the interpreter is ending
         return call()
     try:
-        while helper.is_alive():
-            helper.join(_STEP)
+        # Not by `join`: in some Pythons an exception there makes it believe that the thread has ended.
+        while not helper.ended.acquire(timeout=_STEP):
+            if os.getpid() != here:  # a signal's handler has forked, and the thread is not in this process
+                return call()
     except BaseException:
         helper.is_given_up = True
         raise
-    if not helper.is_done:  # a signal's handler has forked this process, and the thread is not in it
-        return call()
     if helper.error is None:
         return helper.result  # type: ignore[no-any-return]
     try:
