@@ -7,20 +7,74 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastclf import _reading
 from fastclf import _validation as check
+from fastclf._aligning import realigned
+
+
+class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """What all classifiers have in common."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled, with all arrays where kernels can read them."""
+        super().__setstate__(realigned(state))
+
+
+class Classifier(Estimator):
+    """What classifiers of rows have in common."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy: the share of the rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows, as `predict` takes them; nearest-neighbours models take None, too.
+        y : array-like of shape (n_queries,), or of the shape of an indicator
+            Their true classes.
+        sample_weight : array-like of shape (n_queries,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The accuracy, from 0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict` does; or if `y` or `sample_weight` do not go with X.
+
+        Examples
+        --------
+        >>> from fastclf import KNN
+        >>> model = KNN(k=1).fit([[0.0], [1.0], [5.0]], ["a", "a", "b"])
+        >>> model.score([[0.4], [6.0]], ["a", "b"]), round(model.score(None, ["a", "a", "b"]), 3)
+        (1.0, 0.667)
+        """
+        labels = y if scipy.sparse.issparse(y) else check.labels_array(y, "y")
+        weights = None if sample_weight is None else check.as_array(sample_weight, "sample_weight")
+        with _full_checks():
+            return float(accuracy_score(labels, self.predict(X), sample_weight=weights))
 
 
 def checked_data(model: Any, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
     """Return rows and labels to fit that are finite and as many, as scikit-learn checks them."""
-    check.refuse_masked(X, "X")
-    check.refuse_masked(y, "y")
-    rows, labels = validate_data(model, X, y, reset=reset, dtype="numeric", multi_output=True, **options)
-    check.refuse_rounded(X, rows, "X")
+    rows = _array(X)
+    labels = y if y is None or scipy.sparse.issparse(y) else check.labels_array(y, "y")
+    with _full_checks():
+        rows, labels = check_X_y(rows, labels, dtype="numeric", multi_output=True, estimator=model, **options)
+        _refuse_other_infinite(rows)
+        _check_features(model, X, rows, reset)
     return rows, labels
 
 
@@ -47,10 +101,46 @@ def generator(random_state: Any) -> np.random.Generator:
 
 def checked_queries(model: Any, X: Any, **options: Any) -> Any:
     """Return rows that are finite and as wide as those the model was fitted on; none are fine."""
-    check.refuse_masked(X, "X")
-    rows = validate_data(model, X, reset=False, dtype="numeric", ensure_min_samples=0, **options)
-    check.refuse_rounded(X, rows, "X")
+    rows = _array(X)
+    with _full_checks():
+        rows = check_array(rows, dtype="numeric", ensure_min_samples=0, input_name="X", estimator=model, **options)
+        _refuse_other_infinite(rows)
+        _check_features(model, X, rows, reset=False)
     return rows
+
+
+def _array(X: Any) -> Any:
+    """Return X as an array of the numbers that it has, for scikit-learn to check; sparse data as they are."""
+    check.refuse_masked(X, "X")
+    if scipy.sparse.issparse(X) or isinstance(X, np.matrix):
+        return X
+    if _reading.is_frame(X) and len(X.columns) and hasattr(X, "sparse"):  # whose columns are all sparse
+        _reading.refuse_rounded_sparse(X, "X")
+        return X
+    array = check.as_array(X, "X")
+    if array.ndim != 2:
+        return X  # scikit-learn says what it is
+    return _reading.exact_floats(array, "X") if array.dtype == object else array
+
+
+def _full_checks() -> Any:
+    """Have scikit-learn look at all values, which are NumPy's, whatever its configuration: kernels rely on it."""
+    return config_context(assume_finite=False, array_api_dispatch=False)
+
+
+def _refuse_other_infinite(rows: Any) -> None:
+    """Look at long floats, and at those in the other byte order, which not all versions of scikit-learn do."""
+    if rows.dtype in check.KERNEL_DTYPES or rows.dtype.kind != "f":
+        return
+    if not scipy.sparse.issparse(rows):
+        check.check_finite(rows, "X")
+    elif not np.isfinite(rows.data).all():
+        raise ValueError("Input X contains NaN or infinity.")
+
+
+def _check_features(model: Any, X: Any, rows: Any, reset: bool) -> None:
+    """Compare names and number of the features with those seen before, or keep them."""
+    validate_data(model, X if _reading.is_frame(X) else rows, reset=reset, skip_check_array=True)
 
 
 @contextlib.contextmanager

@@ -81,6 +81,8 @@ class Labels:
             if len(found) < 2:
                 raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
             return cls(found, codes.astype(np.int64, copy=False))
+        if found.dtype.kind in "iuf" and classes.dtype.kind in "iuf":
+            check.joined_labels(classes, found, "y")  # no label becomes another one by rounding
         unknown = np.setdiff1d(found, classes)
         if len(unknown):
             raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
@@ -145,8 +147,10 @@ def kernel_rows(X: Any) -> Any:
     if not X.has_canonical_format:
         X = X.copy()
         if X.dtype.kind in "biu":  # sums of bytes are no bytes
-            X.data = X.data.astype(np.int64)
+            X.data = check.kernel_array(X.data, "X").astype(np.int64)
         X.sum_duplicates()
+        if not np.isfinite(X.data).all():
+            raise ValueError(f"Input X contains entries of the same place whose sum is beyond {X.dtype}")
     X.data = check.kernel_array(X.data, "X")
     return X
 
