@@ -81,7 +81,7 @@ def test_scores_that_are_bad_arrays(name, case):
 def test_targets_that_are_bad_arrays(name, case):
     bad, error, message = BAD_ARRAYS[case]
     if name == "hinge" and isinstance(bad, np.ndarray | pd.DataFrame):
-        error, message = (TypeError, ValueError), "class ids|masked|must have shape"
+        error, message = (TypeError, ValueError), "class ids|masked|must have shape|contains NaN"
     refused(name, GOOD, bad, error, about("scores_corrupt" if name == "max_margin" else "target", message))
 
 

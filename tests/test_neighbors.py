@@ -102,11 +102,6 @@ def test_smallest_class_wins_a_tied_vote():
     assert model.predict([[1], [3]]).tolist() == ["b", "b"]
 
 
-def test_weights_that_are_all_zero_give_no_probability():
-    model = KNN(2, weights=np.zeros_like).fit([[0.0], [1.0], [9.0]], [1, 2, 0])
-    assert model.predict_proba([[0.0]]).tolist() == [[0.0, 0.0, 0.0]]
-
-
 def test_many_queries_are_voted_on_in_parts(monkeypatch, grid):
     X, y, Q = grid
     model = KNN(7, weights="distance").fit(X, y)

@@ -3,30 +3,79 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-import sklearn
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastclf import _reading
 from fastclf import _validation as check
-from fastclf._interrupts import aside, is_long
+from fastclf._aligning import realigned
+from fastclf._interrupts import aside
 
 _SORTING = 20  # times as long as going through the values
 
 
+class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """What all classifiers have in common."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled, with all arrays where kernels can read them."""
+        super().__setstate__(realigned(state))
+
+
+class Classifier(Estimator):
+    """What classifiers of rows have in common."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy: the share of the rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows, as `predict` takes them; nearest-neighbours models take None, too.
+        y : array-like of shape (n_queries,), or of the shape of an indicator
+            Their true classes.
+        sample_weight : array-like of shape (n_queries,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The accuracy, from 0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict` does; or if `y` or `sample_weight` do not go with X.
+
+        Examples
+        --------
+        >>> from fastclf import KNN
+        >>> model = KNN(k=1).fit([[0.0], [1.0], [5.0]], ["a", "a", "b"])
+        >>> model.score([[0.4], [6.0]], ["a", "b"]), round(model.score(None, ["a", "a", "b"]), 3)
+        (1.0, 0.667)
+        """
+        labels = y if scipy.sparse.issparse(y) else check.labels_array(y, "y")
+        weights = None if sample_weight is None else check.as_array(sample_weight, "sample_weight")
+        with _full_checks():
+            return float(accuracy_score(labels, self.predict(X), sample_weight=weights))
+
+
 def checked_data(model: Any, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Any, Any]:
     """Return rows and labels to fit that are finite and as many, as scikit-learn checks them."""
-    check.refuse_masked(X, "X")
-    check.refuse_masked(y, "y")
-    X, y = own_structure(X, "X"), own_structure(y, "y")
-    rows, labels = _validated(model, X, reset, y=y, multi_output=True, **options)
-    check.refuse_rounded(X, rows, "X")
+    rows, labels = own_structure(_array(X), "X"), own_structure(y, "y")
+    labels = labels if y is None or scipy.sparse.issparse(y) else check.labels_array(y, "y")
+    rows, labels = _checked(check_X_y, rows, labels, multi_output=True, estimator=model, **options)
+    _check_features(model, X, rows, reset)
     return rows, labels
 
 
@@ -44,26 +93,6 @@ def own_structure(a: Any, name: str) -> Any:
     except (ValueError, IndexError) as error:
         raise ValueError(f"{name} is not a valid sparse matrix, or was changed during the call: {error}") from error
     return own
-
-
-def _validated(model: Any, X: Any, reset: bool, **options: Any) -> Any:
-    """Return what `validate_data` does, with what it sets only in the end: not after an interruption."""
-    options |= {"reset": reset, "dtype": "numeric"}
-    size = getattr(X, "size", 0)
-    if not isinstance(size, int) or not is_long(size):
-        return validate_data(model, X, **options)
-    stand_in = object.__new__(type(model))
-    stand_in.__dict__ = dict(model.__dict__)
-    config = sklearn.get_config()  # of this thread
-
-    def validated() -> Any:
-        with sklearn.config_context(**config):
-            return validate_data(stand_in, X, **options)
-
-    found = aside(size, validated)
-    if reset:
-        model.__dict__ = stand_in.__dict__
-    return found
 
 
 def checked_classes(labels: Any) -> Any:
@@ -95,11 +124,56 @@ def generator(random_state: Any) -> np.random.Generator:
 
 def checked_queries(model: Any, X: Any, **options: Any) -> Any:
     """Return rows that are finite and as wide as those the model was fitted on; none are fine."""
-    check.refuse_masked(X, "X")
-    X = own_structure(X, "X")
-    rows = _validated(model, X, False, ensure_min_samples=0, **options)
-    check.refuse_rounded(X, rows, "X")
+    rows = own_structure(_array(X), "X")
+    rows = _checked(check_array, rows, ensure_min_samples=0, input_name="X", estimator=model, **options)
+    _check_features(model, X, rows, reset=False)
     return rows
+
+
+def _array(X: Any) -> Any:
+    """Return X as an array of the numbers that it has, for scikit-learn to check; sparse data as they are."""
+    check.refuse_masked(X, "X")
+    if scipy.sparse.issparse(X) or isinstance(X, np.matrix):
+        return X
+    if _reading.is_frame(X) and len(X.columns) and hasattr(X, "sparse"):  # whose columns are all sparse
+        _reading.refuse_rounded_sparse(X, "X")
+        return X
+    array = check.as_array(X, "X")
+    if array.ndim != 2:
+        return X  # scikit-learn says what it is
+    return _reading.exact_floats(array, "X") if array.dtype == object else array
+
+
+def _checked(by: Callable[..., Any], rows: Any, *labels: Any, **options: Any) -> Any:
+    """Return what a check of scikit-learn's does; it looks at all values, whatever the configuration."""
+
+    def checked() -> Any:  # the configuration is the thread's
+        with _full_checks():
+            found = by(rows, *labels, dtype="numeric", **options)
+            _refuse_other_infinite(found[0] if labels else found)
+            return found
+
+    return aside(getattr(rows, "size", 0), checked)
+
+
+def _full_checks() -> Any:
+    """Have scikit-learn look at all values, which are NumPy's, whatever its configuration: kernels rely on it."""
+    return config_context(assume_finite=False, array_api_dispatch=False)
+
+
+def _refuse_other_infinite(rows: Any) -> None:
+    """Look at long floats, and at those in the other byte order, which not all versions of scikit-learn do."""
+    if rows.dtype in check.KERNEL_DTYPES or rows.dtype.kind != "f":
+        return
+    if not scipy.sparse.issparse(rows):
+        check.check_finite(rows, "X")
+    elif not np.isfinite(rows.data).all():
+        raise ValueError("Input X contains NaN or infinity.")
+
+
+def _check_features(model: Any, X: Any, rows: Any, reset: bool) -> None:
+    """Compare names and number of the features with those seen before, or keep them."""
+    validate_data(model, X if _reading.is_frame(X) else rows, reset=reset, skip_check_array=True)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _native
+from fastclf import _native, _reading
 from fastclf._interrupts import aside
 
 KERNEL_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
@@ -95,27 +95,42 @@ def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def as_array(a: Any, name: str) -> NDArray[Any]:
-    """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied."""
-    try:
-        if hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray | np.generic):
-            return _from_dlpack(a)
-        return np.asarray(a)
-    except ValueError as error:  # a ragged list, say, or a tensor that is not in main memory
-        raise ValueError(f"{name} cannot be read as an array: {error}") from None
+    """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied.
+
+    Numbers keep their values; those of a frame or a list that no dtype holds together are refused.
+    """
+    return _from_dlpack(a, name) if _is_tensor(a) else _reading.array_of(a, name)
 
 
-def _from_dlpack(a: Any) -> NDArray[Any]:
+def labels_array(a: Any, name: str) -> NDArray[Any]:
+    """Return labels as an array of the values that they have, none of which may be missing."""
+    refuse_masked(a, name)
+    return _reading.labels_of(_from_dlpack(a, name) if _is_tensor(a) else a, name)
+
+
+def _is_tensor(a: Any) -> bool:
+    """Whether `a` offers memory by DLPack; columns of Arrow do as well, but not all of them."""
+    is_other = isinstance(a, np.ndarray | np.generic) or hasattr(a, "__arrow_c_array__")
+    return hasattr(a, "__dlpack__") and not is_other
+
+
+def _from_dlpack(a: Any, name: str) -> NDArray[Any]:
+    if hasattr(a, "resolve_neg"):  # PyTorch's sign that is still to be changed, which DLPack does not tell of
+        a = a.resolve_neg()
     try:
         return np.from_dlpack(a)
-    except (BufferError, RuntimeError) as error:
-        raise ValueError(str(error)) from None
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:  # a tensor that is not in main memory, say
+        raise ValueError(f"{name} cannot be read as an array: {error}") from None
 
 
 def kernel_array(a: NDArray[Any], name: str) -> NDArray[Any]:
     """Return `a` in C order, aligned, as uint8, float32 or float64, whichever holds its values exactly.
 
-    bool becomes uint8, float16 float32; other integers the narrowest of the three that their values fit.
+    bool becomes uint8, float16 float32; other integers the narrowest of the three that their values fit; Python's
+    objects, if they are numbers, float64.
     """
+    if a.dtype == object:
+        a = _reading.exact_floats(a, name)
     is_one = a.dtype in KERNEL_DTYPES and a.flags.c_contiguous and a.flags.aligned
     return aside(0 if is_one else a.size, _converted, a, name)
 
@@ -137,21 +152,39 @@ def _kernel_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
     if dtype.kind in "iu":
         return _integer_dtype(a, name)
     with np.errstate(over="ignore"):
-        exact = np.array_equal(a.astype(np.float64), a, equal_nan=True)
-    if not exact:  # long double
-        raise ValueError(f"{name} of dtype {a.dtype} has values that float64 does not hold exactly")
+        changed = (a.astype(np.float64) != a) & ~np.isnan(a)
+    if changed.any():  # long double
+        at = _first(changed)
+        _reading.refuse_inexact(name, a.dtype, np.dtype(np.float64), a[at], f"at {list(at)}")
     return np.dtype(np.float64)
+
+
+def _first(where: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(where)), where.shape))
 
 
 def _integer_dtype(a: NDArray[Any], name: str) -> np.dtype[Any]:
     low, high = (int(a.min()), int(a.max())) if a.size else (0, 0)
     if low >= 0 and high <= 255:
         return np.dtype(np.uint8)
-    largest = max(-low, high)
     for dtype, exact in _EXACT_INTEGERS:
-        if largest <= exact:
+        if max(-low, high) <= exact:
             return dtype
-    raise ValueError(f"{name} of dtype {a.dtype} holds {largest}, beyond 2**53: such integers are not exact in float64")
+    raise _inexact_integers(a, name, np.dtype(np.float64), 53)
+
+
+def _inexact_integers(a: NDArray[Any], name: str, dtype: np.dtype[Any], bits: int) -> ValueError:
+    at = _first((a > 2**bits) | (a < -(2**bits)) if a.dtype.kind == "i" else a > 2**bits)
+    return ValueError(
+        f"{name} of dtype {a.dtype} holds {a[at]}, beyond 2**{bits} (at {list(at)}): such integers are not exact in "
+        f"{dtype}"
+    )
+
+
+def refuse_beyond_float32(a: NDArray[Any], name: str) -> None:
+    """Raise for integers that are computed with in float32, but not exact there."""
+    if a.dtype.kind in "iu" and _integer_dtype(a, name) == np.float64:
+        raise _inexact_integers(a, name, np.dtype(np.float32), 24)
 
 
 def check_finite(a: NDArray[Any], name: str) -> None:
@@ -232,7 +265,7 @@ def weights_of(weights: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray
 
 
 def _weights_in_float64(weights: NDArray[Any], name: str) -> NDArray[np.float64]:
-    array = float64_array(weights)
+    array = float64_array(weights, name)
     bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -240,8 +273,10 @@ def _weights_in_float64(weights: NDArray[Any], name: str) -> NDArray[np.float64]
     return array
 
 
-def float64_array(a: NDArray[Any]) -> NDArray[np.float64]:
-    """Return `a` in float64, C order, aligned; values of longer types that are beyond it become infinite."""
+def float64_array(a: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return `a` in float64, C order, aligned; longer floats are rounded, integers refused if they would be."""
+    if a.dtype.kind in "iu":
+        _integer_dtype(a, name)
     with np.errstate(over="ignore"):
         return np.require(a, np.float64, ["C", "A"])
 
@@ -253,15 +288,9 @@ def summable(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(high[:, None], weights / room, weights) if high.any() else weights
 
 
-def refuse_rounded(original: object, array: NDArray[Any], name: str) -> None:
-    """Raise if Python objects, such as large integers, were rounded on their way into `array`."""
-    if getattr(original, "dtype", None) == np.dtype(object) and not np.array_equal(np.asarray(original), array):
-        raise ValueError(f"{name} of dtype object has values that {array.dtype} does not hold exactly")
-
-
 def class_labels(classes: ArrayLike, name: str) -> NDArray[Any]:
     """Return `classes` sorted and without repetition, if they are one-dimensional labels."""
-    array = as_array(classes, name)
+    array = labels_array(classes, name)
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():

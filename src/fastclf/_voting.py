@@ -21,16 +21,23 @@ def check_weights(weights: Weights) -> None:
 
 
 def vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Weights of the neighbours at `distances`."""
+    """Weights of the neighbours at `distances`, of each row at least one that is not 0."""
     if callable(weights):
         shape = distances.shape  # the function may change what it is given
-        return check.vote_weights(weights(distances), shape)
+        votes = check.vote_weights(weights(distances), shape)
+        if not votes.any(axis=1).all():
+            raise ValueError(
+                "All neighbors of some sample is getting zero weights. Please modify 'weights' to avoid this case if "
+                "you are using a user-defined function."
+            )
+        return votes
     check.one_of(weights, WEIGHTS, "weights")
     if weights == "uniform":
         return None
     exact = distances == 0
     with np.errstate(divide="ignore", over="ignore"):
         inverse = 1.0 / distances
+    inverse[np.isinf(distances).all(axis=1)] = 1.0  # all are further than float64 can tell
     beyond = np.isinf(inverse).any(axis=1)  # at distance 0, or so near that only proportions can be had
     nearest = distances[beyond].min(axis=1, keepdims=True)
     inverse[beyond] = np.where(nearest == 0, exact[beyond], nearest / np.where(nearest == 0, 1.0, distances[beyond]))

@@ -41,8 +41,8 @@ def knn(
     TypeError
         If `k` or `n_threads` is not an integer, if an array is sparse or has masked entries.
     ValueError
-        If shapes do not fit, `k` is out of range, values are NaN or infinite, a dtype cannot be held exactly, or
-        `metric` is unknown.
+        If shapes do not fit, `k` is out of range, values are NaN, infinite or missing, no numbers, or not exact in
+        float64, or `metric` is unknown.
 
     See Also
     --------
@@ -55,7 +55,9 @@ def knn(
     bytes do not depend on the number of threads, on the other queries of the call, or on the processor.
 
     Values are used as they are: bool and integers from 0 to 255 as uint8; float16 as float32; other integers as the
-    narrowest of float32 and float64 that holds them all exactly. An array that is already uint8, float32 or float64 in
+    narrowest of float32 and float64 that holds them all exactly. So are those of data frames (pandas, polars, Arrow),
+    of nested lists and of Python's objects, such as fractions, decimals or digits: what float64 does not hold exactly
+    is refused by value and place. An array that is already uint8, float32 or float64 in
     C order is not copied. Beyond the results, a call uses less than 1 MiB, and 4 MiB a thread (and 24 bytes for each
     of `k` beyond 50 000).
 
@@ -110,7 +112,7 @@ def pairwise_distances(
     TypeError
         If `out` is not an array, `n_threads` is not an integer, or an array is sparse or has masked entries.
     ValueError
-        If shapes do not fit, values are NaN or infinite, `out` cannot be written to, or `metric` is unknown.
+        If shapes do not fit, values are not as `knn` takes them, `out` cannot be written to, or `metric` is unknown.
 
     Notes
     -----

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _progress, _threads
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-12
 
 
-class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class KNNCV(_estimators.Classifier):
     """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
 
     The score of each k, metric and fold is the accuracy on the fold of a `KNN` fitted on the other ones. What is best
@@ -145,7 +144,7 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             labels = _estimators.checked_classes(labels)
             classes, codes = _estimators.codes_of(labels)
             choices = Choices(ks, self.weights, codes, len(classes))
-            folds = folds_of(self.cv, X, labels, groups)
+            folds = folds_of(self.cv, X, labels, None if groups is None else check.labels_array(groups, "groups"))
             smallest = min(fold.n_train for fold in folds)
             check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
@@ -160,13 +159,13 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._tried = ks, metrics
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike | None) -> NDArray[Any]:
         """Predict the class of each row, as the best model does.
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
+        X : array-like of shape (n_queries, n_features), or None
+            Queries. None stands for the fitted rows, of which none is its own neighbour.
 
         Returns
         -------
@@ -175,13 +174,13 @@ class KNNCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._best.predict(X)
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike | None) -> NDArray[np.float64]:
         """Share of the votes that each class has, as of the best model.
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
+        X : array-like of shape (n_queries, n_features), or None
+            Queries. None stands for the fitted rows, of which none is its own neighbour.
 
         Returns
         -------

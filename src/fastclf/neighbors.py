@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _native, _threads, backends
@@ -22,7 +22,7 @@ from fastclf.backends.report import Report
 _NEIGHBORS_AT_ONCE = 1 << 18
 
 
-class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class KNN(_estimators.Classifier):
     """Classifier by a vote of the k nearest neighbours, exact and fast; approximate where a recall is asked for.
 
     Fitting remembers the rows and, of large data, learns what makes searching fast; predicting finds for each query the
@@ -35,8 +35,8 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     metric : {"l1", "l2", "cosine"}, default="l2"
         Distance, as `pairwise_distances` defines it; "manhattan", "cityblock" and "euclidean" are taken as well.
     weights : {"uniform", "distance"} or callable, default="uniform"
-        Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if there
-        are any, are the only ones to vote; or what a function makes of an array of distances, of the same shape.
+        Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if any, are
+        the only ones to vote; or what a function makes of an array of distances: not negative, nor all 0 of a query.
     backend : {"auto", "exact", "kdtree", "faiss"}, default="auto"
         What finds the neighbours. "exact" compares rows by fastclf's kernels; "kdtree" asks SciPy's k-d tree, the
         faster for many rows of few features; both give the same answer to the bit. "faiss" asks an approximate index by
@@ -57,7 +57,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The class labels, sorted.
+        The class labels, sorted, in the dtype that NumPy has for those given.
     n_samples_fit_ : int
         Number of rows remembered.
     recall_ : float
@@ -94,7 +94,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Memory of a prediction, beyond its result: some 40 bytes for each neighbour of a block of 262 144, a block of
     queries and their sketches (2**23 values or 1024 queries, whichever is more, 2 bytes a value of bytes and 14 of
-    float64), 1 MiB, and 4 MiB a thread (and 24 bytes for each of `k` beyond 50 000).
+    float64), 1 MiB, and 4 MiB a thread (and 24 bytes for each of `k` beyond 50 000). Where X is None, the block is all.
 
     Examples
     --------
@@ -196,46 +196,53 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._memory = counted.extended(rows, labels, _threads.resolve(self.n_threads))
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike | None) -> NDArray[Any]:
         """Predict the class of each row.
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
+        X : array-like of shape (n_queries, n_features), or None
+            Queries. None stands for the fitted rows, of which none is its own neighbour.
 
         Returns
         -------
         ndarray of shape (n_queries,)
             Classes, of the dtype of `classes_`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as described, or what `weights` returns; if all neighbours of a query have weight zero.
         """
-        queries = self._checked_queries(X)
-        memory = self._memory
-        winners = np.empty(len(queries), dtype=np.int64)
+        queries, memory = self._queries(X), self._memory
+        winners = np.empty(memory.backend.n_rows if queries is None else len(queries), dtype=np.int64)
         for part, indices, weights in self._ballots(memory, queries):
             _native.vote(memory.codes.view, indices, len(memory.classes), weights, None, winners[part])
         return memory.classes[winners]
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike | None) -> NDArray[np.float64]:
         """Share of the votes that each class has.
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
+        X : array-like of shape (n_queries, n_features), or None
+            Queries. None stands for the fitted rows, of which none is its own neighbour.
 
         Returns
         -------
         ndarray of shape (n_queries, n_classes)
-            Shares in the order of `classes_`; rows sum to 1, or are 0 where all weights are.
+            Shares in the order of `classes_`; rows sum to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict` does.
         """
-        queries = self._checked_queries(X)
-        memory = self._memory
-        votes = np.empty((len(queries), len(memory.classes)))
+        queries, memory = self._queries(X), self._memory
+        votes = np.empty((memory.backend.n_rows if queries is None else len(queries), len(memory.classes)))
         for part, indices, weights in self._ballots(memory, queries):
             _native.vote(memory.codes.view, indices, len(memory.classes), weights, votes[part], None)
-        total = votes.sum(axis=1, keepdims=True)
-        np.divide(votes, total, out=votes, where=total > 0)
+        votes /= votes.sum(axis=1, keepdims=True)
         return votes
 
     def kneighbors(
@@ -266,8 +273,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> model.kneighbors()[1].ravel().tolist()
         [1, 0, 1]
         """
-        check_is_fitted(self, "_memory")
-        queries = None if X is None else self._checked_queries(X)
+        queries = self._queries(X)
         distances, indices = self._query(self._memory, queries, self.k if k is None else k)
         return (distances, indices) if return_distance else indices
 
@@ -333,9 +339,7 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         exact search of 3 rows of 2 bytes by l2; what a sample showed
         every row is compared in full: there are few, or nothing shorter would leave few
         """
-        check_is_fitted(self, "_memory")
-        queries = None if X is None else self._checked_queries(X)
-        backend = self._memory.backend
+        queries, backend = self._queries(X), self._memory.backend
         count = check.neighbor_count(self.k if k is None else k, backend.n_rows)
         return backend.explain(queries, count, _threads.resolve(self.n_threads))
 
@@ -372,9 +376,10 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = check.kernel_array(array, "X")
         return rows, not np.may_share_memory(rows, array), _estimators.checked_classes(labels)
 
-    def _checked_queries(self, X: ArrayLike) -> NDArray[Any]:
+    def _queries(self, X: ArrayLike | None) -> NDArray[Any] | None:
+        """Return queries for the kernels; None stands for the fitted rows."""
         check_is_fitted(self, "_memory")
-        return check.kernel_array(_estimators.checked_queries(self, X), "X")
+        return None if X is None else check.kernel_array(_estimators.checked_queries(self, X), "X")
 
     def _query(
         self, memory: Memory, queries: NDArray[Any] | None, k: int
@@ -384,12 +389,11 @@ class KNN(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return memory.backend.query(queries, count, _threads.resolve(self.n_threads))
 
     def _ballots(
-        self, memory: Memory, queries: NDArray[Any]
+        self, memory: Memory, queries: NDArray[Any] | None
     ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
-        """Parts of the queries with their neighbours and the weights of these."""
-        k = check.neighbor_count(self.k, memory.backend.n_rows)
-        step = max(1, _NEIGHBORS_AT_ONCE // k)
-        for start in range(0, len(queries), step):
-            part = slice(start, min(start + step, len(queries)))
-            distances, indices = self._query(memory, queries[part], k)
+        """Parts of the queries, or all fitted rows at once, with their neighbours and the weights of these."""
+        step = max(1, _NEIGHBORS_AT_ONCE // check.neighbor_count(self.k, memory.backend.n_rows))
+        parts = [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
+        for part in parts:
+            distances, indices = self._query(memory, None if queries is None else queries[part], self.k)
             yield part, indices, vote_weights(self.weights, distances)

@@ -202,12 +202,14 @@ class Approximate:
 
     def _trained(self, X: NDArray[Any], others: NDArray[np.int64], n_threads: int) -> Any:
         """Make an empty index, which has learned from a sample of the rows."""
-        index = faiss_api.made(*self._plan)
+        data = f"{X.shape[0]} rows of {X.shape[1]} features"
+        index = faiss_api.made(*self._plan, data)
         if index.is_trained:
             return index
         count = min(len(others), max(_TRAINING_ROWS, _TRAINING_A_LIST * faiss_api.most_effort(index)))
         vectors = self._vectors.of(X[others[_chosen(len(others), count)]])
-        faiss_api.run(lambda: faiss_api.heeded(self._plan.description, index.train, vectors), n_threads)
+        data += f" (it learns from {count} of them; {len(X) - len(others)} are held out, to measure the recall)"
+        faiss_api.run(lambda: faiss_api.heeded(self._plan.description, data, index.train, vectors), n_threads)
         return index
 
     def _add(self, X: NDArray[Any], numbers: NDArray[np.int64], n_threads: int, tell: Callable[[int], None]) -> None:
@@ -217,7 +219,8 @@ class Approximate:
             tell(len(some))
 
     def _add_some(self, vectors: NDArray[np.float32], n_threads: int) -> None:
-        faiss_api.run(lambda: faiss_api.heeded(self._plan.description, self._index.add, vectors), n_threads)
+        data = f"{self._n} rows of {vectors.shape[1]} values"
+        faiss_api.run(lambda: faiss_api.heeded(self._plan.description, data, self._index.add, vectors), n_threads)
 
     def _calibrated(self, rows: Rows, held_out: NDArray[np.int64], recall: float, n_threads: int) -> Calibration:
         """Search for neighbours of the rows that are not in the index yet, as if they were queries."""

@@ -20,7 +20,8 @@ _PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss")
 _OLDEST = (1, 12)  # those before end the process here and there
 _BROKEN = ((1, 14, 2),)  # ends the process with an illegal instruction where AVX2 is missing
 
-_TAKE_L1 = {"IndexFlat", "IndexFlatL2", "IndexIVFFlat", "IndexHNSWFlat"}
+_FLAT = {"IndexFlat", "IndexFlatL2"}
+_TAKE_L1 = _FLAT | {"IndexIVFFlat", "IndexHNSWFlat"}
 _MOST_GRAPH_EFFORT = 4096
 
 T = TypeVar("T")
@@ -44,23 +45,22 @@ def imported() -> Any:
     return faiss
 
 
-def made(description: str, cols: int, metric: str) -> Any:
+def made(description: str, cols: int, metric: str, data: str) -> Any:
     """Make an empty index, by L1 where FAISS can; else by L2, of which the nearest by L1 are asked later."""
     faiss = imported()
-    index = heeded(description, faiss.index_factory, cols, description, faiss.METRIC_L2)
-    quantizer = faiss.downcast_index(index.quantizer) if hasattr(index, "quantizer") else index
-    names = {type(part).__name__ for part in (index, quantizer)}
-    if metric == "l1" and names <= _TAKE_L1:
-        return heeded(description, faiss.index_factory, cols, description, faiss.METRIC_L1)
+    index = heeded(description, data, faiss.index_factory, cols, description, faiss.METRIC_L2)
+    quantizer = type(faiss.downcast_index(index.quantizer)).__name__ if hasattr(index, "quantizer") else None
+    if metric == "l1" and type(index).__name__ in _TAKE_L1 and quantizer in _FLAT | {None}:
+        return heeded(description, data, faiss.index_factory, cols, description, faiss.METRIC_L1)
     return index
 
 
-def heeded(description: str, call: Callable[..., T], *arguments: Any) -> T:
-    """Call FAISS, and tell what it does not like about an index."""
+def heeded(description: str, data: str, call: Callable[..., T], *arguments: Any) -> T:
+    """Call FAISS, and tell what it does not like about an index, and of which data."""
     try:
         return call(*arguments)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"index={description!r} does not go with the data: FAISS says: {error}") from error
+        raise ValueError(f"index={description!r} does not go with the data, {data}: FAISS says: {error}") from error
 
 
 def run(call: Callable[[], T], n_threads: int) -> T:

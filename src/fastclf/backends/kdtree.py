@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from fastclf._aligning import realigned
 from fastclf._interrupts import aside
 from fastclf.backends import Wanted
 from fastclf.backends.indexed import Index, Indexed, Proposal
@@ -57,6 +58,16 @@ class Tree:
         self._metric = rows.metric
         # Balanced, as by default: boxes that are cut in halves may nest as deep as there are rows.
         self._tree = aside(_BUILDING * rows.view.size, self._made, rows.view)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Hold the tree's own state in its place: SciPy's trees are not pickled by the oldest protocols."""
+        return vars(self) | {"_tree": self._tree.__getstate__()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the tree of its state, with arrays where it can read them."""
+        vars(self).update(state)
+        self._tree = cKDTree.__new__(cKDTree)
+        self._tree.__setstate__(realigned(state["_tree"]))
 
     @property
     def row_bytes(self) -> int:

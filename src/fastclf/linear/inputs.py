@@ -78,6 +78,8 @@ class Labels:
             if len(found) < 2:
                 raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
             return cls(found, codes)
+        if found.dtype.kind in "iuf" and classes.dtype.kind in "iuf":
+            check.joined_labels(classes, found, "y")  # no label becomes another one by rounding
         unknown = np.setdiff1d(found, classes)
         if len(unknown):
             raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
@@ -145,8 +147,11 @@ def kernel_rows(X: Any) -> Any:
 
 def _ordered(X: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     if not X.has_canonical_format:
-        X.data = X.data.astype(np.int64 if X.dtype.kind in "biu" else X.dtype)  # a copy; sums of bytes are no bytes
+        # A copy; sums of bytes are no bytes.
+        X.data = check.kernel_array(X.data, "X").astype(np.int64) if X.dtype.kind in "biu" else X.data.copy()
         X.sum_duplicates()
+        if not np.isfinite(X.data).all():
+            raise ValueError(f"Input X contains entries of the same place whose sum is beyond {X.dtype}")
     X.data = check.kernel_array(X.data, "X")
     return X
 

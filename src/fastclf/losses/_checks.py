@@ -59,6 +59,8 @@ def result_array(
     """
     if not hasattr(out, "__array_interface__") and not hasattr(out, "__dlpack__"):
         raise TypeError(f"{name} must be an array, got {type(out).__name__}")
+    if hasattr(out, "is_neg") and out.is_neg():
+        raise ValueError(f"{name} is a tensor whose negative bit is set: results cannot be written straight into it")
     array = check.as_array(out, name)
     check.refuse_unwritable(array, name, like.dtype, like.shape)
     if any(np.may_share_memory(array, a) for a in others):
@@ -182,6 +184,6 @@ def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | Non
             f"margin must be a number or a matrix of shape ({classes}, {classes}), got {matrix.dtype} of shape "
             f"{matrix.shape}"
         )
-    matrix = check.float64_array(matrix)
+    matrix = check.float64_array(matrix, "margin")
     check.check_finite(matrix, "margin")
     return 0.0, matrix

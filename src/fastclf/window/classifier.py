@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _threads, losses
+from fastclf._estimators import Estimator
 from fastclf.window.inputs import Options
 from fastclf.window.model import Model
 from fastclf.window.sentences import Sentences
@@ -29,7 +29,7 @@ def _has_probabilities(self: WindowClassifier) -> bool:
     return True
 
 
-class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class WindowClassifier(Estimator):
     r"""Classifier of words in context, by the vectors of the words around them: names, parts of speech.
 
     The vectors of a word, of the `window` words before and of those after it, one after the other, are the input x of
@@ -51,7 +51,8 @@ class WindowClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     activation : {"tanh", "logistic"}, default="tanh"
         Of the hidden units.
     vectors : mapping or tuple (words, matrix), optional
-        Word vectors to begin with, such as `read_vectors` reads: of each word a vector, all of one length.
+        Word vectors to begin with, such as `read_vectors` reads: of each word a vector, all of one length. Floats are
+        rounded to float32; integers that float32 does not hold are refused.
     train_vectors : bool, default=True
         Whether vectors are trained, and words of the training sentences which have none get one. If not, only the
         vectors of unknown words and of the ends of sentences are trained.

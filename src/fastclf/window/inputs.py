@@ -105,6 +105,7 @@ def given_vectors(vectors: Any, lowercase: bool) -> tuple[list[str], NDArray[np.
         raise ValueError(f"vectors must have a row for each of {len(words)} words, got shape {matrix.shape}")
     if matrix.dtype.kind not in "biuf":
         raise TypeError(f"vectors must be numbers, got dtype {matrix.dtype}")
+    check.refuse_beyond_float32(matrix, "vectors")
     with np.errstate(over="ignore"):
         matrix = matrix.astype(np.float32, order="C")
     check.check_finite(matrix, "vectors")

@@ -1,0 +1,152 @@
+"""Labels come back with the values and the dtype that they had; what is missing is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastclf import KNN, KNNCV, LinearClassifier
+
+X = np.array([[0.0, 0.0], [5.0, 5.0], [0.0, 1.0], [5.0, 4.0]])
+FAR = [2**53, 2**53 + 1] * 2  # which float64 takes for one
+WORDS = ["no", "yes"] * 2
+MODELS = (KNN(1), KNNCV([1], cv=2), LinearClassifier())
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+
+
+def polars_series(values, dtype=None):
+    polars = pytest.importorskip("polars")
+    return polars.Series(values, dtype=None if dtype is None else getattr(polars, dtype))
+
+
+def arrow(values):
+    return pytest.importorskip("pyarrow").array(values)
+
+
+def arrow_column(values):
+    pytest.importorskip("pyarrow")
+    return pd.Series(values, dtype="int64[pyarrow]")
+
+
+# What makes the labels, their values, and the dtype that predictions have.
+LABELS = {
+    "Int64": (lambda: pd.Series(FAR, dtype="Int64"), FAR, "int64"),
+    "Int64 array": (lambda: pd.array(FAR, dtype="Int64"), FAR, "int64"),
+    "Int64 index": (lambda: pd.Index(FAR, dtype="Int64"), FAR, "int64"),
+    "UInt8": (lambda: pd.Series([1, 2, 1, 2], dtype="UInt8"), [1, 2, 1, 2], "uint8"),
+    "UInt64": (lambda: pd.Series([2**64 - 1, 2**64 - 2] * 2, dtype="UInt64"), [2**64 - 1, 2**64 - 2] * 2, "uint64"),
+    "Float64": (lambda: pd.Series([1, 2] * 2, dtype="Float64"), [1.0, 2.0] * 2, "float64"),
+    "boolean": (lambda: pd.Series([True, False] * 2, dtype="boolean"), [True, False] * 2, "bool"),
+    "category": (lambda: pd.Series(FAR, dtype="category"), FAR, "int64"),
+    "word categories": (lambda: pd.Series(WORDS, dtype="category"), WORDS, "object"),
+    "string": (lambda: pd.Series(WORDS, dtype="string"), WORDS, "object"),
+    "object words": (lambda: np.array(WORDS, object), WORDS, "object"),
+    "object integers": (lambda: np.array(FAR, object), FAR, "int64"),
+    "object np.int64": (lambda: np.array([np.int64(label) for label in FAR] + [0], object)[:4], FAR, "int64"),
+    "object bools": (lambda: np.array([True, False] * 2, object), [True, False] * 2, "bool"),
+    "Series of objects": (lambda: pd.Series(FAR, dtype=object), FAR, "int64"),
+    "Arrow in pandas": (lambda: arrow_column(FAR), FAR, "int64"),
+    "Arrow": (lambda: arrow(FAR), FAR, "int64"),
+    "Arrow bools": (lambda: arrow([True, False] * 2), [True, False] * 2, "bool"),
+    "Arrow words": (lambda: arrow(WORDS), WORDS, "object"),
+    "polars": (lambda: polars_series(FAR), FAR, "int64"),
+    "polars bools": (lambda: polars_series([True, False] * 2), [True, False] * 2, "bool"),
+    "polars Int128": (lambda: polars_series(FAR, "Int128"), FAR, "int64"),
+    "polars categories": (lambda: polars_series(WORDS, "Categorical"), WORDS, "object"),
+    "list": (lambda: FAR, FAR, "int64"),
+}
+
+
+@each_model
+@pytest.mark.parametrize("name", LABELS)
+def test_predicted_labels_are_those_given(model, name):
+    make, values, dtype = LABELS[name]
+    fitted = model.fit(X, make())
+    found = fitted.predict(X)
+    assert found.dtype == dtype
+    assert found.tolist() == values
+    assert [type(label) for label in found.tolist()] == [type(value) for value in values]
+    assert fitted.score(X, make()) == 1.0
+    assert fitted.score(X[::-1], make()) == 0.0
+
+
+@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("model", [KNN(1), LinearClassifier(random_state=0)], ids=["KNN", "LinearClassifier"])
+def test_labels_of_more_rows_and_classes(model, name):
+    make, values, dtype = LABELS[name]
+    model = type(model)(**model.get_params()).partial_fit(X, make(), classes=make()).partial_fit(X, make())
+    assert model.classes_.tolist() == sorted(set(values))
+    assert model.classes_.dtype == dtype
+
+
+@each_model
+def test_a_frame_of_one_column_has_labels(model):
+    with pytest.warns(UserWarning, match="column-vector y was passed"):
+        model.fit(X, pd.DataFrame({"y": pd.Series(FAR, dtype="Int64")}))
+    assert model.predict(X).tolist() == FAR
+
+
+NA = (pd.NA, "no", "yes", "no")
+MISSING = {
+    "Int64": (lambda: pd.Series([None, 1, 2, 1], dtype="Int64"), "NaN"),
+    "boolean": (lambda: pd.Series([None, True, False, True], dtype="boolean"), "<NA>"),
+    "string": (lambda: pd.Series(NA, dtype="string"), "<NA>"),
+    "category": (lambda: pd.Series([None, 1, 2, 1], dtype="category"), "NaN"),
+    "word categories": (lambda: pd.Series([None, *WORDS[1:]], dtype="category"), "NaN"),
+    "objects": (lambda: np.array(NA, object), "<NA>"),
+    "Series of objects": (lambda: pd.Series(NA, dtype=object), "<NA>"),
+    "object NaN": (lambda: np.array([np.nan, *WORDS[1:]], object), "NaN"),
+    "None": (lambda: [None, *WORDS[1:]], "None"),
+    "dates": (lambda: pd.to_datetime([None, 1, 2, 1]), "NaT"),
+    "time spans": (lambda: np.array(["NaT", 1, 2, 1], "m8[s]"), "NaT"),
+    "object NaT": (lambda: np.array([pd.NaT, *WORDS[1:]], object), "NaT"),
+    "None and integers": (lambda: [None, 1, 2, 1], "None"),
+    "Arrow in pandas": (lambda: arrow_column([None, 1, 2, 1]), "NaN"),
+    "Arrow": (lambda: arrow([None, 1, 2, 1]), "NaN"),
+    "polars": (lambda: polars_series([None, 1, 2, 1]), "NaN"),
+    "polars bools": (lambda: polars_series([None, True, False, True]), "None"),
+    "polars words": (lambda: polars_series([None, *WORDS[1:]]), "None"),
+}
+
+
+@each_model
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_labels_are_refused(model, state, name):
+    make, found = MISSING[name]
+    model = type(model)(**model.get_params())
+    before = state(model)
+    with pytest.raises(ValueError, match=rf"Input y contains {found} \(first at \[0\]\)"):
+        model.fit(X, make())
+    assert state(model) == before
+    with pytest.raises(ValueError, match=rf"Input y contains {found} \(first at \[0\]\)"):
+        model.fit(X, WORDS).score(X, make())
+
+
+@each_model
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", 1, "a", 1], r"y has text and other labels, a mix .*: 1 of type int at \[1\]"),
+        (["a", b"b", "a", b"b"], r"y has text and other labels, a mix .*: b'b' of type bytes at \[1\]"),
+        ([2**53 + 1, 0.5, 1, 1], rf"y .*{2**53 + 1} at \[0\]"),
+    ],
+)
+def test_labels_that_would_be_changed_are_refused(model, labels, message):
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, labels)
+
+
+def test_integers_do_not_become_known_classes_by_rounding():
+    for model in (LinearClassifier(random_state=0), KNN(1)):
+        model.partial_fit(X, [0.0, 2.0**53] * 2)
+        with pytest.raises(ValueError, match="y has class labels of dtype int64 that do not go with those so far"):
+            model.partial_fit(X, [0, 2**53 + 1] * 2)
+
+
+def test_groups_are_not_rounded():
+    from sklearn.model_selection import LeaveOneGroupOut
+
+    groups = pd.Series(np.repeat([2**53, 2**53 + 1], 2), dtype="Int64")
+    model = KNNCV([1], cv=LeaveOneGroupOut()).fit(X, WORDS, groups=groups)
+    assert model.cv_scores_.shape == (2, 1, 2)
