@@ -15,7 +15,8 @@ from typing import IO, Any
 
 _PART = 1 << 20  # bytes that are read at a time: what a file only promises is never allocated
 
-# How packed content begins, and what unpacks it; or what packed it, where that may need more memory than it says.
+# How packed content begins, and what unpacks it; or the name of what packed it, where that is not unpacked: others are
+# not in Python's library, hold several files, or (xz) may ask for gigabytes to unpack a few bytes.
 _PACKED: tuple[tuple[re.Pattern[bytes], Callable[[Any], Any] | str], ...] = (
     (re.compile(rb"\x1f\x8b\x08"), lambda raw: gzip.GzipFile(fileobj=raw)),
     (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2File),

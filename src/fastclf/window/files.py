@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from fastclf.window.lines import Numbered, numbered
 from fastclf.window.tagged import Tagged
 
 _BLANKS = re.compile(r"[ \t]+")
-_HEADER = re.compile(r"[ \t]*([0-9]+)[ \t]+([0-9]+)[ \t]*")
+_HEADER = re.compile(r"([0-9]+)[ \t]+([0-9]+)[ \t]*")  # behind a blank, the word would be one
 _MOST_DIGITS = 18  # of a header's numbers
 _FIRST_LINES = 16  # of which one should tell how many values there are
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
@@ -53,6 +53,8 @@ def read_tagged(
         If a line has a word without a tag or a tag without a word, is no text in `encoding` or longer than 4 194 304
         characters; the message names the line. If the file has no words, is no regular one, is damaged, or unpacks to
         over 100 times its size and 16 MiB; if `encoding` or `errors` are unknown.
+    TypeError
+        If `encoding` or `errors` are no str.
     OSError
         If the file cannot be read.
 
@@ -118,7 +120,7 @@ def read_vectors(
         no vectors, or fewer than the header promises; if the file is no regular one, is damaged, or unpacks to over 100
         times its size and 16 MiB; if `encoding` or `errors` are unknown.
     TypeError
-        If `words` is a str.
+        If `words` is a str or no collection, or `encoding` or `errors` are no str.
     OSError
         If the file cannot be read.
 
@@ -142,7 +144,7 @@ def read_vectors(
     >>> words, vectors.shape
     (['the', 'of'], (2, 2))
     """
-    if isinstance(words, str):
+    if isinstance(words, str | bytes) or not isinstance(words, Iterable | None):
         raise TypeError(f"words must be a collection of str, got {words!r}")
     wanted = None if words is None else frozenset(words)
     rows: dict[str, NDArray[np.float32]] = {}
@@ -184,7 +186,7 @@ def _layout(lines: Iterator[Numbered], path: str | os.PathLike[str]) -> tuple[in
         promised, dim = (int(group) for group in header.groups())
         del first[0]
     else:
-        columns = [_BLANKS.split(line.rstrip(" \t")) for _, line in first]
+        columns = [_columns(line) for _, line in first]
         dim = len(next(filter(_has_one_word, columns), columns[0])) - 1
     if dim == 0:
         raise ValueError(f"{os.fspath(path)}, line {number}: 0 values of at least 1")
@@ -193,6 +195,12 @@ def _layout(lines: Iterator[Numbered], path: str | os.PathLike[str]) -> tuple[in
 
 def _is_not_blank(line: Numbered) -> bool:
     return bool(line[1].strip(" \t"))
+
+
+def _columns(line: str) -> list[str]:
+    """Split a line; blanks before it do not count, unless numbers are all that it has: then they are the word."""
+    columns = _BLANKS.split(line.rstrip(" \t"))
+    return columns if columns[0] or _NUMBER.fullmatch(columns[1]) else columns[1:]
 
 
 def _has_one_word(columns: list[str]) -> bool:
