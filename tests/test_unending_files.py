@@ -17,15 +17,21 @@ import children
 import pytest
 
 from fastclf import datasets
-from fastclf.__main__ import main
 from fastclf.window import read_tagged, read_vectors
 
 MIB = 1 << 20
 SPARE = 512 * MIB  # of memory
 
+
+def main_job(path):
+    from fastclf.__main__ import main  # only in processes of their own: others may run it as a module
+
+    return main(["--data", path, "--out", os.path.dirname(path)])
+
+
 READERS = {
     "load": datasets.load,
-    "main": lambda path: main(["--data", path, "--out", os.path.dirname(path)]),
+    "main": main_job,
     "read_tagged": read_tagged,
     "read_vectors": read_vectors,
 }
@@ -180,6 +186,13 @@ def test_lines_as_long_as_may_be(tmp_path, reader):
         path.write_text(f"b 1\n{word}b 1\n", "utf-8")
         with pytest.raises(ValueError, match="line 2: is longer than 4194304 characters"):
             READERS[reader](path)
+
+
+def test_a_long_sentence_of_comments(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"# a b\n" * (MIB // 4) + b"a 1\n# 2\n" + b"# a b\n" * (MIB // 4))
+    found = children.result(outcomes, [("read_tagged", str(path))])
+    assert found == [["returned", "([['a', '#']], [['1', '2']])"]]
 
 
 def test_text_that_packs_well_is_read(tmp_path):

@@ -88,15 +88,16 @@ class Tagged:
 
         What is like them has as many columns, and stands behind a word of its sentence, or has a tag like others'.
         """
-        before = (-1, 0)  # a sentence, and how many comments it has lost
+        comments: dict[int, set[int]] = {}
         for sentence, word, columns in self._doubtful:
-            lost = before[1] if before[0] == sentence else 0
-            at, tags = word - lost, self._tags[sentence]
+            found = comments.setdefault(sentence, set())
+            tag, is_within = self._tags[sentence][word], word > len(found)
             like_others = columns in (self._certain_columns or {columns})
-            if not like_others or not (at or tags[at] in self._certain_tags or _LIKE_TAG.fullmatch(tags[at])):
-                del self._sentences[sentence][at], tags[at]
-                lost += 1
-            before = sentence, lost
+            if not like_others or not (is_within or tag in self._certain_tags or _LIKE_TAG.fullmatch(tag)):
+                found.add(word)
+        for sentence, found in comments.items():
+            for lists in (self._sentences, self._tags):
+                lists[sentence] = [text for i, text in enumerate(lists[sentence]) if i not in found]
 
 
 def _columns(text: str) -> list[str]:
