@@ -211,7 +211,8 @@ def _has_one_word(columns: list[str]) -> bool:
 def _parted(line: str, dim: int) -> tuple[str, list[str]]:
     """Return a line's word, which may be or hold blanks, and the last `dim` columns, fewer if there are not so many."""
     blank = line.replace("\t", " ")
-    head, *values = blank.rsplit(" ", dim)
+    values = blank.rsplit(" ", dim)
+    head = values.pop(0)
     if "  " in blank and "" in values:
         gaps = [gap.end() for gap in _BLANKS.finditer(line)][-dim:]
         head, values = line[: gaps[0] - 1], _BLANKS.split(line[gaps[0] :])
