@@ -68,3 +68,15 @@ def searches_in_stages():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cascades, "_MOST_REFINED", np.inf)
         yield
+
+
+@pytest.fixture
+def file(tmp_path):
+    """What writes text, or bytes, to a file and returns its path."""
+
+    def write(content, encoding="utf-8"):
+        path = tmp_path / "file.txt"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return path
+
+    return write

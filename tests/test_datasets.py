@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import shutil
 import struct
 from dataclasses import FrozenInstanceError
@@ -187,7 +189,7 @@ BROKEN_IDX = [
     (IMAGES, cut(100), "84 bytes of data for the shape"),
     (IMAGES, cut(10), "truncated: 10 bytes, less than a header of 16"),
     (IMAGES, cut(0), "truncated: 0 bytes"),
-    (IMAGES, grow, r"601 bytes of data for the shape \(30, 5, 4\)"),
+    (IMAGES, grow, r"at least 601 bytes of data for the shape \(30, 5, 4\)"),
     (IMAGES, remove, "missing"),
     (IMAGES, rewrite(np.zeros((30, 5, 4)), bytes([0, 0, 9, 3])), "wrong magic number 00000903"),
     (IMAGES, rewrite(np.zeros((0, 5, 4))), "0 pictures, but 30 labels"),
@@ -207,14 +209,63 @@ def test_broken_idx_files_are_named(idx, name, breakage, message):
     assert str(folder / name) in str(error.value)
 
 
-@pytest.mark.parametrize("breakage", [cut(20), cut(1), lambda file: file.write_bytes(b"plain text, not packed")])
-def test_broken_gzip_is_named(tmp_path, breakage):
+def unpacked(file):
+    return gzip.decompress(file.read_bytes())
+
+
+BROKEN_GZIP = [
+    (cut(20), "cannot be read: Compressed file ended before the end-of-stream marker"),
+    (cut(1), "truncated: 1 bytes"),
+    (lambda file: file.write_bytes(b"plain text, not packed"), "wrong magic number 706c6169"),
+    (lambda file: file.write_bytes(file.read_bytes()[:-8] + bytes(8)), "cannot be read: CRC check failed"),
+    (lambda file: file.write_bytes(bz2.compress(unpacked(file))[:-9]), "cannot be read: Compressed file ended before"),
+    (lambda file: file.write_bytes(bz2.compress(unpacked(file))[:-9] + bytes(9)), "cannot be read: Invalid data"),
+    (lambda file: file.write_bytes(lzma.compress(unpacked(file))), "packed by xz, which is not read; unpack it first"),
+]
+
+
+@pytest.mark.parametrize(("breakage", "message"), BROKEN_GZIP)
+def test_broken_packed_files_are_named(tmp_path, breakage, message):
     write_split(tmp_path, "train", np.zeros((9, 2, 2), np.uint8), np.zeros(9, np.uint8), ".gz")
     file = tmp_path / f"{IMAGES}.gz"
     breakage(file)
-    with pytest.raises(ValueError, match="cannot be read") as error:
+    with pytest.raises(ValueError, match=message) as error:
         datasets.load(tmp_path)
     assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_content_tells_what_is_packed(idx, pack):
+    folder, arrays = idx
+    labels = folder / LABELS
+    labels.rename(folder / f"{LABELS}.gz")  # as browsers save files that they have unpacked
+    images = folder / IMAGES
+    images.write_bytes(pack(images.read_bytes()))
+    data = datasets.load(folder)
+    np.testing.assert_array_equal(data.X_train, arrays["train"][0].reshape(30, 20))
+    np.testing.assert_array_equal(data.y_test, arrays["t10k"][1])
+
+
+def test_packed_cifar_files_are_refused(cifar):
+    file = cifar[0] / "data_batch_2.bin"
+    file.write_bytes(gzip.compress(file.read_bytes()))
+    with pytest.raises(ValueError, match=r"data_batch_2\.bin: is packed; unpack it first"):
+        datasets.load(cifar[0])
+
+
+@pytest.mark.parametrize("shape", [(2**32 - 1, 2**32 - 1, 0), (0, 2**32 - 1, 2**32 - 1)])
+def test_shapes_that_no_array_has(idx, shape):
+    file = idx[0] / IMAGES
+    file.write_bytes(bytes([0, 0, 8, 3]) + struct.pack(">3I", *shape))
+    with pytest.raises(ValueError, match=IMAGES):
+        datasets.load(idx[0])
+
+
+@pytest.mark.parametrize("layout", ["idx", "cifar"])
+def test_loaded_rows_can_be_written_to(request, layout):
+    data = datasets.load(request.getfixturevalue(layout)[0])
+    for a in (data.X_train, data.y_train, data.X_test, data.y_test):
+        a += 1
 
 
 def test_idx_splits_of_different_shapes(idx):

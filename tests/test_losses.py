@@ -204,6 +204,17 @@ def test_cross_entropy_is_that_of_torch(torch, rng, dtype, reduction, smoothing,
     )
 
 
+def test_where_torch_has_no_finite_loss(torch):
+    of_torch, z = torch.nn.functional.cross_entropy, np.array([[0.0, -np.inf, 1.0]])
+    half, log_half = np.array([[0.5, 0.0, 0.5]]), np.log1p(np.e) - 0.5
+    assert np.isnan(of_torch(torch.tensor(z), torch.tensor(half)).item())
+    assert np.isnan(of_torch(torch.zeros(0, 3), torch.zeros(0, dtype=torch.long)).item())
+    assert of_torch(torch.tensor(z), torch.tensor([0]), label_smoothing=1.0).item() == np.inf
+    assert losses.cross_entropy(z, half) == pytest.approx(log_half, rel=1e-15)
+    assert losses.cross_entropy(z, [0], label_smoothing=1.0) == pytest.approx(log_half, rel=1e-15)
+    assert losses.cross_entropy(np.zeros((0, 3)), np.zeros(0, int)) == 0
+
+
 @each_dtype
 def test_other_losses_are_those_of_torch(torch, rng, dtype):
     F = torch.nn.functional
@@ -227,6 +238,32 @@ def test_other_losses_are_those_of_torch(torch, rng, dtype):
                 lambda s, r=r, p=p: 5 * F.multi_margin_loss(s, torch.tensor(y), p=p, margin=0.7, reduction=r),
                 "hinge", z, y, r, squared=p == 2, margin=0.7,
             )  # fmt: skip
+
+
+def multi_margin_loss(z, y, weight, margin, p, reduction):
+    """PyTorch's, as its documentation has it."""
+    losses = []
+    for s, label in zip(z.tolist(), y.tolist(), strict=True):
+        terms = [weight[label] * max(0, margin - s[label] + s[i]) ** p for i in range(len(s)) if i != label]
+        losses.append(sum(terms) / len(s))
+    return {"none": np.array(losses), "sum": sum(losses), "mean": sum(losses) / len(losses)}[reduction]
+
+
+@each_reduction
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("installed", [False, True])
+def test_weighted_hinge_beside_that_of_torch(request, rng, reduction, p, installed):
+    z, y, weight = rng.normal(0, 3, (31, 5)), rng.integers(0, 5, 31), rng.random(5) * 3
+    if installed:
+        torch = request.getfixturevalue("torch")
+        of_torch = torch.nn.functional.multi_margin_loss
+        arrays = map(torch.tensor, (z, y))
+        wanted = of_torch(*arrays, weight=torch.tensor(weight), margin=0.7, p=p, reduction=reduction).numpy()
+    else:
+        wanted = multi_margin_loss(z, y, weight, 0.7, p, reduction)
+    found = losses.hinge(z, y, weight=weight, margin=0.7, squared=p == 2, reduction=reduction)
+    factor = (weight[y].mean() if reduction == "mean" else 1) / 5
+    np.testing.assert_allclose(found * factor, wanted, rtol=1e-14)
 
 
 @each_dtype

@@ -20,17 +20,7 @@ Blackburn NNP I-NP I-PER
 WIKIANN = "en:R.H.\tB-ORG\nen:Saunders\tI-ORG\n\n\nen::\tO\nen:New York\tB-LOC\n"
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text, encoding="utf-8"):
-        path = tmp_path / "file.txt"
-        path.write_bytes(text.encode(encoding))
-        return path
-
-    return write
-
-
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", " \n"])
 def test_conll(file, ending):
     path = file(CONLL.replace("\n", ending))
     sentences, tags = read_tagged(path)
@@ -63,16 +53,74 @@ def test_words_that_hold_what_unicode_calls_the_end_of_a_line(file):
     assert read_tagged(file("a\u2028b\tO\nc\x85\tX\n"))[0] == [["a\u2028b", "c\x85"]]
 
 
-def test_other_encodings(file):
-    assert read_tagged(file("Zürich LOC\n", "latin-1"), encoding="latin-1")[0] == [["Zürich"]]
-    with pytest.raises(UnicodeDecodeError):
-        read_tagged(file("Zürich LOC\n", "latin-1"))
-
-
 def test_tags_that_begin_like_chunks(file):
     assert read_tagged(file("a B-\nb B-B-X\nc I-misc-x\nd Bag\ne DATE-X\n"))[1] == [
         ["B-", "B-X", "misc-x", "Bag", "DATE-X"]
     ]
+
+
+def test_positions_in_entities(file):
+    text = "".join(f"a {prefix}-PER\n" for prefix in "BIESLUMWOX")
+    path = file(text)
+    assert read_tagged(path)[1] == [["PER"] * 8 + ["O-PER", "X-PER"]]
+    assert read_tagged(path, chunks=True)[1] == [[f"{prefix}-PER" for prefix in "BIESLUMWOX"]]
+
+
+def test_only_tabs_and_spaces_part_columns(file):
+    assert read_tagged(file("10\u00a0000 CD O\n\u00a0 SP O\n\u3000\tX\na\x0bb\u2003c  NN \t O\n")) == (
+        [["10\u00a0000", "\u00a0", "\u3000", "a\x0bb\u2003c  NN"]],
+        [["O", "O", "X", "O"]],
+    )
+    assert read_tagged(file(" a  NN   O \n\t \n\n \nb NN X"))[0] == [["a"], ["b"]]
+
+
+CONLLU = """# newdoc
+# sent_id = 1
+# text = # one
+1\t#\tNOUN
+2\tone\tNUM
+
+# newpar
+# text = two\tthree
+1\ttwo\tNUM
+"""
+MULTICONER = "# id 5239d808\tdomain=en\nhis _ _ O\nwords _ _ B-CW\n\n# id 7 domain=en\nhere _ _ O\n"
+CONLL2012 = (
+    "#begin document (nw/wsj/00/wsj_0020); part 000\na NN O\n\n#end document\n#begin document (b); part 1\nb NN X\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences", "tags"),
+    [
+        (CONLLU, [["1", "2"], ["1"]], [["NOUN", "NUM"], ["NUM"]]),
+        (MULTICONER, [["his", "words"], ["here"]], [["O", "CW"], ["O"]]),
+        (CONLL2012, [["a"], ["b"]], [["O"], ["X"]]),
+        ("#\tO\n#fail\tO\na\tO\n", [["#", "#fail", "a"]], [["O", "O", "O"]]),  # WNUT's hashtags
+        ("# O\n", [["#"]], [["O"]]),
+        ("# # O\n9 CD O\n", [["#", "9"]], [["O", "O"]]),
+        ("# B-NP\n9 I-NP\n", [["#", "9"]], [["NP", "NP"]]),
+        ("# sym\na DT\n\n# newpar\nb sym\n", [["#", "a"], ["b"]], [["sym", "DT"], ["sym"]]),
+        ("a DT\n# sym\n", [["a", "#"]], [["DT", "sym"]]),
+        ("# id 1\nParis LOC\n", [["Paris"]], [["LOC"]]),
+        ("#\n#comment\n# a comment\n# A = B\nParis LOC\n", [["Paris"]], [["LOC"]]),
+        ("-DOCSTART- (1)\tO\na\tO\n-DOCSTART-\nb\tX\n", [["a"], ["b"]], [["O"], ["X"]]),
+    ],
+)
+def test_comments_are_no_words(file, text, sentences, tags):
+    assert read_tagged(file(text)) == (sentences, tags)
+
+
+@pytest.mark.parametrize("language", ["en", "simple", "zh-min-nan", "be-x-old", "zh-classical", "fiu-vro", "als"])
+def test_wikianns_languages(file, language):
+    text = f"{language}:New\tB-LOC\n{language}: York\tI-LOC\n{language}::)\tO\n{language}:en:x\tO\n"
+    assert read_tagged(file(text))[0] == [["New", "York", ":)", "en:x"]]
+
+
+def test_what_only_looks_like_a_language(file):
+    assert read_tagged(file("pm: NN O\nam: NN O\n"))[0] == [["pm:", "am:"]]
+    assert read_tagged(file("en:a\tO\nEn:b\tO\n"))[0] == [["en:a", "En:b"]]
+    assert read_tagged(file("simpler:a\tO\n"))[0] == [["simpler:a"]]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +129,10 @@ def test_tags_that_begin_like_chunks(file):
         ("a O\nb\n", "line 2: 'b' has no word or no tag"),
         ("a\tNN\t\n", "line 1: .* has no word or no tag"),
         ("\tNN\tO\n", "line 1: .* has no word or no tag"),
+        ("en:a\tO\nen:\tO\n", r"line 2: 'en:\\tO' has no word or no tag"),
+        ("en: \tO\n", "line 1: .* has no word or no tag"),
+        ("a O\n\u00a0\n", "line 2: .* has no word or no tag"),
+        ("# text = a\n", "has no words"),
         ("", "has no words"),
         ("-DOCSTART- O\n\n\n", "has no words"),
     ],
@@ -94,7 +146,7 @@ GLOVE = "the 0.1 -2 3e-1\nat name@x . 1 2 3\nthe 9 9 9\n"
 
 
 @pytest.mark.parametrize("header", ["", "3 3\n"])
-@pytest.mark.parametrize("ending", ["\n", "\r\n", " \n"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", " \n", "\t \r\n", "\n\n", "\n \t\n"])
 def test_vectors(file, header, ending):
     words, vectors = read_vectors(file("\ufeff" + (header + GLOVE + "\n").replace("\n", ending)))
     assert words == ["the", "at name@x ."]
@@ -109,8 +161,9 @@ def test_some_vectors(file):
     assert vectors.tolist() == [[1, 2], [5, 6]]
     with pytest.raises(ValueError, match="no vectors of the words asked for"):
         read_vectors(path, ["z"])
-    with pytest.raises(TypeError, match="words must be a collection of str, got 'abc'"):
-        read_vectors(path, "abc")
+    for wrong in ("abc", b"abc", 5):
+        with pytest.raises(TypeError, match=f"words must be a collection of str, got {wrong!r}"):
+            read_vectors(path, wrong)
 
 
 def test_how_many_values_there_are(file):
@@ -118,10 +171,92 @@ def test_how_many_values_there_are(file):
     assert read_vectors(file("a 1 2\nb 3 4 5\n"))[0] == ["a", "b 3"]
 
 
+@pytest.mark.parametrize("blanks", [" ", "\t", " \t "])
+def test_blanks_before_all_lines(file, blanks):
+    words, vectors = read_vectors(file(f"{blanks}a 1 2\n{blanks}b c 3 4\n"))
+    assert words == ["a", "b c"]
+    assert vectors.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("the\t0.5 1 2", "the"),
+        ("the\t0.5\t1\t2", "the"),
+        ("the  0.5 1 2", "the"),
+        ("the \t 0.5  1 \t2\t", "the"),
+        (" the 0.5 1 2", "the"),
+        ("1 0.5 1 2", "1"),
+        ("nan 0.5 1 2", "nan"),
+        (". . . 0.5 1 2", ". . ."),
+        ("at name@domain.com 0.5 1 2", "at name@domain.com"),
+        ("a\tb 0.5 1 2", "a\tb"),
+        ("a  b  0.5 1 2", "a  b"),
+        ("\u00a0 0.5 1 2", "\u00a0"),
+        ("a\u00a0b 0.5 1 2", "a\u00a0b"),
+        ("\u3000\t0.5\t1\t2", "\u3000"),
+        ("\x85 0.5 1 2", "\x85"),
+        ("  0.5 1 2", " "),
+        ("\t\t0.5\t1\t2", "\t"),
+        ("   0.5  1 2", "  "),
+        (" 0.5 1 2", ""),
+        ("\ufeff 0.5 1 2", "\ufeff"),
+    ],
+)
+@pytest.mark.parametrize("text", ["{}\nof 3 4 5\n", "of 3 4 5\n{}\n", "2 3\n{}\nof 3 4 5\n", "{}\rof\t3\t4\t5"])
+def test_words_and_blanks(file, line, word, text):
+    path = file("\ufeff" + text.format(line))
+    words, vectors = read_vectors(path)
+    assert sorted(zip(words, vectors.tolist(), strict=True)) == sorted([(word, [0.5, 1, 2]), ("of", [3, 4, 5])])
+    words, vectors = read_vectors(path, words=[word])
+    assert words == [word]
+    assert vectors.tolist() == [[0.5, 1, 2]]
+
+
+def test_whole_numbers_behind_a_blank_are_no_header(file):
+    words, vectors = read_vectors(file("  1 2\nthe 3 4\n 5 6\n"))
+    assert words == [" ", "the", ""]
+    assert vectors.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_a_first_line_whose_word_holds_blanks_needs_one_that_does_not(file):
+    assert read_vectors(file(". . 1 2\n. . . 3 4\na 5 6\n"))[0] == [". .", ". . .", "a"]
+    with pytest.raises(ValueError, match=r"line 1: could not convert string to float: '\.'"):
+        read_vectors(file(". . 1 2\n. . . 3 4\n"))
+
+
+def test_values_of_other_words_are_not_looked_at(file):
+    assert read_vectors(file("a 1 2\nb nan 1_0\n"), ["a"])[0] == ["a"]
+
+
+@pytest.mark.parametrize("value", ["1_0", "\u0661", "\uff11", "1\x0c", "\u00a01", "0x1", "1,5", "1e", "--1", "."])
+def test_values_that_are_no_numbers(file, value):
+    for text in (f"a 1 {value}\n", f"a {value} 1\n", f"1 2\na 1 {value}\n", f"b 1 2\na {value} 2\n"):
+        number = text.splitlines().index(next(line for line in text.splitlines() if "a" in line)) + 1
+        with pytest.raises(ValueError, match=f"line {number}: could not convert string to float: ") as error:
+            read_vectors(file(text))
+        assert repr(value) in str(error.value)
+
+
+def test_values_as_programs_write_them(file):
+    text = "a 1 -1 +1 1. .5 1e3 1E-3 -0.0 1e-50 00012\n"
+    expected = np.float32([1, -1, 1, 1, 0.5, 1000, 0.001, -0.0, 0, 12])
+    assert read_vectors(file(text))[1].tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
         ("a 1 2\nb 3\n", "line 2: 1 values of 2"),
+        ("a 1 2\nb  3\n", "line 2: 1 values of 2"),
+        ("a 1 2\n\n1 2\n", "line 3: 1 values of 2"),
+        ("a 1 inf\n", "line 1: values must be finite in float32, got inf"),
+        ("a -Infinity 1\n", "line 1: values must be finite in float32, got -Infinity"),
+        ("5 0\na 1\n", "line 1: 0 values of at least 1"),
+        ("3 2\na 1 2\nb 3 4\n\n", "truncated: 2 vectors of the 3 that its header promises"),
+        ("1000000000000 2\na 1 2\n", "truncated: 1 vectors of the 1000000000000 that its header promises"),
+        ("1 1000000000000\na 1 2\n", "line 2: 2 values of 1000000000000"),
+        ("1 1" + 5000 * "0" + "\na 1 2\n", "line 1: a header of numbers with over 18 digits"),
         ("a 1 2\nb 3 x\n", "line 2: could not convert string to float: 'x'"),
         ("a 1 nan\n", "line 1: values must be finite in float32, got nan"),
         ("a 1e99 1\n", "line 1: values must be finite in float32, got 1e99"),

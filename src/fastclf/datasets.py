@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import struct
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from fastclf import _files
+
 Bytes = NDArray[np.uint8]
 
 _CIFAR_FOLDER = "cifar-10-batches-bin"
 _CIFAR_SHAPE = (32, 32, 3)
 _CIFAR_CLASSES = 10
+_LONGEST_NAMES = 1 << 16  # bytes of the file with the classes' names
 
 # An IDX header: two zero bytes, the type of the values, the number of dimensions; then each dimension in four bytes.
 _IDX_UNSIGNED_BYTE = 8
@@ -133,8 +136,8 @@ def load(directory: str | os.PathLike[str]) -> Dataset:
         - the binary version of CIFAR-10: ``data_batch_1.bin`` and so on, ``test_batch.bin``, and ``batches.meta.txt``
           if classes have names; here or in a subdirectory ``cifar-10-batches-bin``;
         - IDX files as of MNIST: ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte``
-          and ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``. Where only one of the two splits is there, a fifth
-          of each of its classes, always the same, is the test set.
+          and ``t10k-labels-idx1-ubyte``, each as it is or with ``.gz``, and packed by gzip or not, whatever its name.
+          Where only one of the two splits is there, a fifth of each of its classes, always the same, is the test set.
 
     Returns
     -------
@@ -144,8 +147,13 @@ def load(directory: str | os.PathLike[str]) -> Dataset:
     Raises
     ------
     ValueError
-        If the directory has neither layout, or a file is missing, truncated or not what its name says; the message
-        names the file.
+        If the directory has neither layout, or a file is missing, truncated, no regular file or not what its name says;
+        the message names the file.
+
+    Notes
+    -----
+    Of an IDX file no more is read, and unpacked, than its header says and one byte; memory is taken as bytes come, not
+    as the header says. CIFAR-10's files are read as they are, never unpacked: memory is proportional to their size.
 
     Examples
     --------
@@ -156,7 +164,7 @@ def load(directory: str | os.PathLike[str]) -> Dataset:
     """
     root = Path(directory)
     if not root.is_dir():
-        raise ValueError(f"{root}: no such directory")
+        raise ValueError(f"{root}: {'is no directory' if root.exists() else 'no such directory'}")
     for folder in (root / _CIFAR_FOLDER, root):
         if any(folder.glob("data_batch_*.bin")) or (folder / "test_batch.bin").exists():
             return _load_cifar(folder)
@@ -187,7 +195,9 @@ def _load_cifar(folder: Path) -> Dataset:
 def _cifar_names(file: Path) -> tuple[str, ...]:
     if not file.exists():
         return tuple(str(label) for label in range(_CIFAR_CLASSES))
-    names = tuple(line.strip() for line in _read(file).decode(errors="replace").splitlines() if line.strip())
+    with _opened(file) as content:
+        text = content.take(_LONGEST_NAMES).decode(errors="replace")
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
     if len(names) != _CIFAR_CLASSES:
         raise ValueError(f"{file}: expected {_CIFAR_CLASSES} class names, one a line, found {len(names)}")
     return names
@@ -195,10 +205,13 @@ def _cifar_names(file: Path) -> tuple[str, ...]:
 
 def _cifar_batch(file: Path, n_classes: int) -> tuple[Bytes, Bytes]:
     record = 1 + math.prod(_CIFAR_SHAPE)
-    content = np.frombuffer(_read(file), dtype=np.uint8)
-    if content.size == 0 or content.size % record:
-        raise ValueError(f"{file}: {content.size} bytes are not a whole number of records of {record} bytes")
-    records = content.reshape(-1, record)
+    with _opened(file) as content:
+        if content.is_packed:
+            raise ValueError(f"{file}: is packed; unpack it first")
+        values = content.take(content.size)
+    if len(values) == 0 or len(values) % record:
+        raise ValueError(f"{file}: {len(values)} bytes are not a whole number of records of {record} bytes")
+    records = np.frombuffer(values, dtype=np.uint8).reshape(-1, record)
     labels = records[:, 0].copy()
     if labels.max() >= n_classes:
         row = int(np.argmax(labels >= n_classes))
@@ -245,26 +258,35 @@ def _idx_file(root: Path, split: str, part: str) -> Path:
 
 def _read_idx(file: Path, ndim: int) -> Bytes:
     """Read the bytes of an IDX file with `ndim` dimensions, in their shape."""
-    content = _read(file)
     start = 4 + 4 * ndim
     magic = bytes([0, 0, _IDX_UNSIGNED_BYTE, ndim])
-    if len(content) < start:
-        raise ValueError(f"{file}: truncated: {len(content)} bytes, less than a header of {start}")
-    if content[:4] != magic:
-        raise ValueError(f"{file}: wrong magic number {content[:4].hex()}, expected {magic.hex()}: bytes in {ndim}-D")
-    shape = struct.unpack(f">{ndim}I", content[4:start])
-    if len(content) - start != math.prod(shape):
-        size = len(content) - start
-        raise ValueError(f"{file}: truncated or too long: {size} bytes of data for the shape {shape} of its header")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy()
-
-
-def _read(file: Path) -> bytes:
-    """Read `file`, and unpack it if its name ends in .gz."""
+    with _opened(file) as content:
+        header = content.take(start)
+        if len(header) < start:
+            raise ValueError(f"{file}: truncated: {len(header)} bytes, less than a header of {start}")
+        if header[:4] != magic:
+            raise ValueError(
+                f"{file}: wrong magic number {header[:4].hex()}, expected {magic.hex()}: bytes in {ndim}-D"
+            )
+        shape = struct.unpack(f">{ndim}I", header[4:])
+        size = math.prod(shape)
+        values = content.take(size + 1)
+    if len(values) != size:
+        found = f"at least {len(values)}" if len(values) > size else len(values)
+        raise ValueError(f"{file}: truncated or too long: {found} bytes of data for the shape {shape} of its header")
     try:
-        content = file.read_bytes()
-        return gzip.decompress(content) if file.suffix == ".gz" else content
+        return np.frombuffer(values, dtype=np.uint8).reshape(shape)
+    except ValueError as error:  # a dimension is 0, and NumPy does not hold the others
+        raise ValueError(f"{file}: {error}") from None
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[_files.Content]:
+    """Open a file, which has to be there."""
+    try:
+        with _files.opened(file) as content:
+            yield content
     except FileNotFoundError:
         raise ValueError(f"{file}: missing") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error}") from error

@@ -43,8 +43,10 @@ class LinearClassifier(_estimators.Classifier):
         Singer's; the squared error of the scores, or of their softmax, on one-hot labels; the logistic loss of each
         class for itself, which takes several labels a row as well (a two-dimensional indicator `y`).
     l2 : float, default=1e-4
-        Weight of the penalty, at least 0. Intercepts are not penalised. scikit-learn's ``C`` is ``1 / (2 * l2 *
-        n_samples)``.
+        Weight of the penalty, at least 0. Intercepts are not penalised. scikit-learn's LogisticRegression has
+        the same optimum with ``C = 1 / (2 * l2 * S)`` for three classes or more. For two classes it is ``C = 1 / (l2 *
+        S)``, and its weights are the difference of the two rows here. S is the sum of the rows' weights, those of
+        their classes included; without weights, ``n_samples``.
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
         The hinges' margin: one, or one for each true class (row) and other class (column), in the order of `classes_`.
     fit_intercept : bool, default=True

@@ -90,8 +90,12 @@ def hinge(
 
     Notes
     -----
-    PyTorch's ``multi_margin_loss`` divides by the number of all classes, C: it is this one times 1 / C. Terms are
-    evaluated in float64, as (s_i - s_y) + margin.
+    PyTorch's ``multi_margin_loss`` divides by the number of all classes, C: with one margin, and `squared` for its
+    ``p=2``, it is this one times 1 / C. With `weight` this holds for ``"sum"`` and ``"none"``; its mean divides by the
+    number of rows, where the mean here divides by the sum of their weights: it is this one times the mean of
+    ``weight[target]``, times 1 / C.
+
+    Terms are evaluated in float64, as (s_i - s_y) + margin.
 
     References
     ----------

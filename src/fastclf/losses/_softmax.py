@@ -160,10 +160,12 @@ def cross_entropy(
 
     Notes
     -----
-    The gradient is :math:`p_i - t_i` (times the row's part in the reduction). Names and defaults are those of PyTorch,
-    but for `sample_weight` and the mean of no rows. Sums are of float64. With class ids nothing cancels, so that losses
-    near 0 keep their digits: of float32 scores, losses above 1e-37 are off by at most 4 ULP of float32, gradients by
-    5.1.
+    The gradient is :math:`p_i - t_i` (times the row's part in the reduction). Options, defaults and finite losses are
+    those of PyTorch, which lacks `sample_weight`. It has NaN as the mean of no rows, and where a class of score -inf
+    has probability 0 as a target; and with `label_smoothing`, any score of -inf makes a loss infinite there.
+
+    Sums are of float64. With class ids nothing cancels, so that losses near 0 keep their digits: of float32 scores,
+    losses above 1e-37 are off by at most 4 ULP of float32, gradients by 5.1.
 
     The bytes of a row's loss and gradient do not depend on threads, on the processor or, but for a mean's factor, on
     other rows.

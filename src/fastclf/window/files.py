@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _progress
+from fastclf.window.lines import Numbered, numbered
+from fastclf.window.tagged import Tagged
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # WikiANN's files have it before each word
-_CHUNK = re.compile(r"^[BIESLU]-(?=.)")
-_MARK = "\ufeff"  # that some programs begin files with
+_BLANKS = re.compile(r"[ \t]+")
+_HEADER = re.compile(r"([0-9]+)[ \t]+([0-9]+)[ \t]*")  # behind a blank, the word would be one
+_MOST_DIGITS = 18  # of a header's numbers
+_FIRST_LINES = 16  # of which one should tell how many values there are
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
 
 
 def read_tagged(
-    path: str | os.PathLike[str], *, chunks: bool = False, encoding: str = "utf-8"
+    path: str | os.PathLike[str], *, chunks: bool = False, encoding: str = "utf-8", errors: str = "strict"
 ) -> tuple[list[list[str]], list[list[str]]]:
     r"""Read sentences with a word and its tag on each line, and empty lines between sentences.
 
-    Both the layout of CoNLL's files (columns between spaces or tabs, of which the first is the word and the last the
-    tag; lines with ``-DOCSTART-`` are left out) and WikiANN's (``en:word``, a tab, and the tag) are read.
+    Both the layout of CoNLL's files (columns between tabs, or else spaces, of which the first is the word and the last
+    the tag; lines with ``-DOCSTART-`` are left out) and WikiANN's (``en:word``, a tab, and the tag) are read. Nothing
+    else parts columns: a no-break space belongs to its word. Lines end with ``\n``, ``\r\n`` or ``\r``.
 
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file: a regular one, plain or packed by gzip or bzip2, whatever its name.
     chunks : bool, default=False
-        Whether to keep the prefixes of tags, such as ``B-`` and ``I-``, which tell where names begin and end.
-    encoding : str, default="utf-8"
-        Of the file.
+        Whether to keep the prefixes ``B-``, ``I-``, ``E-``, ``S-``, ``L-``, ``U-``, ``M-`` and ``W-`` of tags, which
+        tell where names begin and end.
+    encoding, errors : str, default="utf-8" and "strict"
+        As of `open`: of the file, and what is done with bytes that are no text in it.
 
     Returns
     -------
@@ -44,9 +50,22 @@ def read_tagged(
     Raises
     ------
     ValueError
-        If a line has a word without a tag or a tag without a word, or the file no words; the message names the line.
+        If a line has a word without a tag or a tag without a word, is no text in `encoding` or longer than 4 194 304
+        characters; the message names the line. If the file has no words, is no regular one, is damaged, or unpacks to
+        over 100 times its size and 16 MiB; if `encoding` or `errors` are unknown.
+    TypeError
+        If `encoding` or `errors` are no str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    A line that begins with ``#`` is a word like any other if it looks like the lines of words: it has tabs, and none
+    of the first column's characters is a space; or as many columns between spaces as another line, and stands within a
+    sentence, or has a tag that another line has, or that is in capitals or with a prefix. Others are comments: ``# id
+    7``, CoNLL-U's ``# text = ...``.
+
+    Memory is proportional to the text, unpacked.
 
     Examples
     --------
@@ -58,49 +77,31 @@ def read_tagged(
     ...     read_tagged(file)
     ([['Marie', 'Curie', 'smiled'], ['Paris']], [['PER', 'PER', 'O'], ['LOC']])
     """
-    sentences: list[list[str]] = [[]]
-    tags: list[list[str]] = [[]]
-    for number, line in enumerate(_lines(path, encoding), 1):
-        columns = [column.strip(" ") for column in line.split("\t")]
-        if len(columns) == 1:
-            columns = line.split()
-        if not any(columns) or columns[0] == "-DOCSTART-":
-            if sentences[-1]:
-                sentences.append([])
-                tags.append([])
-            continue
-        if len(columns) < 2 or not (columns[0] and columns[-1]):
-            raise ValueError(f"{os.fspath(path)}, line {number}: {line!r} has no word or no tag")
-        sentences[-1].append(columns[0])
-        tags[-1].append(columns[-1] if chunks else _CHUNK.sub("", columns[-1]))
-    if not sentences[-1]:
-        del sentences[-1], tags[-1]
-    if not sentences:
-        raise ValueError(f"{os.fspath(path)} has no words")
-    return _without_language(sentences), tags
-
-
-def _without_language(sentences: list[list[str]]) -> list[list[str]]:
-    """Cut the language off, if all words begin with one."""
-    if not all(_LANGUAGE.match(word) for words in sentences for word in words):
-        return sentences
-    return [[_LANGUAGE.sub("", word, count=1) for word in words] for words in sentences]
+    tagged = Tagged(os.fspath(path))
+    for number, text in numbered(path, encoding, errors):
+        tagged.add(number, text)
+    return tagged.found(chunks)
 
 
 def read_vectors(
-    path: str | os.PathLike[str], words: Collection[str] | None = None, *, encoding: str = "utf-8", verbose: int = 0
+    path: str | os.PathLike[str],
+    words: Collection[str] | None = None,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    verbose: int = 0,
 ) -> tuple[list[str], NDArray[np.float32]]:
-    r"""Read word vectors from a text file such as GloVe's: on each line a word and its values, between spaces.
+    r"""Read word vectors from a text file such as GloVe's: on each line a word and its values, between spaces or tabs.
 
     Parameters
     ----------
     path : str or path-like
-        The file; a first line of two whole numbers, how many words and values there are, as word2vec and fastText
-        write it, is read as such.
+        The file: a regular one, plain or packed by gzip or bzip2, whatever its name. A first line of two whole numbers,
+        how many words and values there are, as word2vec and fastText write it, is read as such.
     words : collection of str, optional
         Words to read; by default all there are. What is not in the file is not in the result.
-    encoding : str, default="utf-8"
-        Of the file.
+    encoding, errors : str, default="utf-8" and "strict"
+        As of `open`: of the file, and what is done with bytes that are no text in it.
     verbose : int, default=0
         Whether to tell on stderr how far reading is.
 
@@ -114,13 +115,23 @@ def read_vectors(
     Raises
     ------
     ValueError
-        If a line has fewer values than the first (where one has more, its last values are the vector and the rest is a
-        word with spaces); if a vector that was asked for has a value that is no finite number; the message names the
-        line. If there are no vectors.
+        If a line has fewer values than the first; if a vector that was asked for has a value that is no finite number;
+        if a line is no text in `encoding` or longer than 4 194 304 characters; the message names the line. If there are
+        no vectors, or fewer than the header promises; if the file is no regular one, is damaged, or unpacks to over 100
+        times its size and 16 MiB; if `encoding` or `errors` are unknown.
     TypeError
-        If `words` is a str.
+        If `words` is a str or no collection, or `encoding` or `errors` are no str.
     OSError
         If the file cannot be read.
+
+    Notes
+    -----
+    The last values of a line are the vector, and what is before them is the word: it may hold spaces, as ``. . .`` in
+    GloVe's files. Blanks around it do not count, unless it has nothing else: such a word is all of them but the last.
+    Without a header, the first line tells how many values there are; if there is something else than numbers between
+    its word and its end, the first of the next 15 lines where there is not.
+
+    Lines end with ``\n``, ``\r\n`` or ``\r``; blank ones are left out. Memory is that of the result, and of a line.
 
     Examples
     --------
@@ -133,29 +144,80 @@ def read_vectors(
     >>> words, vectors.shape
     (['the', 'of'], (2, 2))
     """
-    if isinstance(words, str):
+    if isinstance(words, str | bytes) or not isinstance(words, Iterable | None):
         raise TypeError(f"words must be a collection of str, got {words!r}")
     wanted = None if words is None else frozenset(words)
     rows: dict[str, NDArray[np.float32]] = {}
-    dim = 0
-    with _progress.amount("word vectors", verbose, os.path.getsize(path)) as tell:
-        for number, line in enumerate(_lines(path, encoding), 1):
-            tell(len(line.encode()) + 1)
-            values = line.strip(" \t").split(" ")
-            if number == 1 and len(values) == 2 and all(value.isdecimal() for value in values):
-                dim = int(values[1])
+    n_read = 0
+    with _progress.amount("word vectors", verbose, os.path.getsize(path) or 1) as tell:
+        promised, dim, lines = _layout(numbered(path, encoding, errors, tell), path)
+        for number, text in lines:
+            line = text.rstrip(" \t")
+            if not line:
                 continue
-            if not any(values):
-                continue
-            dim = dim or len(values) - 1
-            if len(values) <= dim or dim == 0:
-                raise ValueError(f"{os.fspath(path)}, line {number}: {len(values) - 1} values of {dim or 'at least 1'}")
-            word = " ".join(values[:-dim])
+            word, values = _parted(line, dim)
+            if len(values) < dim:
+                raise ValueError(f"{os.fspath(path)}, line {number}: {len(values)} values of {dim}")
             if word not in rows and (wanted is None or word in wanted):
-                rows[word] = _row(values[-dim:], f"{os.fspath(path)}, line {number}")
+                rows[word] = _row(values, f"{os.fspath(path)}, line {number}")
+            n_read += 1
+    if n_read < promised:
+        raise ValueError(f"{os.fspath(path)}: truncated: {n_read} vectors of the {promised} that its header promises")
     if not rows:
         raise ValueError(f"{os.fspath(path)} has no vectors" + ("" if wanted is None else " of the words asked for"))
     return list(rows), np.stack(list(rows.values()))
+
+
+def _layout(lines: Iterator[Numbered], path: str | os.PathLike[str]) -> tuple[int, int, Iterator[Numbered]]:
+    """Return how many vectors are promised at least, how many values each has, and the lines of vectors.
+
+    Without a header, the first line tells how many values there are; or if its word seems to hold blanks, one of the
+    next lines whose word does not.
+    """
+    first = list(itertools.islice(filter(_is_not_blank, lines), _FIRST_LINES))
+    if not first:
+        return 0, 0, lines
+    number, line = first[0]
+    header = _HEADER.fullmatch(line)
+    promised = 0
+    if header:
+        if max(map(len, header.groups())) > _MOST_DIGITS:
+            raise ValueError(f"{os.fspath(path)}, line {number}: a header of numbers with over {_MOST_DIGITS} digits")
+        promised, dim = (int(group) for group in header.groups())
+        del first[0]
+    else:
+        columns = [_columns(line) for _, line in first]
+        dim = len(next(filter(_has_one_word, columns), columns[0])) - 1
+    if dim == 0:
+        raise ValueError(f"{os.fspath(path)}, line {number}: 0 values of at least 1")
+    return promised, dim, itertools.chain(first, lines)
+
+
+def _is_not_blank(line: Numbered) -> bool:
+    return bool(line[1].strip(" \t"))
+
+
+def _columns(line: str) -> list[str]:
+    """Split a line; blanks before it do not count, unless numbers are all that it has: then they are the word."""
+    columns = _BLANKS.split(line.rstrip(" \t"))
+    return columns if columns[0] or _NUMBER.fullmatch(columns[1]) else columns[1:]
+
+
+def _has_one_word(columns: list[str]) -> bool:
+    """Whether all columns but the first are numbers, and that is a word."""
+    return columns[0] != "" and all(map(_NUMBER.fullmatch, columns[1:]))
+
+
+def _parted(line: str, dim: int) -> tuple[str, list[str]]:
+    """Return a line's word, which may be or hold blanks, and the last `dim` columns, fewer if there are not so many."""
+    blank = line.replace("\t", " ")
+    values = blank.rsplit(" ", dim)
+    head = values.pop(0)
+    if "  " in blank and "" in values:
+        gaps = [gap.end() for gap in _BLANKS.finditer(line)][-dim:]
+        head, values = line[: gaps[0] - 1], _BLANKS.split(line[gaps[0] :])
+    word = line[: len(head)]
+    return word.strip(" \t") or word, values
 
 
 def _row(values: list[str], place: str) -> NDArray[np.float32]:
@@ -164,13 +226,14 @@ def _row(values: list[str], place: str) -> NDArray[np.float32]:
             row = np.array([float(value) for value in values]).astype(np.float32)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
+    if not _is_plain("".join(values)):
+        wrong = next(value for value in values if not _is_plain(value))
+        raise ValueError(f"{place}: could not convert string to float: {wrong!r}")
     if not np.isfinite(row).all():
         raise ValueError(f"{place}: values must be finite in float32, got {values[np.isfinite(row).argmin()]}")
     return row
 
 
-def _lines(path: str | os.PathLike[str], encoding: str) -> Iterator[str]:
-    r"""Yield lines that end with \n or \r\n: words may hold what Unicode takes for a line's end."""
-    with Path(path).open(encoding=encoding, newline="\n") as file:
-        for number, line in enumerate(file):
-            yield (line if number else line.removeprefix(_MARK)).removesuffix("\n").removesuffix("\r")
+def _is_plain(value: str) -> bool:
+    """Whether a value has none of what `float` takes beyond numbers of the field's files: 1_0, blanks, other digits."""
+    return value.isascii() and value.isprintable() and "_" not in value
