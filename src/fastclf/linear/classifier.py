@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -22,7 +23,7 @@ from fastclf.linear.losses import LOSSES
 
 def _has_probabilities(self: LinearClassifier) -> bool:
     """Whether the loss defines probabilities: raises AttributeError else, as scikit-learn expects."""
-    if self.loss in LOSSES and LOSSES[self.loss].probabilities is None:
+    if self.loss in LOSSES and LOSSES[self.loss].log_probabilities is None:
         raise AttributeError(f"loss={self.loss!r} defines no probabilities")
     return True
 
@@ -197,7 +198,7 @@ class LinearClassifier(_estimators.Classifier):
             W, b = self._start(options.warm_start, labels.classes, objective.rows.centre)
             found = fitting.fit(objective, W, b, self.loss, options)
         self.__dict__.pop("_descent", None)
-        self._keep(labels, found.W, found.b, objective.rows.centre, found.width)
+        self._keep(labels, found.W, found.intercept, found.width)
         self.n_iter_, self.converged_, self.objective_ = len(found.curve), found.converged, found.value
         self.loss_curve_ = np.array(found.curve)
         if not found.converged:
@@ -259,7 +260,8 @@ class LinearClassifier(_estimators.Classifier):
             for name in ("n_iter_", "converged_", "objective_", "loss_curve_"):
                 self.__dict__.pop(name, None)
         self._descent = descent
-        self._keep(labels, descent.mean_W, descent.mean_b, descent.centre, 0.0)
+        intercept = fitting.intercept_of(objective, descent.mean_W, descent.mean_b)
+        self._keep(labels, descent.mean_W, intercept, 0.0)
         self.loss_curve_ = np.concatenate([getattr(self, "loss_curve_", np.empty(0)), values])
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
@@ -355,15 +357,8 @@ class LinearClassifier(_estimators.Classifier):
         >>> model.predict_proba([[1]]).round(3)
         array([[0.5, 0.5]])
         """
-        scores = self._scores(X)
-        self._refuse_another_loss()
-        probabilities = LOSSES[self.loss].probabilities
-        assert probabilities is not None
-        found: NDArray[np.float64] = aside(scores.size, probabilities, scores)
-        if self.loss == "sigmoid" and not self._labels_are_indicators:
-            found = np.where(found.sum(axis=1, keepdims=True) > 0, found, 1.0)
-            found /= found.sum(axis=1, keepdims=True)
-        return found
+        probabilities: NDArray[np.float64] = np.exp(self.predict_log_proba(X))
+        return probabilities
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -377,16 +372,21 @@ class LinearClassifier(_estimators.Classifier):
         Returns
         -------
         ndarray of shape (n_queries, n_classes)
-            Logarithms; -inf of probabilities that are 0.
+            Logarithms: finite, also of probabilities too small for float64.
 
         Raises
         ------
         AttributeError, TypeError, ValueError
             As `predict_proba` does.
         """
-        with np.errstate(divide="ignore"):
-            logarithms: NDArray[np.float64] = np.log(self.predict_proba(X))
-        return logarithms
+        scores = self._scores(X)
+        self._refuse_another_loss()
+        log_probabilities = LOSSES[self.loss].log_probabilities
+        assert log_probabilities is not None
+        found: NDArray[np.float64] = log_probabilities(scores)
+        if self.loss == "sigmoid" and not self._labels_are_indicators:
+            found -= logsumexp(found, axis=1, keepdims=True)
+        return found
 
     def duality_gap(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Prove a bound on how far J is above its least value.
@@ -483,21 +483,17 @@ class LinearClassifier(_estimators.Classifier):
         """Weights and intercepts, about a centre, to begin with: if warm, those that there are and fit."""
         shape = (len(classes), len(centre))
         if warm and hasattr(self, "coef_") and self.coef_.shape == shape and np.array_equal(self.classes_, classes):
-            intercept = self.intercept_ + self.coef_ @ centre if self.fit_intercept else np.zeros(shape[0])
-            return self.coef_.copy(), intercept
+            W, b = self.coef_.copy(), self.intercept_ + self.coef_ @ centre
+            if LOSSES[self.loss].of_differences:
+                W, b = W - W.mean(axis=0), b - b.mean()
+            return W, b if self.fit_intercept else np.zeros(shape[0])
         return np.zeros(shape), np.zeros(shape[0])
 
     def _refuse_another_loss(self) -> None:
         if self.loss != self._loss:
             raise ValueError(f"loss={self.loss!r} was set after the model was fitted with {self._loss!r}: fit again")
 
-    def _keep(
-        self, labels: Labels, W: NDArray[np.float64], b: NDArray[np.float64], centre: NDArray[np.float64], width: float
-    ) -> None:
-        """Keep weights, and intercepts about the centre as those about 0; with mean 0 where only differences count."""
-        intercept = b - W @ centre
-        if LOSSES[self.loss].of_differences:
-            intercept -= intercept.mean()
+    def _keep(self, labels: Labels, W: NDArray[np.float64], intercept: NDArray[np.float64], width: float) -> None:
         self._labels_are_indicators, self._width, self._loss = labels.indicator is not None, width, self.loss
         self.classes_, self.coef_, self.intercept_ = labels.classes, W, intercept
 

@@ -13,12 +13,14 @@ from fastclf._progress import iterations
 from fastclf.linear import sgd
 from fastclf.linear.inputs import Options
 from fastclf.linear.lbfgs import Lbfgs
-from fastclf.linear.newton import newton
+from fastclf.linear.newton import Newton
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.solving import Progress, Solution, largest_margin, minimise, prefers_newton
+from fastclf.linear.rows import OverflowedError
+from fastclf.linear.solving import Progress, Solution, affords_newton, largest_margin, minimise
 
 _VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
 
+_MOST_ROUNDING = 1e-12  # of intercepts
 _FLOOR = 1e-3  # of J at W = 0: less J counts as so much, as it may have no least value but 0
 
 Array = NDArray[np.float64]
@@ -26,10 +28,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights, intercepts about the rows' centre, and how they came about."""
+    """Weights and intercepts, and how they came about."""
 
     W: Array
-    b: Array
+    intercept: Array
     value: float
     curve: list[float]
     converged: bool
@@ -38,9 +40,8 @@ class Fit:
 
 
 def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -> Fit:
-    """Minimise, until J is estimated to be within `tol` of its least value, or iterations run out."""
-    zero = objective.at(np.zeros_like(W), np.zeros_like(b))
-    start, at_zero = objective.at(W, b) if W.any() or b.any() else zero, zero.value
+    """Minimise, until J is within `tol` of its least value, as far as can be told, or iterations run out."""
+    start, at_zero = _start(objective, W, b)
     curve: list[float] = []
     with iterations(f"fitting {loss}", options.verbose, options.max_iter) as tell:
 
@@ -49,40 +50,90 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -
             tell(value, excess)
 
         progress = Progress(options.tol, _FLOOR * at_zero, options.max_iter, note)
-        found = _solution(objective, start, options, progress)
-    until = progress.until(found.point.value)
-    converged = found.excess <= until
-    complaint = (
-        f"the fit ended after {len(curve)} iterations (max_iter={options.max_iter}) with J about {found.excess:.2g} "
-        f"above the optimum, which is more than the {until:.2g} that tol allows; raise max_iter or tol"
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is no step
+            try:
+                found = _solution(objective, start, options, progress)
+            except OverflowedError:  # of float32, perhaps
+                found = _solution(objective.in_float64(), start, options, progress)
+    intercept, value = _kept(objective, found.point)
+    excess, until = found.excess + max(value - found.point.value, 0.0), progress.until(value)
+    complaint = _complaint(excess, until, len(curve), options.max_iter)
+    return Fit(found.point.W, intercept, value, curve, excess <= until, found.width, complaint)
+
+
+def _start(objective: Objective, W: Array, b: Array) -> tuple[Point, float]:
+    """Evaluate where to begin: at 0 if J is less there; and J at 0."""
+    zero = objective.at(np.zeros_like(W), np.zeros_like(b))
+    if not (W.any() or b.any()):
+        return zero, zero.value
+    try:
+        start = objective.at(W, b)
+    except OverflowedError:
+        return zero, zero.value
+    return start if start.value <= zero.value else zero, zero.value
+
+
+def intercept_of(objective: Objective, W: Array, b: Array) -> Array:
+    """Return intercepts about 0 for those about the rows' centre; with mean 0 where only differences count."""
+    intercept = b - W @ objective.rows.centre
+    if objective.loss.of_differences:
+        intercept -= intercept.mean()
+    return intercept
+
+
+def _kept(objective: Objective, point: Point) -> tuple[Array, float]:
+    """Return the intercepts of a point, and J with these: rounding, far from the centre, may count."""
+    intercept = intercept_of(objective, point.W, point.b)
+    about = (intercept + point.W.astype(np.longdouble) @ objective.rows.centre).astype(np.float64)
+    off = about - point.b
+    if objective.loss.of_differences:
+        off -= off.mean()
+    if not abs(off).max() > _MOST_ROUNDING:
+        return intercept, point.value
+    return intercept, objective.in_float64().at(point.W, about).value
+
+
+def _complaint(excess: float, until: float, iterations: int, most: int) -> str:
+    """Say why a fit has not converged."""
+    told = (
+        f"J about {excess:.2g} above the optimum" if np.isfinite(excess) else "J how far above the optimum is unknown"
     )
-    return Fit(found.point.W, found.point.b, found.point.value, curve, converged, found.width, complaint)
+    if iterations >= most:
+        return (
+            f"the fit ended after {iterations} iterations (max_iter={most}) with {told}, which is more than the "
+            f"{until:.2g} that tol allows; raise max_iter or tol"
+        )
+    return (
+        f"the fit ended after {iterations} iterations with {told}, where tol allows {until:.2g}: J falls no further "
+        f"in float64; raise tol or l2, or scale the features"
+    )
 
 
 def _solution(objective: Objective, start: Point, options: Options, progress: Progress) -> Solution:
     solver = options.solver
     if solver == "auto":
-        solver = "newton" if prefers_newton(objective) else "lbfgs"
+        solver = "newton" if affords_newton(objective) else "lbfgs"
     if solver == "sgd":
         return _epochs(objective, begin_descent(objective, start.W, start.b), options, progress)
-    return minimise(newton if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
+    return minimise(Newton() if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:
     """Go through the rows until the average of the weights is good enough, by the curvature there."""
-    solver, smooth = Lbfgs(options.rng), _smoothed(objective)
-    measure: Callable[[Point], float] | None = None
+    solver, smooth, exact = Lbfgs(options.rng), _smoothed(objective), objective.in_float64()
+    estimate: Callable[[Point], float] | None = None
+    excess = least = np.inf
     while True:
         descent, _ = descend(descent, objective, options)
         point = objective.at(descent.mean_W, descent.mean_b)
-        measure = measure or solver.measure(smooth, point)
-        excess = measure(point)
-        if excess <= progress.until(point.value):
-            measure = solver.measure(smooth, point)
-            excess = measure(point)
-        progress.made(point.value, excess)
-        if excess <= progress.until(point.value) or progress.left <= 0:
-            return Solution(point, excess)
+        estimate = estimate or solver.estimator(smooth, point)
+        about, until = estimate(point), progress.until(point.value)
+        if about <= min(until, least):
+            excess, least = solver.distance(smooth, point, until), about / 2
+            estimate = solver.estimator(smooth, point)
+        progress.made(point.value, about)
+        if excess <= until or progress.left <= 0:
+            return Solution(exact.at(descent.mean_W, descent.mean_b), excess)
 
 
 def _smoothed(objective: Objective) -> Objective:

@@ -15,7 +15,7 @@ from fastclf import _validation as check
 from fastclf._interrupts import aside
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
-from fastclf.linear.rows import MODERATE, DenseRows, Rows, SparseRows
+from fastclf.linear.rows import DenseRows, Rows, SparseRows
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Batch
 
@@ -121,9 +121,8 @@ class Labels:
             return None
         if isinstance(class_weight, str) and class_weight == "balanced":
             positive = np.average(self.indicator, axis=0, weights=sample_weight)
-            odds: NDArray[np.float64] = np.divide(
-                1 - positive, positive, out=np.ones_like(positive), where=positive > 0
-            )
+            both = (positive > 0) & (positive < 1)  # else there is nothing to balance
+            odds: NDArray[np.float64] = np.divide(1 - positive, positive, out=np.ones_like(positive), where=both)
             return odds
         if not isinstance(class_weight, dict):
             raise ValueError(f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}")
@@ -165,10 +164,16 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
     some = X[:: max(1, len(X) // _CENTRE_ROWS)]
     some = aside(some.size, some.astype, np.float64)
     if centre is None and options.fit_intercept:
-        centre = aside(some.size, some.mean, axis=0)
+        centre = aside(some.size, _mean, some)
     largest = float(max(aside(some.size, some.max, initial=0.0), -aside(some.size, some.min, initial=0.0)))
     far = not (1 / _FAR < largest < _FAR) and largest > 0
-    return DenseRows(X, options.n_threads, centre, in_float64=far, moderate=largest < MODERATE)
+    return DenseRows(X, options.n_threads, centre, in_float64=far)
+
+
+def _mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean, exact of a constant: less that, it is no feature."""
+    mean: NDArray[np.float64] = rows[0] + (rows - rows[0]).mean(axis=0)
+    return mean
 
 
 def in_float64(X: Any, n_threads: int) -> Rows:

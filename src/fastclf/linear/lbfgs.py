@@ -1,30 +1,37 @@
-"""SciPy's L-BFGS on preconditioned variables."""
+"""SciPy's L-BFGS on preconditioned variables, and Newton's method by conjugate gradients to end with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
 from fastclf import _threads
-from fastclf._interrupts import aside
+from fastclf.linear.conjugate import conjugate
+from fastclf.linear.newton import Newton, distance
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.preconditioner import Preconditioner, diagonal, precondition, sample_size
-from fastclf.linear.rows import Rows, SparseRows
-from fastclf.linear.solving import Progress
+from fastclf.linear.preconditioner import Preconditioner
+from fastclf.linear.sampling import Sample, Variables
+from fastclf.linear.settling import held, passing
+from fastclf.linear.solving import Progress, affords_newton
 
 Array = NDArray[np.float64]
 
 _MEMORY = 10  # pairs of steps and changes of the gradient
 _TRIALS = 40  # of the length of a step: a bad estimate of the curvature may be far off
 _ITERATIONS = 50  # until the curvature is estimated anew
-_FLATTER = 3  # how much less curved J may be where it ends than where its curvature was estimated
-_MOST_DENSE_OF_SPARSE = 1024  # features: a sample of so few is made dense
 _LAG, _MOST_SHRINK = 5, 0.98  # iterations that J's fall is compared over, and the slowest that is believed
 _DOUBT = 10  # of hinges: estimates are that much too small, now and then
-_LEAST_BEND = 1e-3  # of a row, of the mean: so that rows which bend the loss later are not forgotten
+_EASE = 30  # what is allowed is so much more before conjugate gradients take over, which come as near in as many passes
+
+_STEADY = 0.25  # how far J's fall may be off what was foretold, in parts of it, if curvature has stayed as it was
+_MOST_ROUNDING = 1e-14  # of J
+_LEAST_OF_FLOAT32 = 1e-5  # of J: nearer to the optimum, sums in float32 are no help
+_MANY = 15  # conjugate gradients: the curvature should be estimated anew
+_HALVINGS = 30
 
 
 class Lbfgs:
@@ -32,37 +39,63 @@ class Lbfgs:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._sample: tuple[NDArray[np.int64], Rows] | None = None
+        self._sample: Sample | None = None
+        self._careful = False  # about rows that stand out, which takes a pass over the rows
         self._values: list[float] = []
 
-    def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+    def approach(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+        """See `Solver`: the estimate is half the squared length of the gradient in preconditioned variables."""
+        point, estimate, _ = self._approach(objective, start, progress, 1.0)
+        return point, estimate
+
+    def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """See `Solver`."""
-        point, stuck = start, 0
+        point, _, variables = self._approach(objective, start, progress, _EASE)
+        if affords_newton(objective):
+            return Newton().settle(objective, point, progress)
+        return self._close(objective, point, variables, progress)
+
+    def distance(self, objective: Objective, point: Point, until: float) -> float:
+        """Return how far J is above its least value at a point, by the curvature of all rows there."""
+        if affords_newton(objective):
+            return distance(objective, point)
+        exact, change = objective.in_float64(), self._drawn(objective).variables(objective, point).change
+        found = conjugate(exact, exact.at(point.W, point.b), change, until)
+        return 2 * (found.falls + found.left)
+
+    def estimator(self, objective: Objective, point: Point) -> Callable[[Point], float]:
+        """Return what estimates how far a point is above the optimum, by the curvature of a sample at another."""
+        change = self._drawn(objective).variables(objective, point).change
+        return lambda other: self._estimate(objective, change.gradient(other.of_W, other.of_b))
+
+    def _approach(
+        self, objective: Objective, start: Point, progress: Progress, ease: float
+    ) -> tuple[Point, float, Variables]:
+        """Run until the estimate is `ease` times what is allowed; also return the last variables."""
+        point, stuck, sample = start, 0, self._drawn(objective)
         self._values = [start.value]
-        bends = self._bends(objective, start)
-        change = self._preconditioner(objective, bends)
-        excess = self._excess(objective, change, point)
-        while excess > progress.until(point.value) and progress.left > 0 and stuck < 2:
+        while True:
+            variables = sample.variables(objective, point)
+            change = variables.change
+            estimate = self._estimate(objective, change.gradient(point.of_W, point.of_b))
+            if len(self._values) > 1:
+                estimate = max(estimate, self._to_come(objective))
+            until = ease * progress.until(point.value)
+            if estimate <= until or progress.left <= 0 or stuck >= 2:
+                return point, estimate, variables
             before = point.value
             with _threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
-                point, excess, flatter = self._run(objective, point, change, bends, progress)
-            if flatter <= _FLATTER and excess <= progress.until(point.value):
-                return point, excess
-            bends = self._bends(objective, point)
-            change = self._preconditioner(objective, bends)
-            excess = max(self._excess(objective, change, point), to_come(self._values))
-            stuck = stuck + 1 if before - point.value <= 1e-3 * progress.until(point.value) else 0
-        return point, excess
+                point, estimate = self._run(objective, point, change, progress, ease)
+            until = ease * progress.until(point.value)
+            if estimate <= until and (ease > 1 or not sample.flatter(variables, objective, point)):
+                return point, estimate, variables
+            stuck = stuck + 1 if before - point.value <= 1e-3 * until else 0
 
     def _run(
-        self, objective: Objective, start: Point, change: Preconditioner, bends: Array, progress: Progress
-    ) -> tuple[Point, float, float]:
-        """Make some iterations with one estimate of the curvature.
-
-        Returns where they end, how far that is above the optimum, and how much less curved J is there: by so much, the
-        estimate of the distance is too small.
-        """
-        point, best, excess, slope, flatter = start, start, np.inf, np.empty(0), 1.0
+        self, objective: Objective, start: Point, change: Preconditioner, progress: Progress, ease: float
+    ) -> tuple[Point, float]:
+        """Make some iterations with one estimate of the curvature; return where they end, and the estimate there."""
+        point, best, estimate, slope = start, start, np.inf, np.empty(0)
 
         def evaluate(v: Array) -> tuple[float, Array]:
             nonlocal point, slope
@@ -73,77 +106,105 @@ class Lbfgs:
             return point.value, slope
 
         def after(_: Array) -> None:
-            nonlocal best, excess, flatter
+            nonlocal best, estimate
             self._values.append(point.value)
-            estimate = self._estimate(objective, slope)
-            best, excess = point, max(flatter * estimate, to_come(self._values))
-            progress.made(best.value, excess)
-            until = progress.until(best.value)
-            if excess <= until:
-                flatter = max(float(bends.sum() / self._bends(objective, best).sum()), 1.0)
-                excess = max(flatter * estimate, to_come(self._values))
-            if excess <= until or flatter > _FLATTER or progress.left <= 0:
+            best, estimate = point, max(self._estimate(objective, slope), self._to_come(objective))
+            progress.made(best.value, estimate)
+            if estimate <= ease * progress.until(best.value) or progress.left <= 0:
                 raise StopIteration
 
         options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "maxls": _TRIALS, "ftol": 0.0, "gtol": 0.0}
         still = np.zeros(start.W.size + start.b.size)
         scipy.optimize.minimize(evaluate, still, jac=True, method="L-BFGS-B", callback=after, options=options)
-        return best, excess, flatter
+        return best, estimate
 
-    def measure(self, objective: Objective, point: Point) -> Callable[[Point], float]:
-        """Return what estimates how far a point is above the optimum, by the curvature at another."""
-        change = self._preconditioner(objective, self._bends(objective, point))
-        return lambda other: self._excess(objective, change, other)
+    def _close(
+        self, objective: Objective, point: Point, variables: Variables, progress: Progress
+    ) -> tuple[Point, float]:
+        """Make Newton's steps by conjugate gradients, until all rows' curvature says that the optimum is near.
 
-    def _excess(self, objective: Objective, change: Preconditioner, point: Point) -> float:
-        return self._estimate(objective, change.gradient(point.of_W, point.of_b))
+        It is believed of a step by which J fell as much as foretold, in variables that are still those of this point.
+        """
+        rough, exact, sample, stuck = objective, objective.in_float64(), self._drawn(objective), 0
+        if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
+            objective, point = exact, exact.at(point.W, point.b)
+        while True:
+            until = progress.until(point.value)
+            found = conjugate(objective, point, variables.change, until)
+            moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
+            fell = point.value - moved.value
+            if fell >= 0 or objective is not exact:
+                point = moved
+            steady = abs(fell - found.falls) <= _STEADY * found.falls + _MOST_ROUNDING * point.value
+            excess = _excess(variables.change, point, found.least)
+            if steady and excess <= until:
+                excess = self._surely(rough, exact, point, variables, found.least)
+            progress.made(point.value, excess)
+            stuck = stuck + 1 if fell <= 1e-3 * until else 0
+            if (steady and excess <= until) or progress.left <= 0 or stuck > 2:
+                return point, excess if steady else np.inf
+            if not steady and not self._careful:
+                self._careful, self._sample = True, Sample.with_outstanding(rough.rows, self._rng)
+                return self.settle(rough, rough.at(point.W, point.b), progress)
+            objective = exact
+            if found.steps > _MANY or not steady or sample.flatter(variables, rough, point):
+                variables = sample.variables(rough, point)
+
+    def _surely(self, rough: Objective, exact: Objective, point: Point, variables: Variables, least: float) -> float:
+        """Return how far J is above its least value by the gradient, without the scores that have not settled.
+
+        `rough` is the objective in what its rows are computed in, which is enough to tell which scores these are.
+        """
+        sample, change = self._drawn(rough), variables.change
+        if sample.flatter(variables, rough, point):
+            return np.inf
+        excess = _excess(change, point, least)
+        if exact.loss.few_bend:  # kinks' curvature never lasts
+            return excess
+        step = change.plain(-change.gradient(point.of_W, point.of_b) / least, exact.classes)
+        scores, moves = (rough.rows.scores(*of).astype(np.float64) for of in ((point.W, point.b), step))
+        dropped = passing(exact, scores, moves)
+        if not dropped.any():
+            return excess
+        fallen, of_W, of_b = held(exact, point, dropped)
+        left = replace(point, of_W=point.of_W - of_W, of_b=point.of_b - of_b)
+        return fallen + _excess(sample.variables(rough, point, dropped).change, left, min(least, 1.0))
+
+    def _drawn(self, objective: Objective) -> Sample:
+        """Rows to learn from: the same ones each time."""
+        if self._sample is None:
+            self._sample = Sample.of(objective.rows, self._rng)
+        return self._sample
 
     @staticmethod
     def _estimate(objective: Objective, gradient: Array) -> float:
         """Return half the square of the gradient; more where one curvature for all classes says less."""
         return (_DOUBT if objective.loss.few_bend else 1) * float(gradient @ gradient) / 2
 
-    def _bends(self, objective: Objective, point: Point) -> Array:
-        """Return the curvature of the sampled rows' parts of the objective."""
-        sample, rows = self._drawn(objective.rows)
-        return row_bends(objective.sample(sample, rows), point)
+    def _to_come(self, objective: Objective) -> float:
+        """Return what is still to come of hinges, if J goes on falling by parts that shrink as its last ones did.
 
-    def _preconditioner(self, objective: Objective, bends: Array) -> Preconditioner:
-        rows, ridge = objective.rows, 2 * objective.l2
-        if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
-            return diagonal(rows.squares(), float(bends.sum()), ridge)
-        sample = self._drawn(rows)[1]
-        values = sample.shape[0] * sample.shape[1]
-        return aside(values, precondition, sample.dense(), bends, ridge, objective.has_intercept)
-
-    def _drawn(self, rows: Rows) -> tuple[NDArray[np.int64], Rows]:
-        """Rows to learn from, by number and taken: the same ones each time."""
-        if self._sample is None:
-            n, sample = sample_size(*rows.shape), np.arange(rows.shape[0])
-            if n < len(sample):
-                sample = np.sort(self._rng.choice(sample, n, replace=False))
-            self._sample = sample, rows.take(sample)
-        return self._sample
+        The gradient alone is no measure where J bends in fewer directions than the sample showed.
+        """
+        values = self._values
+        lag = min(len(values) // 2, _LAG)
+        if lag == 0 or not objective.loss.few_bend:
+            return 0.0
+        before, last = values[-2 * lag] - values[-lag], values[-lag] - values[-1]
+        shrink = min(last / before, _MOST_SHRINK) if before > last > 0 else _MOST_SHRINK
+        return max(last, 0.0) * shrink / (1 - shrink)
 
 
-def to_come(values: list[float]) -> float:
-    """Return what is still to come if J goes on falling as it has: by parts that shrink as its last ones did.
-
-    The gradient alone is no measure where J bends in fewer directions than the sample showed.
-    """
-    lag = min(len(values) // 2, _LAG)
-    if lag == 0:
-        return 0.0
-    before, last = values[-2 * lag] - values[-lag], values[-lag] - values[-1]
-    shrink = min(last / before, _MOST_SHRINK) if before > last > 0 else _MOST_SHRINK
-    return max(last, 0.0) * shrink / (1 - shrink)
+def _along(objective: Objective, start: Point, W: Array, b: Array) -> Point:
+    """Go along a step, half as far each time that J is larger there."""
+    for halving in range(_HALVINGS):
+        moved = objective.at(start.W + W * 0.5**halving, start.b + b * 0.5**halving)
+        if moved.value <= start.value or halving == _HALVINGS - 1:
+            break
+    return moved
 
 
-def row_bends(objective: Objective, point: Point) -> Array:
-    """Return the mean curvature over the classes of each row's part of the objective."""
-    scores = objective.rows.scores(point.W, point.b).astype(np.float64)
-    bends = objective.loss.diagonal(scores, objective.batch).mean(axis=1) * objective.row_weights()
-    mean = float(bends.mean())
-    least = _LEAST_BEND * mean if mean > 0 else objective.loss.share(objective.classes) / len(bends)
-    floored: Array = np.maximum(bends, least)
-    return floored
+def _excess(change: Preconditioner, point: Point, least: float) -> float:
+    """Return how far J is above its least value, where its curvature in the variables is at least so much; doubled."""
+    slope = change.gradient(point.of_W, point.of_b)
+    return float(slope @ slope) / least

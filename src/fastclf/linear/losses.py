@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from fastclf.losses._evaluate import Batch
 
@@ -43,8 +43,8 @@ class Loss:
     slack : callable, optional
         Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
         terms. It is what the smoothed optimum leaves of the duality gap.
-    probabilities : callable, optional
-        Of the classes, from scores.
+    log_probabilities : callable, optional
+        Logarithms of the classes' probabilities, from scores.
     """
 
     kernel: str
@@ -56,7 +56,7 @@ class Loss:
     convex: bool = True
     most_bend: Callable[[int], float] = float
     slack: Callable[[Scores, Batch], Scores] | None = None
-    probabilities: Callable[[Scores], Scores] | None = None
+    log_probabilities: Callable[[Scores], Scores] | None = None
 
     @property
     def few_bend(self) -> bool:
@@ -76,6 +76,10 @@ def _as_diagonals(rows: Scores) -> Scores:
 
 def _softmax(scores: Scores) -> Scores:
     return softmax(scores, axis=1)
+
+
+def _log_softmax(scores: Scores) -> Scores:
+    return log_softmax(scores, axis=1)
 
 
 def _softmax_curvature(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001
@@ -179,7 +183,7 @@ LOSSES = {
         _softmax_curvature,
         _softmax_diagonal,
         most_bend=lambda _: 0.5,
-        probabilities=_softmax,
+        log_probabilities=_log_softmax,
     ),
     "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
     "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
@@ -192,7 +196,7 @@ LOSSES = {
         over_classes=True,
         convex=False,
         most_bend=lambda _: 0.5,
-        probabilities=_softmax,
+        log_probabilities=_log_softmax,
     ),
     "sigmoid": Loss(
         "binary_cross_entropy",
@@ -201,6 +205,6 @@ LOSSES = {
         over_classes=True,
         of_differences=False,
         most_bend=lambda _: 0.25,
-        probabilities=expit,
+        log_probabilities=log_expit,
     ),
 }

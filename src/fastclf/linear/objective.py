@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastclf import _native
 from fastclf.linear.losses import Loss
 from fastclf.linear.rows import Rows
 from fastclf.losses._evaluate import Batch
@@ -55,9 +56,24 @@ class Objective:
         by_b = of_b * self.scale if self.has_intercept else np.zeros_like(of_b)
         return Point(W, b, value, of_W * self.scale + 2 * self.l2 * W, by_b)
 
+    def losses(self, scores: NDArray[np.float64], with_slopes: bool = True) -> tuple[float, NDArray[np.float64]]:
+        """Return the sum of the rows' losses and, if asked for, slopes by the scores; infinite where scores are."""
+        losses = np.empty(len(scores))
+        slopes = np.empty_like(scores) if with_slopes else None
+        bad = _native.losses(self.batch, scores, 1.0, 1, losses, None, slopes)
+        return (np.inf if bad is not None else _native.total(losses)), scores if slopes is None else slopes
+
     def smoothed(self, smooth: float) -> Objective:
         """Return the objective with kinks rounded over that width."""
         return replace(self, batch=replace(self.batch, smooth=smooth))
+
+    def in_float64(self) -> Objective:
+        """Return the same objective, computed in float64."""
+        rows = self.rows.in_float64()
+        if rows is self.rows:
+            return self
+        scores = np.broadcast_to(np.float64(0), self.batch.scores.shape)
+        return replace(self, rows=rows, batch=replace(self.batch, scores=scores))
 
     def part(self, rows: NDArray[np.int64] | slice) -> Batch:
         """Return what some rows are compared with."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fastclf._interrupts import aside
 from fastclf.linear import dense
+from fastclf.linear.rows import SparseRows
 
 _MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
 _DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
@@ -69,9 +70,11 @@ def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: boo
     return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
 
 
-def diagonal(squares: Array, bend: float, ridge: float) -> Preconditioner:
+def diagonal(rows: SparseRows, bends: Array, ridge: float, has_intercept: bool) -> Preconditioner:
     """Take features for independent: all that can be had in time proportional to the values of a sparse matrix."""
-    return Preconditioner(Diagonal(np.sqrt(bend * squares + ridge)), np.zeros(len(squares)), 1 / np.sqrt(bend))
+    total = float(bends.sum())
+    shift = rows.summed(bends) / total if has_intercept else np.zeros(rows.shape[1])
+    return Preconditioner(Diagonal(np.sqrt(rows.bent(bends, has_intercept) + ridge)), shift, 1 / np.sqrt(total))
 
 
 def _factor(root: NDArray[Any], scale: Array, ridge: Array) -> Factor:
@@ -97,7 +100,7 @@ class Cholesky:
                 return cls(_cholesky(gram, ridge), scale)
             root = root.astype(np.float64)
         gram = _products(root.T)
-        least = np.finfo(np.float64).eps * len(gram) * scipy.linalg.norm(gram, check_finite=False)
+        least = np.finfo(np.float64).eps * len(gram) * max(scipy.linalg.norm(gram, check_finite=False), 1.0)
         return cls(_cholesky(gram, np.maximum(ridge, least)), scale)
 
     def apply(self, V: Array) -> Array:

@@ -21,7 +21,7 @@ from fastclf.losses._evaluate import Batch
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 
-MODERATE = 1e100  # values below are
+MODERATE = 1e150  # values below are
 
 Gradients = tuple[float, NDArray[np.float64], NDArray[np.float64]]
 
@@ -68,6 +68,15 @@ class Rows(Protocol):
     def squares(self) -> NDArray[np.float64]:
         """Return the mean of each feature's squares, less the centre."""
 
+    def bent(self, bends: NDArray[np.float64], about_mean: bool) -> NDArray[np.float64]:
+        """Return sums over the rows of `bends` times each feature's squares, less the centre or the mean by `bends`."""
+
+    def shares(self) -> NDArray[np.float64]:
+        """Return each row's largest share of the squares of a feature, less the centre."""
+
+    def in_float64(self) -> Rows:
+        """Return the same rows, to be computed with in float64."""
+
 
 class DenseRows:
     """An array of uint8, float32 or float64 in C order, which is not copied."""
@@ -78,13 +87,16 @@ class DenseRows:
         n_threads: int,
         centre: NDArray[np.float64] | None = None,
         in_float64: bool = False,
-        moderate: bool = True,
     ) -> None:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
         self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self._centre = np.zeros(X.shape[1], self.dtype) if centre is None else centre.astype(self.dtype)
         self.centre = self._centre.astype(np.float64)
-        self.moderate = moderate
+
+    @functools.cached_property
+    def moderate(self) -> bool:
+        """See `Rows`."""
+        return max(float(self.X.max(initial=0)), -float(self.X.min(initial=0))) < MODERATE
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
@@ -104,7 +116,7 @@ class DenseRows:
     def take(self, rows: NDArray[np.int64] | slice) -> DenseRows:
         """See `Rows`."""
         some = aside(_copied(rows, self.shape[1]), self.X.__getitem__, rows)
-        return DenseRows(some, self.n_threads, self.centre, self.dtype == np.float64, self.moderate)
+        return DenseRows(some, self.n_threads, self.centre, self.dtype == np.float64)
 
     def dense(self, rows: slice = slice(None)) -> NDArray[Any]:
         """See `Rows`."""
@@ -120,6 +132,26 @@ class DenseRows:
         """See `Rows`."""
         dense = self.dense()
         return aside(dense.size, _sums_of_squares, dense) / max(len(dense), 1)
+
+    def bent(self, bends: NDArray[np.float64], about_mean: bool) -> NDArray[np.float64]:
+        """See `Rows`."""
+        dense = self.dense()
+        return aside(dense.size, _bent, dense, bends.astype(self.dtype), about_mean)
+
+    def shares(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        total, largest = np.zeros(self.shape[1]), np.empty(self.shape[0])
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in row_blocks(self.shape):
+                total += (self.dense(block).astype(np.float64) ** 2).sum(axis=0)
+            total[total == 0] = 1
+            for block in row_blocks(self.shape):
+                largest[block] = (self.dense(block).astype(np.float64) ** 2 / total).max(axis=1)
+        return np.nan_to_num(largest, nan=1.0)  # of infinite squares
+
+    def in_float64(self) -> DenseRows:
+        """See `Rows`."""
+        return self if self.dtype == np.float64 else DenseRows(self.X, self.n_threads, self.centre, True)
 
 
 class SparseRows:
@@ -154,6 +186,20 @@ class SparseRows:
         total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
         return total
 
+    def bent(self, bends: NDArray[np.float64], about_mean: bool) -> NDArray[np.float64]:
+        """See `Rows`."""
+        squares: NDArray[np.float64] = self.X.astype(np.float64).power(2).T @ bends
+        if not about_mean:
+            return squares
+        least = np.finfo(np.float64).eps * squares  # what rounding leaves of a constant
+        about: NDArray[np.float64] = np.maximum(squares - self.summed(bends) ** 2 / bends.sum(), least)
+        return about
+
+    def summed(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of rows times weights."""
+        total: NDArray[np.float64] = self.X.astype(np.float64).T @ weights
+        return total
+
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
         slopes, losses = self.scores(W, b), np.empty(self.shape[0])
@@ -182,6 +228,19 @@ class SparseRows:
         """See `Rows`."""
         return self.X
 
+    def shares(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        squares = self.X.astype(np.float64).power(2)
+        total = np.asarray(squares.sum(axis=0))
+        total[total == 0] = 1
+        shared = squares.multiply(1 / total).tocsr()
+        largest: NDArray[np.float64] = np.asarray(shared.max(axis=1).toarray(), np.float64).ravel()
+        return largest
+
+    def in_float64(self) -> SparseRows:
+        """See `Rows`."""
+        return self if self.dtype == np.float64 else SparseRows(self.X, self.n_threads, in_float64=True)
+
 
 @dataclass(frozen=True)
 class _Compressed:
@@ -203,6 +262,15 @@ class _Compressed:
         return out
 
 
+def _bent(rows: NDArray[Any], bends: NDArray[Any], about_mean: bool) -> NDArray[np.float64]:
+    """Return sums of squares times bends; the rows are used up."""
+    if about_mean:
+        rows -= (bends @ rows) / bends.sum()
+    rows *= rows
+    total: NDArray[np.float64] = (bends @ rows).astype(np.float64)
+    return total
+
+
 def _sums_of_squares(dense: NDArray[Any]) -> NDArray[np.float64]:
     total: NDArray[np.float64] = np.einsum("ij,ij->j", dense, dense, dtype=np.float64)
     return total
@@ -220,5 +288,9 @@ def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
         yield slice(start, min(start + step, shape[0]))
 
 
-def _overflow(dtype: np.dtype[Any]) -> ValueError:
-    return ValueError(f"scores overflow {dtype} while fitting: X has values that are too large")
+class OverflowedError(ValueError):
+    """Sums are beyond what they are computed in."""
+
+
+def _overflow(dtype: np.dtype[Any]) -> OverflowedError:
+    return OverflowedError(f"scores overflow {dtype} while fitting: X has values that are too large")

@@ -66,8 +66,11 @@ class Progress:
 class Solver(Protocol):
     """A method for smooth objectives."""
 
-    def __call__(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
-        """Return the point found, and the estimated distance of J there from the optimum."""
+    def approach(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+        """Return a point near the optimum, and an estimate of J's distance there from its least value."""
+
+    def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+        """Return a point, computed in float64, and J's distance there by the curvature of all rows; or infinity."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,13 @@ class Solution:
     width: float = 0.0
 
 
-def prefers_newton(objective: Objective) -> bool:
+def affords_newton(objective: Objective) -> bool:
     """Whether the problem is so small that the whole Hessian is worth its cost."""
     (rows, features), classes = objective.rows.shape, objective.classes
     weights = classes * (features + 1)
     work = _MOST_NEWTON_WORK_OF_HINGES if objective.loss.few_bend else _MOST_NEWTON_WORK
-    fits = objective.rows.moderate and rows * classes <= _MOST_NEWTON_SCORES
-    return fits and weights <= _MOST_NEWTON_WEIGHTS and rows * weights**2 <= work
+    fits = weights <= _MOST_NEWTON_WEIGHTS and rows * classes <= _MOST_NEWTON_SCORES
+    return fits and rows * weights**2 <= work and objective.rows.moderate
 
 
 def minimise(solver: Solver, objective: Objective, start: Point, progress: Progress) -> Solution:
@@ -103,8 +106,7 @@ def minimise(solver: Solver, objective: Objective, start: Point, progress: Progr
     if start.value == 0:  # no loss is below 0
         return Solution(start, 0.0)
     if objective.loss.slack is None:
-        point, excess = solver(objective, start, progress)
-        return Solution(point, excess)
+        return Solution(*solver.settle(objective, start, progress))
     return _by_smoothing(solver, objective, start.W, start.b, progress)
 
 
@@ -112,20 +114,26 @@ def _by_smoothing(
     solver: Solver, objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], progress: Progress
 ) -> Solution:
     """Round the kinks over ever smaller widths; what that does to J is known."""
-    widest = width = largest_margin(objective)
-    error, tol = np.inf, progress.tol
+    exact, widest = objective.in_float64(), largest_margin(objective)
+    width, error, tol = widest, np.inf, progress.tol
     while True:
         smooth = objective.smoothed(width)
         start = smooth.at(W, b)
-        progress.tol, progress.least = tol / 2, min(_SLACK * _SHRINK * error, _FIRST_SLACK * start.value)
-        rounded, excess = solver(smooth, start, progress)
-        solved = excess <= progress.until(rounded.value)
+        progress.tol, progress.least = tol / 4, min(_SLACK * _SHRINK * error, _FIRST_SLACK * start.value)
+        rounded, excess = solver.approach(smooth, start, progress)
+        error = smoothing_error(smooth, rounded.W, rounded.b)
+        point = exact.at(rounded.W, rounded.b)
+        last = progress.left <= 0 or width < _FEWEST_WIDTH * widest
+        if last or error + 2 * excess <= max(tol, _ROUNDING) * max(point.value, progress.floor):
+            progress.least = 0.0
+            rounded, excess = solver.settle(smooth, rounded, progress)
+            error = smoothing_error(smooth.in_float64(), rounded.W, rounded.b)
+            point = exact.at(rounded.W, rounded.b)
         progress.tol, progress.least = tol, 0.0
+        # J bends anew at each width: what is left of the smoothed objective counts twice.
+        if last or error + 2 * excess <= progress.until(point.value):
+            return Solution(point, error + 2 * excess, width)
         W, b = rounded.W, rounded.b
-        point = objective.at(W, b)
-        error = smoothing_error(smooth, W, b)
-        if error + excess <= progress.until(point.value) or not solved or width < _FEWEST_WIDTH * widest:
-            return Solution(point, error + excess, width)
         width *= _SHRINK
 
 

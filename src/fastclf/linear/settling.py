@@ -1,0 +1,56 @@
+"""Scores that have not settled: those whose loss still bends otherwise where a step leads.
+
+The curvature at a point tells how far the optimum is only if it lasts that far.  Where some rows alone hold J in a
+direction (a value of -9999 for "missing", say), it is gone once these are on their right side, and J may fall much
+further.  So such scores are set aside, as if they were as right as can be: a row's loss is at least what the others
+leave of it, and J's least value is at least that of J without them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastclf.linear.objective import Objective, Point
+
+Array = NDArray[np.float64]
+
+_LASTING = 0.7  # of a curvature: less is not what it was
+_RIGHT = 1e100  # a score, times its side, that leaves no loss
+
+
+def passing(objective: Objective, scores: Array, moves: Array) -> NDArray[np.bool_]:
+    """Return which scores bend J less where they move."""
+    if objective.loss.of_differences:
+        moves = moves - moves.mean(axis=1, keepdims=True)
+    here, there = (objective.loss.diagonal(at, objective.batch) for at in (scores, scores + moves))
+    found: NDArray[np.bool_] = (there < _LASTING * here) & (moves != 0) & (objective.row_weights()[:, None] > 0)
+    if objective.batch.label is not None and objective.loss.of_differences:  # its score counts in all differences
+        found[np.arange(len(found)), objective.batch.label] = False
+    return found
+
+
+def without(objective: Objective, scores: Array, dropped: NDArray[np.bool_]) -> Array:
+    """Return the scores, those `dropped` as right as can be."""
+    label, target = objective.batch.label, objective.batch.target
+    if label is not None:
+        hot = np.arange(objective.classes) == label[:, None]
+    else:
+        assert target is not None
+        hot = target > 0
+    return np.where(dropped, np.where(hot, _RIGHT, -_RIGHT), scores)
+
+
+def held(objective: Objective, point: Point, dropped: NDArray[np.bool_]) -> tuple[float, Array, Array]:
+    """Return what the scores `dropped` have of J, and of its gradients by weights and intercepts."""
+    rows = np.flatnonzero(dropped.any(axis=1))
+    part = replace(objective.sample(rows), scale=objective.scale)
+    scores = part.rows.scores(point.W, point.b)
+    with_them, slopes = part.losses(scores)
+    least, others = part.losses(without(part, scores, dropped[rows]))
+    slopes -= others
+    of_W = part.rows.matrix().T @ slopes
+    of_b = slopes.sum(axis=0) if objective.has_intercept else np.zeros(objective.classes)
+    return (with_them - least) * part.scale, of_W.T * part.scale, of_b * part.scale

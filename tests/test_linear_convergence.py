@@ -1,0 +1,232 @@
+"""What a fit says of itself: where it says that it has converged, J is as near to its least value as `tol` asks."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import reference_minimum as reference
+import scipy.sparse
+import scipy.special
+from hard_problems import as_given, problem
+from sklearn.exceptions import ConvergenceWarning
+
+from fastclf import LinearClassifier
+from fastclf.linear import lbfgs
+
+each_loss = pytest.mark.parametrize("loss", tuple(reference.LOSSES))
+SOLVERS = ("auto", "lbfgs", "newton", "sgd")
+FLOOR = 1e-3  # of J at W = 0: what J counts as where it is less, as `tol` says
+
+
+def fitted(loss, solver, X, y, weight=None, **parameters):
+    """A model, whether it has converged or not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        most = 60 if solver == "sgd" else 1000
+        return LinearClassifier(loss, solver=solver, random_state=0, max_iter=most, **parameters).fit(X, y, weight)
+
+
+def above(least, J, tol, at_zero):
+    """How far J is above its least value, in parts of what `tol` allows."""
+    return float((J - least) / (tol * max(J, FLOOR * at_zero)))
+
+
+def check_claims(number, loss, solvers=SOLVERS):
+    """Compare what models say with the least value in long double; return how many say that they have converged."""
+    X, y, weight, parameters, kinds = problem(number)
+    of = reference.Problem(loss, X, y, l2=parameters["l2"], weight=weight, fit_intercept=parameters["fit_intercept"])
+    least = of.value(reference.minimum(of))
+    at_zero = of.value(np.zeros((of.hot.shape[1], X.shape[1] + 1), np.longdouble))
+    claims = 0
+    for solver in solvers:
+        model = fitted(loss, solver, as_given(X, kinds), y, weight, **parameters)
+        claims += model.converged_
+        if not model.converged_:
+            continue
+        J = of.of(model.coef_, model.intercept_)
+        if loss == "softmax_mse":  # not convex: J is flat where it ends
+            point = of.point(model.coef_, model.intercept_)
+            least = of.value(reference.descend(of, point, steps=3))
+        told = f"{loss}, {solver}, problem {number}: {kinds}, {parameters}"
+        assert above(least, J, parameters["tol"], at_zero) < 1 + 1e-3, told
+        assert abs(J - model.objective_) < 1e-6 * J + 1e-9 * at_zero, told
+    return claims
+
+
+@each_loss
+def test_no_false_claim(loss):
+    claims = sum(check_claims(number, loss) for number in range(12))
+    assert claims > 0.6 * 12 * len(SOLVERS)  # it is not that nothing is claimed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@each_loss
+def test_no_false_claim_in_five_hundred_problems(loss):
+    assert sum(check_claims(number, loss) for number in range(12, 500)) > 0.6 * 488 * len(SOLVERS)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid", "mse"])
+def test_no_false_claim_by_conjugate_gradients(loss, monkeypatch):
+    """As of problems that are too large for the whole Hessian."""
+    monkeypatch.setattr(lbfgs, "affords_newton", lambda _: False)
+    assert sum(check_claims(number, loss, ["lbfgs"]) for number in range(12)) > 4
+
+
+# --- kinds, at sizes at which a sample is taken, or that are their own ------------------------------------------------
+
+
+def with_sentinels(seed):
+    rng = np.random.default_rng(seed)
+    X, w = rng.normal(size=(20_000, 40)), rng.normal(size=40)
+    w[3] = 2
+    y = (X @ w + rng.normal(size=20_000) > 0).astype(int)
+    rows = rng.choice(20_000, 200, replace=False)
+    X[rows, 3], y[rows] = -9999, 0
+    return X, y
+
+
+def with_outliers(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(20_000, 40))
+    X[rng.choice(20_000, 3, replace=False), 7] = 1e20
+    return X, (X[:, 0] + X[:, 1] + rng.normal(size=20_000) > 0).astype(int)
+
+
+def least_of_two_classes(X, y, l2):
+    """J's least value of two classes' softmax, by Newton's method on the difference d of their weights.
+
+    The weights are d / 2 and -d / 2: their penalty is l2 |d|^2 / 2.
+    """
+    scale = abs(X).max(axis=0)
+    A, sign = np.column_stack([X / scale, np.ones(len(X))]), 2.0 * y - 1
+    ridge = np.append(l2 / 2 / scale**2, 0)
+    v = np.zeros(A.shape[1])
+
+    def value(v):
+        return np.logaddexp(0, -sign * (A @ v)).mean() + (ridge * v**2).sum()
+
+    for _ in range(200):
+        p = scipy.special.expit(-sign * (A @ v))
+        gradient = -(sign * p) @ A / len(X) + 2 * ridge * v
+        hessian = (A * (p * (1 - p) / len(X))[:, None]).T @ A + np.diag(2 * ridge)
+        size = np.sqrt(np.diag(hessian))
+        step = -np.linalg.lstsq(hessian / size / size[:, None], gradient / size, rcond=1e-15)[0] / size
+        v = v + next((t for t in 0.5 ** np.arange(30) if value(v + t * step) < value(v)), 0) * step
+    return value(v)
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton"])
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("seed", range(3))
+def test_sentinels_do_not_hide_what_is_left(loss, solver, seed):
+    X, y = with_sentinels(seed)
+    model = fitted(loss, solver, X, y, l2=1e-4)
+    # The mean of two classes' logistic losses, with weights d and -d, is softmax's with 2 d: its penalty is 4 of these.
+    least = least_of_two_classes(X, y, 1e-4 if loss == "softmax" else 4e-4)
+    assert model.converged_
+    assert model.objective_ < least * (1 + 1e-4)
+    assert model.score(X, y) > 0.94
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(2))
+def test_few_huge_values_in_any_row(dtype, solver, seed):
+    X, y = with_outliers(seed)
+    X = X.astype(dtype)
+    model = fitted("softmax", solver, X, y)
+    least = least_of_two_classes(X.astype(np.float64), y, 1e-4)
+    assert model.objective_ < least * (1 + 1e-4) or not model.converged_
+    assert model.objective_ < least * 1.001
+
+
+def test_near_the_largest_float32_it_does_not_matter_where(rng):
+    y = (rng.random(3000) < 0.5).astype(int)
+    X = (rng.normal(size=(3000, 3)) + y[:, None]).astype(np.float32)
+    found = []
+    for row in (0, 1, 2, 1000):
+        huge = X.copy()
+        huge[row, 1] = 9.97e36
+        found.append(fitted("softmax", "lbfgs", huge, y).objective_)
+    assert np.ptp(found) < 0.01 * found[0]
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid", "mse", "softmax_mse", "squared_hinge"])
+@pytest.mark.parametrize("empty", [0, 1023, 1024, 1500])
+def test_sparse_columns_far_from_0(loss, empty):
+    years = np.zeros((30, 1 + empty))
+    years[:, 0] = np.arange(1985, 2015)
+    y = (np.arange(30) > 14).astype(int)
+    model = fitted(loss, "auto", scipy.sparse.csr_array(years), y)
+    of = reference.Problem(loss, years[:, :1], y, l2=1e-4)
+    least = float(of.value(reference.minimum(of)))
+    assert model.converged_
+    at_zero = float(of.value(np.zeros((2, 2), np.longdouble)))
+    if loss == "softmax_mse":
+        assert model.objective_ < 0.1 * at_zero
+    else:
+        assert above(least, model.objective_, 1e-4, at_zero) < 1
+
+
+@pytest.mark.parametrize("solver", SOLVERS[:3])
+def test_a_warm_start_that_is_worse_than_none(solver):
+    X, y = np.arange(4.0)[:, None], np.array([0, 0, 1, 1])
+    model = LinearClassifier(l2=0.01, solver=solver, warm_start=True).fit(X, y)
+    cold = model.objective_
+    for moved in (X + 1e4, X * -1e8, X):
+        model.fit(moved, y)
+        assert model.converged_
+        of = reference.Problem("softmax", moved, y, l2=0.01)
+        assert above(of.value(reference.minimum(of)), model.objective_, 1e-4, np.log(2)) < 1
+    assert model.objective_ == pytest.approx(cold, rel=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton"])
+@pytest.mark.parametrize("n", [100, 2000])
+def test_columns_that_depend_on_each_other_but_for_rounding(solver, n, rng):
+    a, b = (rng.normal(size=(2, n)) * 3 + 5).astype(np.float32)
+    X, y = np.column_stack([a, b, a + 2 * b]), (a + b + rng.normal(size=n) * 3 > 10).astype(int)
+    model = fitted("softmax", solver, X, y, l2=0)
+    of = reference.Problem("softmax", X, y, l2=0)
+    J = float(of.of(model.coef_, model.intercept_))
+    assert model.objective_ == pytest.approx(J, rel=1e-9)
+    assert model.converged_
+    assert float(of.value(reference.minimum(of))) * (1 + 1e-4) > J
+
+
+# --- what is said where it has not ------------------------------------------------------------------------------------
+
+
+def test_a_tolerance_beyond_float64_is_not_called_too_few_iterations(rng):
+    y = rng.integers(0, 3, 300)
+    X = rng.normal(size=(300, 4)) + y[:, None]
+    model = LinearClassifier("hinge", tol=0, solver="lbfgs")
+    with pytest.warns(ConvergenceWarning, match="falls no further in float64") as told:
+        model.fit(X, y)
+    assert "raise max_iter" not in str(told[0].message)
+    assert model.n_iter_ < model.max_iter
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs"])
+def test_labels_that_all_rows_have_or_none(solver, rng):
+    X = rng.normal(size=(60, 3))
+    Y = np.column_stack([np.ones(60), X[:, 0] > 0, np.zeros(60)]).astype(int)
+    model = LinearClassifier("sigmoid", class_weight="balanced", l2=0.01, solver=solver).fit(X, Y)
+    predicted = model.predict(X)
+    assert predicted[:, 0].all()
+    assert not predicted[:, 2].any()
+    assert (predicted[:, 1] == Y[:, 1]).mean() > 0.9
+
+
+def test_logarithms_of_probabilities_keep_their_digits():
+    model = LinearClassifier("softmax", l2=0).fit([[0.0], [1.0], [2.0]], [0, 1, 2])
+    model.coef_, model.intercept_ = np.array([[1.0], [0.0], [-1.0]]), np.zeros(3)
+    found = model.predict_log_proba([[500.0]])
+    np.testing.assert_allclose(found, scipy.special.log_softmax([[500.0, 0.0, -500.0]], axis=1), rtol=1e-15)
+    model = LinearClassifier("sigmoid").fit([[0.0], [1.0], [2.0]], [0, 1, 2])
+    model.coef_, model.intercept_ = np.zeros((3, 1)), np.array([-850.0, -800.0, -920.0])
+    np.testing.assert_allclose(model.predict_log_proba([[0.0]]), [[-50, 0, -120]], atol=1e-12)
+    np.testing.assert_allclose(model.predict_proba([[0.0]]), np.exp([[-50, 0, -120]]), rtol=1e-12)
