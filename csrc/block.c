@@ -145,15 +145,15 @@ static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t f
     return kept;
 }
 
-/* Refine what has passed all stages at once, while its row is in the cache for other queries, too. */
-static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
+/* Estimate what has passed all stages at once, while its row is in the cache for other queries, too. */
+static void offer_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
     const size_t look = fc_stop_interval(s->pairs.X.cols);
     w->tally.pairs[s->n_stages] += (double)passed;
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
         if (n % look == look - 1 && fc_stopped(w->product.team, w->product.thread)) return;
-        const double distance = fc_refine(&s->pairs, p.query, w->squares[p.i], p.row);
-        offer(s, w, at.first, p.i, (fc_candidate){distance, 0, (uint32_t)p.row});
+        const fc_bounds b = fc_estimate(&s->pairs, p.query, w->squares[p.i], p.row);
+        offer(s, w, at.first, p.i, (fc_candidate){b.low, b.slack, (uint32_t)p.row});
         count_cost(s, w, at, p, s->refine_cost);
     }
 }
@@ -211,7 +211,7 @@ static void offer_passed(const fc_block_plan *s, fc_block *w, span at, size_t pa
             passed = look_closer(s, w, at, first, stage, passed);
             lap(s, w, stage);
         }
-        refine_survivors(s, w, at, first, passed);
+        offer_survivors(s, w, at, first, passed);
         lap(s, w, s->n_stages);
     }
 }
@@ -232,7 +232,7 @@ static int pass_rows(const fc_block_plan *s, fc_block *w, span at, size_t end, s
 static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end) {
     const size_t seeds = s->k + FC_MORE_SEEDS;
     aim_sieve(w, at, FC_LOOKS_NEAR);
-    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity);
+    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity, s->keeps_ties);
     if (!pass_rows(s, w, at, end, FC_SEED_EVERY)) return 0;
     lap(s, w, 0);
     for (size_t i = 0; i < at.count; i++) {
@@ -259,8 +259,8 @@ static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) 
         if (at.row % look == 0 && fc_stopped(w->product.team, w->product.thread)) return;
         for (size_t i = 0; i < at.count; i++) {
             if (s->own && s->own[at.first + i] == (int64_t)at.row) continue;
-            const double distance = fc_refine(&s->pairs, at.first + i, w->squares[i], at.row);
-            offer(s, w, at.first, i, (fc_candidate){distance, 0, (uint32_t)at.row});
+            const fc_bounds b = fc_estimate(&s->pairs, at.first + i, w->squares[i], at.row);
+            offer(s, w, at.first, i, (fc_candidate){b.low, b.slack, (uint32_t)at.row});
         }
     }
 }
@@ -269,7 +269,7 @@ void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t c
     const span at = {.first = first, .count = count, .start = row, .row = row};
     w->lap = s->times ? fc_now() : 0;
     for (size_t i = 0; i < count; i++) {
-        fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity);
+        fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity, s->keeps_ties);
         w->squares[i] = fc_query_squares(&s->pairs, first + i);
         w->spent[i] = w->is_costly[i] = w->given_up[i] = 0;
     }

@@ -25,6 +25,7 @@ typedef struct {
     double refine_cost, allowance; /* a query is given up when it costs more than its rows and this */
     int scans;                     /* compare pair by pair: a few queries would leave most of a panel empty */
     int times;                     /* count the time of each stage */
+    int keeps_ties;                /* of fc_topk */
 } fc_block_plan;
 
 /* One thread's scratch and, by query of its block, the nearest so far. */
@@ -35,7 +36,7 @@ typedef struct {
     double *room;
     fc_topk top[FC_MAX_BLOCK];
     fc_sums q_sums[FC_MAX_BLOCK];
-    double squares[FC_MAX_BLOCK];            /* fc_query_squares */
+    fc_sum squares[FC_MAX_BLOCK];            /* fc_query_squares */
     double B[FC_MAX_BLOCK], T[FC_MAX_BLOCK]; /* the sieve's terms, float or double, for limits as of `sieved` */
     double sieved[FC_MAX_BLOCK];
     double A[FC_ROW_BLOCK], E[FC_ROW_BLOCK];

@@ -31,7 +31,7 @@ double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
 fc_filter fc_filter_for(const fc_pairs *pairs) {
     const fc_tile *tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype];
     const double g = fc_filter_error(pairs->dtype, tile, pairs->Q.cols), rounding = 8 * ranges[pairs->dtype].rounding;
-    return (fc_filter){pairs->metric, tile, pairs->dtype, g, g + rounding, 1 + rounding};
+    return (fc_filter){pairs->metric, pairs->kernels, tile, pairs->dtype, g, g + rounding, 1 + rounding};
 }
 
 static int is_tame(const fc_filter *f, const fc_sums *v) {
@@ -91,7 +91,8 @@ FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, fc_candidate 
     double found[FC_PAIRS_AT_ONCE];
     for (size_t i = 0; i < p->count; i++) {
         const pair it = pair_of(f, p, i);
-        found[i] = m.is_product ? f->metric->distance(it.P2 / 2, it.q->sq, it.x->sq) : m.rank(it.P2, it.q, it.x);
+        found[i] = m.is_product ? fc_distance_of_bytes(f->kernels, f->metric, it.P2 / 2, it.q->sq, it.x->sq)
+                                : m.rank(it.P2, it.q, it.x);
         out[i] = (fc_candidate){.row = it.row};
     }
     if (!m.is_product)

@@ -11,6 +11,7 @@
 
 typedef struct {
     const fc_metric_row *metric;
+    const fc_kernels *kernels;
     const fc_tile *tile;
     fc_dtype dtype;       /* of the arithmetic */
     double g;             /* FC_METRICS' error of the accumulated values */

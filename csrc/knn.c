@@ -113,6 +113,13 @@ static void run_thread(void *of, fc_team *team, int thread) {
     free(w);
 }
 
+/* Of two rows at the same reported distance. */
+static int comes_first(const job *s, size_t q, int64_t a, int64_t b) {
+    if (a == INT64_MAX || b == INT64_MAX) return a < b;
+    const int order = fc_order_at(&s->plan.pairs, q, fc_query_squares(&s->plan.pairs, q), (size_t)a, (size_t)b);
+    return order < 0 || (order == 0 && a < b);
+}
+
 /* Merge a query's sorted segments into the caller's arrays. */
 static void merge_query(const job *s, size_t q) {
     const size_t k = s->plan.k;
@@ -124,7 +131,7 @@ static void merge_query(const job *s, size_t q) {
         size_t best = 0;
         for (size_t g = 1; g < s->segments; g++) {
             const size_t a = g * k + heads[g], b = best * k + heads[best];
-            if (d[a] < d[b] || (d[a] == d[b] && id[a] < id[b])) best = g;
+            if (d[a] < d[b] || (d[a] == d[b] && comes_first(s, q, id[a], id[b]))) best = g;
         }
         s->merged_distance[q * k + j] = d[best * k + heads[best]];
         s->merged_index[q * k + j] = id[best * k + heads[best]++];
@@ -231,7 +238,8 @@ static fc_block_plan plan_for(const fc_search *a, const fc_pairs *pairs, const v
                        .refine_cost = a->refine_cost,
                        .allowance = ALLOWED_SHARE * (double)a->X.rows + ALLOWED_REFINES * a->refine_cost,
                        .times = a->tally != NULL,
-                       .scans = a->n_stages == 0 && a->Q.rows <= SCAN_QUERIES};
+                       .scans = a->n_stages == 0 && a->Q.rows <= SCAN_QUERIES,
+                       .keeps_ties = pairs->dtype == FC_u8 && !fc_orders_all(pairs)};
     for (size_t i = 0; i < a->n_stages; i++) p.stages[i] = fc_stage_filter_for(pairs, &a->stages[i]);
     return p;
 }

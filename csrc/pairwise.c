@@ -13,14 +13,16 @@ typedef struct {
 } pairwise;
 
 static void run_task(const pairwise *p, size_t task, fc_team *team, int thread) {
+    fc_sum of_row[ROWS];
     const size_t nq = p->pairs.Q.rows, n = p->pairs.X.rows;
     const size_t first = task / p->row_blocks * QUERIES, from = task % p->row_blocks * ROWS;
     const size_t look = fc_stop_interval(p->pairs.X.cols);
+    for (size_t row = from; row < n && row < from + ROWS; row++) of_row[row - from] = fc_row_squares(&p->pairs, row);
     for (size_t q = first; q < nq && q < first + QUERIES; q++) {
-        const double squares = fc_query_squares(&p->pairs, q);
+        const fc_sum squares = fc_query_squares(&p->pairs, q);
         for (size_t row = from; row < n && row < from + ROWS; row++) {
             if (row % look == 0 && fc_stopped(team, thread)) return;
-            p->distance[q * n + row] = fc_refine(&p->pairs, q, squares, row);
+            p->distance[q * n + row] = fc_refine_by(&p->pairs, q, squares, row, of_row[row - from]);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* refine.h -- the reported distance of one pair of rows: the only arithmetic whose bytes a caller sees. */
+/* refine.h -- the reported distance of one pair of rows: the exact one, rounded to nearest. */
 #ifndef FASTCLF_REFINE_H
 #define FASTCLF_REFINE_H
 
@@ -11,9 +11,31 @@ typedef struct {
     fc_dtype dtype; /* to compute in: fc_common_dtype */
 } fc_pairs;
 
-/* What refining needs to know of a query: its sum of squares where the metric uses it. */
-double fc_query_squares(const fc_pairs *pairs, size_t query);
+/* What refining needs to know of one vector: its sum of squares where the metric uses it. */
+fc_sum fc_query_squares(const fc_pairs *pairs, size_t query);
+fc_sum fc_row_squares(const fc_pairs *pairs, size_t row);
 
-double fc_refine(const fc_pairs *pairs, size_t query, double query_squares, size_t row);
+/* The reported distance. */
+double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row);
+double fc_refine_by(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row, fc_sum row_squares);
+
+/* Whether the reported distances order all rows: else rows at the same one may be nearer and farther. */
+static inline int fc_orders_all(const fc_pairs *pairs) {
+    return pairs->dtype == FC_u8 && pairs->metric->refine != FC_PAIR_product;
+}
+
+/* Which of two rows at the same reported distance is nearer: -1 for a, 1 for b, 0 for neither. */
+int fc_order_at(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t a, size_t b);
+
+/* Bounds on a distance that cost less: it is in [low, low + slack].  Slack 0: low is what is reported. */
+typedef struct {
+    double low;
+    float slack;
+} fc_bounds;
+
+fc_bounds fc_estimate(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row);
+
+/* The distance that bytes' sums make; s, qq and xx as in FC_METRICS, integers. */
+double fc_distance_of_bytes(const fc_kernels *kernels, const fc_metric_row *metric, double s, double qq, double xx);
 
 #endif

@@ -19,6 +19,8 @@
 #include FC_HEADER(FC_ISA)
 #include "load.inc.h"
 #include "pair.inc.h"
+#include "sum.inc.h"
+#include "distance.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
@@ -34,4 +36,6 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .keep_sketches = keep_sketches,
     .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
+    .sum = {FC_PAIRS(FC_SUM_ENTRY)},
+    .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };
