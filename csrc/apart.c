@@ -290,7 +290,8 @@ static int start_lists(job *j) {
     j->squares = malloc(n * sizeof *j->squares);
     if (!j->top || !j->items || !j->squares || !j->locks) return 0;
     for (size_t i = 0; i < n; i++) {
-        fc_topk_start(&j->top[i], j->items + i * j->capacity, j->k, j->capacity, 1);
+        fc_topk_start(&j->top[i], j->items + i * j->capacity, j->k, j->capacity);
+        j->top[i].in_any_order = 1;
     }
     return 1;
 }

@@ -232,7 +232,7 @@ static int pass_rows(const fc_block_plan *s, fc_block *w, span at, size_t end, s
 static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end) {
     const size_t seeds = s->k + FC_MORE_SEEDS;
     aim_sieve(w, at, FC_LOOKS_NEAR);
-    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity, s->keeps_ties);
+    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity);
     if (!pass_rows(s, w, at, end, FC_SEED_EVERY)) return 0;
     lap(s, w, 0);
     for (size_t i = 0; i < at.count; i++) {
@@ -269,7 +269,7 @@ void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t c
     const span at = {.first = first, .count = count, .start = row, .row = row};
     w->lap = s->times ? fc_now() : 0;
     for (size_t i = 0; i < count; i++) {
-        fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity, s->keeps_ties);
+        fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity);
         w->squares[i] = fc_query_squares(&s->pairs, first + i);
         w->spent[i] = w->is_costly[i] = w->given_up[i] = 0;
     }

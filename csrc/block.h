@@ -25,7 +25,6 @@ typedef struct {
     double refine_cost, allowance; /* a query is given up when it costs more than its rows and this */
     int scans;                     /* compare pair by pair: a few queries would leave most of a panel empty */
     int times;                     /* count the time of each stage */
-    int keeps_ties;                /* of fc_topk */
 } fc_block_plan;
 
 /* One thread's scratch and, by query of its block, the nearest so far. */

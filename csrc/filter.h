@@ -11,7 +11,6 @@
 
 typedef struct {
     const fc_metric_row *metric;
-    const fc_kernels *kernels;
     const fc_tile *tile;
     fc_dtype dtype;       /* of the arithmetic */
     double g;             /* FC_METRICS' error of the accumulated values */

@@ -171,6 +171,11 @@ typedef struct {
     /* Add a pair's sum, off by at most fc_sum_error of the sum of its absolute terms; of floats only. */
     void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
 
+    /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the
+     * absolute terms sum to at most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+     */
+    fc_twofold (*quick[FC_PAIR_COUNT][FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+
     /* The distance that sums of a kind make, each off by at most a part `error` of its absolute terms unless nothing is
      * lost; qq and xx are the vectors' sums of squares, which only products need.
      */

@@ -238,8 +238,7 @@ static fc_block_plan plan_for(const fc_search *a, const fc_pairs *pairs, const v
                        .refine_cost = a->refine_cost,
                        .allowance = ALLOWED_SHARE * (double)a->X.rows + ALLOWED_REFINES * a->refine_cost,
                        .times = a->tally != NULL,
-                       .scans = a->n_stages == 0 && a->Q.rows <= SCAN_QUERIES,
-                       .keeps_ties = pairs->dtype == FC_u8 && !fc_orders_all(pairs)};
+                       .scans = a->n_stages == 0 && a->Q.rows <= SCAN_QUERIES};
     for (size_t i = 0; i < a->n_stages; i++) p.stages[i] = fc_stage_filter_for(pairs, &a->stages[i]);
     return p;
 }

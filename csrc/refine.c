@@ -32,33 +32,49 @@ static double fold(double *lanes) {
     return lanes[0] + lanes[1];
 }
 
-/* In float64; exact of bytes. */
-static double plain_sum(const fc_pairs *p, fc_row a, fc_row b) {
-    double lanes[FC_LANES] = {0};
-    double room_a[PART], room_b[PART];
+/* Of bytes, exactly: all in one lane. */
+static double byte_sum(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
+    void (*const add)(double *, const void *, const void *, size_t) = p->kernels->pair[kind][FC_u8];
+    const size_t d = a.matrix->cols;
+    double sum = 0;
+    if (a.matrix->dtype == FC_u8 && b.matrix->dtype == FC_u8) {
+        add(&sum, (const uint8_t *)a.matrix->data + a.row * d, (const uint8_t *)b.matrix->data + b.row * d, d);
+        return sum;
+    }
+    uint8_t room_a[PART], room_b[PART];
+    for (size_t from = 0; from < d; from += PART) {
+        const size_t count = fc_smaller(PART, d - from);
+        add(&sum, fc_row_part(a.matrix, a.row, from, count, FC_u8, room_a),
+            fc_row_part(b.matrix, b.row, from, count, FC_u8, room_b), count);
+    }
+    return sum;
+}
+
+/* In float64; of bytes, exactly. */
+static double plain_sum(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
+    double lanes[FC_LANES] = {0}, room_a[PART], room_b[PART];
     const size_t d = a.matrix->cols, step = part_of(p, a, b);
+    if (p->dtype == FC_u8) return byte_sum(p, kind, a, b);
     for (size_t from = 0; from < d; from += step) {
         const size_t count = fc_smaller(step, d - from);
-        p->kernels->pair[p->metric->refine][p->dtype](
-            lanes, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
-            fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count);
+        p->kernels->pair[kind][p->dtype](lanes, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                         fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count);
     }
     return fold(lanes);
 }
 
-static fc_sum sum_of(const fc_pairs *p, fc_row a, fc_row b) {
+static fc_sum sum_of(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
     fc_sum sum = {0};
     if (p->dtype == FC_u8) {
-        sum.value.high = plain_sum(p, a, b);
+        sum.value.high = byte_sum(p, kind, a, b);
         return sum;
     }
     double room_a[PART], room_b[PART];
     const size_t d = a.matrix->cols, step = part_of(p, a, b);
     for (size_t from = 0; from < d; from += step) {
         const size_t count = fc_smaller(step, d - from);
-        p->kernels->sum[p->metric->refine][p->dtype](&sum, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
-                                                     fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b),
-                                                     count);
+        p->kernels->sum[kind][p->dtype](&sum, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                        fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count);
     }
     return sum;
 }
@@ -71,21 +87,18 @@ static double sum_error(const fc_pairs *p) {
 
 static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAIR_product; }
 
-fc_sum fc_query_squares(const fc_pairs *p, size_t query) {
-    return needs_squares(p) ? sum_of(p, query_of(p, query), query_of(p, query)) : (fc_sum){0};
-}
-
-fc_sum fc_row_squares(const fc_pairs *p, size_t row) {
-    return needs_squares(p) ? sum_of(p, row_of(p, row), row_of(p, row)) : (fc_sum){0};
+fc_sum fc_squares_of(const fc_pairs *p, const fc_matrix *M, size_t row) {
+    const fc_row v = {M, row};
+    return needs_squares(p) ? sum_of(p, FC_PAIR_product, v, v) : (fc_sum){0};
 }
 
 /* --- distances ------------------------------------------------------------------------------------------------ */
 
 static fc_sum exactly(double v) { return (fc_sum){{v, 0}, 0}; }
 
-double fc_distance_of_bytes(const fc_kernels *kernels, const fc_metric_row *metric, double s, double qq, double xx) {
-    if (metric->refine != FC_PAIR_product) return metric->distance(s, qq, xx);
-    const fc_distance d = kernels->distance[FC_PAIR_product](exactly(s), exactly(qq), exactly(xx), 0);
+static double distance_of_bytes(const fc_pairs *p, double s, double qq, double xx) {
+    if (!needs_squares(p)) return p->metric->distance(s, 0, 0);
+    const fc_distance d = p->kernels->distance[FC_PAIR_product](exactly(s), exactly(qq), exactly(xx), 0);
     return fc_is_rounded(d) ? d.nearest : fc_exact_angle(s, qq, xx);
 }
 
@@ -96,22 +109,18 @@ static int are_equal(fc_row a, fc_row b) {
 }
 
 static fc_distance distance_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
-    const fc_sum s = sum_of(p, query_of(p, query), row_of(p, row));
+    const fc_sum s = sum_of(p, p->metric->refine, query_of(p, query), row_of(p, row));
     return p->kernels->distance[p->metric->refine](s, qq, xx, sum_error(p));
 }
 
 double fc_refine_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
     const fc_row q = query_of(p, query), x = row_of(p, row);
-    if (p->dtype == FC_u8)
-        return fc_distance_of_bytes(p->kernels, p->metric, plain_sum(p, q, x), qq.value.high, xx.value.high);
+    const fc_pair_kind kind = p->metric->refine;
+    if (p->dtype == FC_u8) return distance_of_bytes(p, byte_sum(p, kind, q, x), qq.value.high, xx.value.high);
     const fc_distance d = distance_by(p, query, qq, row, xx);
     if (fc_is_rounded(d)) return d.nearest;
     if (fc_is_tame(qq.value.high) && are_equal(q, x)) return 0; /* not needed for the answer: mostly it is this */
-    return fc_exact_distance(p->metric->refine, q, x);
-}
-
-double fc_refine(const fc_pairs *p, size_t query, fc_sum qq, size_t row) {
-    return fc_refine_by(p, query, qq, row, fc_row_squares(p, row));
+    return fc_exact_distance(kind, q, x);
 }
 
 /* -1, 0 or 1 as a + a_rest is less than b + b_rest, equal, or greater; 2 where it may be any of these, as a difference
@@ -124,22 +133,33 @@ static int order_within(double a, double a_rest, double b, double b_rest, double
 }
 
 static int order_of_sums(const fc_pairs *p, fc_row q, fc_row a, fc_row b) {
-    const fc_sum s = sum_of(p, q, a), t = sum_of(p, q, b);
+    const fc_sum s = sum_of(p, p->metric->refine, q, a), t = sum_of(p, p->metric->refine, q, b);
     const double u = s.value.high, v = t.value.high, error = sum_error(p);
     const double margin = fc_off(s, error, u) + fc_off(t, error, v);
     if ((s.lost | t.lost) && p->metric->refine == FC_PAIR_sqdiff && !(fc_is_tame(u) && fc_is_tame(v))) return 2;
     return order_within(u, s.value.low, v, t.value.low, margin);
 }
 
+/* By s / sqrt(xx), none of which is negative: its square is of integers of 62 and 31 bits. */
+static int order_of_byte_angles(const fc_pairs *p, fc_row q, fc_row a, fc_row b) {
+    __extension__ typedef unsigned __int128 uint128;
+    const uint64_t s = (uint64_t)byte_sum(p, FC_PAIR_product, q, a), t = (uint64_t)byte_sum(p, FC_PAIR_product, q, b);
+    if (!s || !t) return (s == 0) - (t == 0);
+    const uint128 left = (uint128)(s * s) * (uint64_t)byte_sum(p, FC_PAIR_product, b, b),
+                  right = (uint128)(t * t) * (uint64_t)byte_sum(p, FC_PAIR_product, a, a);
+    return (left < right) - (left > right);
+}
+
 static int order_of_angles(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
-    const fc_distance u = distance_by(p, query, qq, a, fc_row_squares(p, a)),
-                      v = distance_by(p, query, qq, b, fc_row_squares(p, b));
+    const fc_distance u = distance_by(p, query, qq, a, fc_squares_of(p, &p->X, a)),
+                      v = distance_by(p, query, qq, b, fc_squares_of(p, &p->X, b));
     return order_within(u.nearest, u.rest, v.nearest, v.rest, u.within + v.within);
 }
 
 int fc_order_at(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
     const fc_row q = query_of(p, query), u = row_of(p, a), v = row_of(p, b);
     if (a == b || fc_orders_all(p) || are_equal(u, v)) return 0;
+    if (p->dtype == FC_u8) return order_of_byte_angles(p, q, u, v);
     const int order = needs_squares(p) ? order_of_angles(p, query, qq, a, b) : order_of_sums(p, q, u, v);
     return order == 2 ? fc_exact_order(p->metric->refine, q, u, v) : order;
 }
@@ -157,8 +177,10 @@ static int has_bounds(fc_pair_kind kind, double s, double qq, double xx) {
 
 fc_bounds fc_estimate(const fc_pairs *p, size_t query, fc_sum query_squares, size_t row) {
     const fc_row q = query_of(p, query), x = row_of(p, row);
-    const double s = plain_sum(p, q, x), qq = query_squares.value.high, xx = needs_squares(p) ? plain_sum(p, x, x) : 0;
-    if (p->dtype == FC_u8) return (fc_bounds){fc_distance_of_bytes(p->kernels, p->metric, s, qq, xx), 0};
+    const double s = plain_sum(p, p->metric->refine, q, x),
+                 xx = needs_squares(p) ? plain_sum(p, FC_PAIR_product, x, x) : 0;
+    const double qq = query_squares.value.high;
+    if (fc_orders_all(p)) return (fc_bounds){p->metric->distance(s, qq, xx), 0};
     if (!has_bounds(p->metric->refine, s, qq, xx)) return (fc_bounds){0, INFINITY};
     const double distance = p->metric->distance(s, qq, xx);
     const double off = plain_error(p) * (p->metric->degree ? distance : 1);

@@ -11,13 +11,17 @@ typedef struct {
     fc_dtype dtype; /* to compute in: fc_common_dtype */
 } fc_pairs;
 
-/* What refining needs to know of one vector: its sum of squares where the metric uses it. */
-fc_sum fc_query_squares(const fc_pairs *pairs, size_t query);
-fc_sum fc_row_squares(const fc_pairs *pairs, size_t row);
+/* What refining needs to know of one vector, a row of Q or X: its sum of squares where the metric uses it. */
+fc_sum fc_squares_of(const fc_pairs *pairs, const fc_matrix *M, size_t row);
+static inline fc_sum fc_query_squares(const fc_pairs *pairs, size_t query) {
+    return fc_squares_of(pairs, &pairs->Q, query);
+}
 
 /* The reported distance. */
-double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row);
 double fc_refine_by(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row, fc_sum row_squares);
+static inline double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row) {
+    return fc_refine_by(pairs, query, query_squares, row, fc_squares_of(pairs, &pairs->X, row));
+}
 
 /* Whether the reported distances order all rows: else rows at the same one may be nearer and farther. */
 static inline int fc_orders_all(const fc_pairs *pairs) {
@@ -34,8 +38,5 @@ typedef struct {
 } fc_bounds;
 
 fc_bounds fc_estimate(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row);
-
-/* The distance that bytes' sums make; s, qq and xx as in FC_METRICS, integers. */
-double fc_distance_of_bytes(const fc_kernels *kernels, const fc_metric_row *metric, double s, double qq, double xx);
 
 #endif

@@ -112,8 +112,8 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
     top->limit = fmin(top->limit, top->items[top->k - 1].low);
 }
 
-void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity, int keeps_ties) {
-    *top = (fc_topk){.items = items, .capacity = capacity, .k = k, .limit = INFINITY, .keeps_ties = keeps_ties};
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity) {
+    *top = (fc_topk){.items = items, .capacity = capacity, .k = k, .limit = INFINITY};
 }
 
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle) {
@@ -128,7 +128,7 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
     top->limit = INFINITY;
     drop_beyond(top, settle);
     const double limit = top->limit;
-    fc_topk_start(top, top->items, k, capacity, top->keeps_ties);
+    fc_topk_start(top, top->items, k, capacity);
     top->limit = limit;
 }
 

@@ -1,8 +1,8 @@
 /* topk.h -- the k nearest so far of one query, of rows whose distances may be known only within bounds.
  *
  * The order is (exact distance, row): among equal distances the lower row wins.  So a row that is offered at the limit
- * loses to those before it, unless `keeps_ties`: where rows come in any order, and where distances are rounded that are
- * offered as settled.
+ * loses to those before it, unless `in_any_order` says that rows come in no order.  A rounded distance is offered as
+ * settled only where it orders all rows (fc_orders_all).
  */
 #ifndef FASTCLF_TOPK_H
 #define FASTCLF_TOPK_H
@@ -21,7 +21,7 @@ typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
     double limit; /* k rows are no further, but for its rounding; +inf at first */
-    int keeps_ties;
+    int in_any_order;
 } fc_topk;
 
 /* How to settle a distance; room for `capacity` doubles; where to count refined rows; whom to ask whether to stop. */
@@ -40,7 +40,7 @@ typedef struct {
 static inline size_t fc_topk_capacity(size_t k, size_t spare) { return k + (k < spare ? spare : k > 1024 ? 1024 : k); }
 
 /* Begin with no rows, in room for `capacity` items. */
-void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity, int keeps_ties);
+void fc_topk_start(fc_topk *top, fc_candidate *items, size_t k, size_t capacity);
 
 /* Forget the rows but for the limit that they set; all rows are to be offered again. */
 void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *settle);
@@ -48,7 +48,7 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
 /* Add a row that may be among the nearest, with count < capacity; whether that has filled the room. */
 static inline int fc_topk_offer(fc_topk *top, fc_candidate candidate) {
     if (candidate.low > top->limit) return 0;
-    if (candidate.low == top->limit && top->count >= top->k && !top->keeps_ties) return 0;
+    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return 0;
     top->items[top->count++] = candidate;
     return top->count == top->capacity;
 }

@@ -6,6 +6,10 @@
 
 #include <math.h>
 
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FC_HAS_FMA /* a b + c, rounded once, in one instruction */
+#endif
+
 typedef struct {
     double high, low;
 } fc_twofold;
@@ -25,7 +29,7 @@ static inline fc_twofold fc_fast_two_sum(double a, double b) {
  */
 static inline fc_twofold fc_two_product(double a, double b) {
     const double product = a * b;
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#ifdef FC_HAS_FMA
     return (fc_twofold){product, __builtin_fma(a, b, -product)};
 #else
     const double splitter = 0x1p27 + 1, a_part = splitter * a, b_part = splitter * b;

@@ -21,6 +21,7 @@
 #include "pair.inc.h"
 #include "sum.inc.h"
 #include "distance.inc.h"
+#include "quick.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
@@ -37,5 +38,6 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
     .sum = {FC_PAIRS(FC_SUM_ENTRY)},
+    .quick = {FC_QUICK_ENTRIES},
     .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };

@@ -12,7 +12,7 @@ typedef struct {
 } v_twofold;
 
 static inline v_f64 product_error(v_f64 a, v_f64 b, v_f64 product) {
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#ifdef FC_HAS_FMA
     return step_dot_f64(-product, a, b);
 #else
     const double splitter = 0x1p27 + 1; /* halves of 26 bits, as in fc_two_product */
@@ -85,19 +85,22 @@ static void fold_sums(fc_sum *sum, const sums *s) {
 }
 
 #define FC_DEFINE_SUM(kind, dtype, type) \
-    static inline void add_twofold_##kind##_##dtype(sums *s, const type *q, const type *x) { \
-        FC_UNROLL \
-        for (int v = 0; v < SUM_VECTORS; v++) \
-            add_twofold(s, v, kind##_twofold(widen_##dtype(q + v * F64_LANES), widen_##dtype(x + v * F64_LANES))); \
+    static inline void add_at_##kind##_##dtype(sums *s, int v, const type *q, const type *x) { \
+        add_twofold(s, v, kind##_twofold(widen_##dtype(q), widen_##dtype(x))); \
     } \
     static void sum_##kind##_##dtype(fc_sum *sum, const void *q, const void *x, size_t d) { \
         const type *a = q, *b = x; \
         sums s = {0}; \
-        for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) add_twofold_##kind##_##dtype(&s, a, b); \
+        for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) { \
+            FC_UNROLL \
+            for (int v = 0; v < SUM_VECTORS; v++) \
+                add_at_##kind##_##dtype(&s, v, a + v * F64_LANES, b + v * F64_LANES); \
+        } \
+        for (; d >= F64_LANES; d -= F64_LANES, a += F64_LANES, b += F64_LANES) add_at_##kind##_##dtype(&s, 0, a, b); \
         if (d) { \
-            type last_a[SUM_LANES] = {0}, last_b[SUM_LANES] = {0}; \
+            type last_a[F64_LANES] = {0}, last_b[F64_LANES] = {0}; \
             for (size_t l = 0; l < d; l++) last_a[l] = a[l], last_b[l] = b[l]; \
-            add_twofold_##kind##_##dtype(&s, last_a, last_b); \
+            add_at_##kind##_##dtype(&s, 1, last_a, last_b); \
         } \
         fold_sums(sum, &s); \
     }
