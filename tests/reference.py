@@ -62,7 +62,9 @@ def cosine(Q, X):
 
     def row_of(row):
         qq = int((row**2).sum())
-        return [_rounded_angle(int(s), qq * n) if qq and n else 1.0 for s, n in zip((row * x).sum(axis=1), xx, strict=True)]
+        return [
+            _rounded_angle(int(s), qq * n) if qq and n else 1.0 for s, n in zip((row * x).sum(axis=1), xx, strict=True)
+        ]
 
     return _table(q, x, row_of)
 
@@ -110,7 +112,9 @@ def exact_order(metric, Q, X):
         "l2": lambda row: [int(s) for s in ((row - x) ** 2).sum(axis=1)],
         "cosine": lambda row: [_signed_square(int(s), n) for s, n in zip((row * x).sum(axis=1), xx, strict=True)],
     }
-    found = [sorted(range(len(X)), key=list(zip(keys[metric](row), range(len(X)), strict=True)).__getitem__) for row in q]
+    found = [
+        sorted(range(len(X)), key=list(zip(keys[metric](row), range(len(X)), strict=True)).__getitem__) for row in q
+    ]
     return np.array(found, dtype=np.int64).reshape(len(Q), len(X))
 
 
@@ -119,20 +123,24 @@ def _signed_square(s, n):
     return Fraction(-s * abs(s), n) if n else Fraction(0)
 
 
-def exact_knn(metric, Q, X, k):
-    """The k nearest rows of X by (exact distance, row), with their distances, rounded."""
-    index = exact_order(metric, Q, X)[:, :k]
+def exact_knn(metric, Q, X, k, skip_self=False):
+    """The k nearest rows of X by (exact distance, row), with their distances, rounded; see `knn`."""
+    index = _without_self(exact_order(metric, Q, X), skip_self)[:, :k]
     return np.take_along_axis(METRICS[metric](Q, X), index, axis=1), index
+
+
+def _without_self(found, skip_self):
+    """Rows in order, without number i in row i if so asked."""
+    if not skip_self:
+        return found
+    others = [row[row != i] for i, row in enumerate(found)]
+    return np.array(others, dtype=np.int64).reshape(len(found), -1)
 
 
 def knn(distances, k, skip_self=False):
     """The k smallest (distance, index) of each row, in that order; with skip_self, without index i in row i."""
     found = np.array([np.lexsort((np.arange(len(row)), row)) for row in distances], dtype=np.int64)
-    found = found.reshape(distances.shape)
-    if skip_self:
-        others = [row[row != i] for i, row in enumerate(found)]
-        found = np.array(others, dtype=np.int64).reshape(len(found), -1)
-    index = found[:, :k]
+    index = _without_self(found.reshape(distances.shape), skip_self)[:, :k]
     return np.take_along_axis(distances, index, axis=1), index
 
 
