@@ -1,8 +1,7 @@
 /* kernels.c -- compiled once for each instruction set, with FC_ISA naming it: everything here is static but one table.
  *
  * isa/<FC_ISA>.h gives the vector width and the few steps worth an instruction of their own.  What is written here in
- * vector types is the same arithmetic everywhere: pair sums, which decide what is reported, are element-wise IEEE
- * operations in a fixed order, so that their bytes do not depend on the instruction set.
+ * vector types is the same arithmetic everywhere: element-wise IEEE operations, never contracted.
  */
 #include <float.h>
 #include <math.h>
