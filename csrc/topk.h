@@ -1,8 +1,8 @@
 /* topk.h -- the k nearest so far of one query, of rows whose distances may be known only within bounds.
  *
- * The order is (exact distance, row): among equal distances the lower row wins.  So a row that is offered at the limit
- * loses to those before it, unless `in_any_order` says that rows come in no order.  A rounded distance is offered as
- * settled only where it orders all rows (fc_orders_all).
+ * The order is (exact distance, row): among equal distances the lower row wins.  So a row that is offered as settled at
+ * the limit, as only distances are that order all rows (fc_orders_all), loses to those before it, unless `in_any_order`
+ * says that rows come in no order.
  */
 #ifndef FASTCLF_TOPK_H
 #define FASTCLF_TOPK_H
@@ -48,7 +48,8 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
 /* Add a row that may be among the nearest, with count < capacity; whether that has filled the room. */
 static inline int fc_topk_offer(fc_topk *top, fc_candidate candidate) {
     if (candidate.low > top->limit) return 0;
-    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return 0;
+    const int is_settled = candidate.slack == 0;
+    if (candidate.low == top->limit && is_settled && top->count >= top->k && !top->in_any_order) return 0;
     top->items[top->count++] = candidate;
     return top->count == top->capacity;
 }
