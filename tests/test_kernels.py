@@ -207,8 +207,9 @@ def test_threads_and_instruction_sets_do_not_matter(metric, dtype, shape):
     Q, X = big(shape, dtype)
     Q, X = (Q, X) if dtype == "uint8" else (Q * Q.dtype.type(0.1), X * X.dtype.type(0.1))
     with on_isa("scalar"):
-        distances = pairwise(metric, Q, X)
-    expected = reference.knn(distances, shape[-1])
+        distances, expected = pairwise(metric, Q, X), search(metric, Q, X, shape[-1])
+    assert_same_bytes(expected[0], reference.knn(distances, shape[-1])[0])
+    assert_same_bytes(np.take_along_axis(distances, expected[1], axis=1), expected[0])
     assert_same_bytes(pairwise(metric, Q, X, n_threads=3), distances)
     for n_threads in (1, 2, 3, 7):
         assert_same_bytes(search(metric, Q, X, shape[-1], n_threads), expected)
