@@ -1,6 +1,5 @@
 /* pairwise.c -- all distances between two sets of rows: those that refine.c reports, mostly found in less time. */
 #include <math.h>
-#include <string.h>
 
 #include "matrix.h"
 #include "refine.h"
@@ -21,14 +20,14 @@ typedef union {
 
 typedef struct {
     fc_pairs pairs;
-    double error; /* of quick sums, by the sum of the absolute terms */
+    int is_quick; /* differences of floats; other metrics' sums are quick by themselves */
     part zeros, ones;
     size_t row_blocks;
     double *distance;
 } pairwise;
 
-/* What is needed of a vector, to compare it with many: its sum or, for products, its sum of squares; and the sum of the
- * absolute terms.
+/* What is needed of a vector, to compare it with many: its sum or, where terms are products, its sum of squares; and
+ * the sum of the absolute terms.
  */
 typedef struct {
     fc_sum sum;
@@ -49,28 +48,12 @@ static fc_sum sum_with(const fc_pairs *p, fc_pair_kind kind, const fc_matrix *M,
 
 static total total_of(const pairwise *w, const fc_matrix *M, size_t row) {
     const fc_pairs *p = &w->pairs;
-    if (p->dtype == FC_u8) return (total){.sum = fc_squares_of(p, M, row)};
+    if (!w->is_quick) return (total){.sum = fc_squares_of(p, M, row)};
     if (p->metric->refine == FC_PAIR_absdiff)
         return (total){sum_with(p, FC_PAIR_product, M, row, &w->ones),
                        sum_with(p, FC_PAIR_absdiff, M, row, &w->zeros).value.high};
     const fc_sum squares = sum_with(p, FC_PAIR_product, M, row, NULL);
     return (total){squares, squares.value.high};
-}
-
-/* The sum of products or maxima of a pair. */
-static fc_twofold quick_sum(const fc_pairs *p, size_t query, size_t row, double start) {
-    const size_t d = p->Q.cols, step = p->Q.dtype == p->dtype && p->X.dtype == p->dtype ? d : PART;
-    part of_q, of_x;
-    fc_twofold sum = {0, 0};
-    for (size_t from = 0; from < d; from += step) {
-        const size_t count = fc_smaller(step, d - from);
-        const fc_twofold t = p->kernels->quick[p->metric->refine][p->dtype](
-            fc_row_part(&p->Q, query, from, count, p->dtype, &of_q),
-            fc_row_part(&p->X, row, from, count, p->dtype, &of_x), count, start);
-        const fc_twofold high = fc_two_sum(sum.high, t.high);
-        sum = (fc_twofold){high.high, high.low + (sum.low + t.low)};
-    }
-    return sum;
 }
 
 /* 2 s - a - b: for |q - x| = 2 max(q, x) - q - x and (q - x)^2 = q^2 + x^2 - 2 q x, whose sign is turned. */
@@ -79,32 +62,20 @@ static fc_twofold twice_less(fc_twofold s, fc_twofold a, fc_twofold b) {
     return fc_fast_two_sum(both.high, both.low + (first.low + (2 * s.low - a.low - b.low)));
 }
 
-/* 3 * 2^k for fc_kernels' quick sums, of absolute terms that sum to about `most` or less: 2^k is more than that. */
-static double start_for(double most) {
-    uint64_t bits;
-    memcpy(&bits, &most, sizeof bits);
-    bits &= (uint64_t)0x7ff << 52; /* the power of two that it begins with */
-    memcpy(&most, &bits, sizeof most);
-    return 12 * most;
-}
-
+/* Of floats, by a metric that is made of differences. */
 static fc_distance quick_distance(const pairwise *w, size_t query, const total *q, size_t row, const total *x) {
     const fc_pairs *p = &w->pairs;
     const fc_pair_kind kind = p->metric->refine;
-    const double both = q->most + x->most, most = kind == FC_PAIR_product ? sqrt(q->most * x->most) : both;
+    const double most = q->most + x->most;
     if (!fc_is_tame(most)) return (fc_distance){0, 0, INFINITY};
-    fc_sum s = {quick_sum(p, query, row, start_for(most)), 1};
-    double error = w->error;
-    if (kind != FC_PAIR_product) {
-        s.value = twice_less(s.value, q->sum.value, x->sum.value);
-        if (kind == FC_PAIR_sqdiff) s.value = fc_twofold_negative(s.value);
-        error *= both / fabs(s.value.high);
-    }
-    return p->kernels->distance[kind](s, q->sum, x->sum, error);
+    fc_sum s = fc_quick_sum(p, (fc_row){&p->Q, query}, (fc_row){&p->X, row}, most);
+    s.value = twice_less(s.value, q->sum.value, x->sum.value);
+    if (kind == FC_PAIR_sqdiff) s.value = fc_twofold_negative(s.value);
+    return p->kernels->distance[kind](s, q->sum, x->sum, fc_quick_error(p) * most / fabs(s.value.high));
 }
 
 static double distance_of(const pairwise *w, size_t query, const total *q, size_t row, const total *x) {
-    if (w->pairs.dtype != FC_u8) {
+    if (w->is_quick) {
         const fc_distance d = quick_distance(w, query, q, row, x);
         if (fc_is_rounded(d)) return d.nearest;
     }
@@ -141,9 +112,8 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
     if (__builtin_mul_overflow(Q.rows, X.rows, &entries) || entries > PTRDIFF_MAX / sizeof *distance)
         return FC_BAD_ARGUMENT;
     const fc_dtype dtype = fc_common_dtype(&Q, &X, 0);
-    const double steps = (double)Q.cols + 32;
     pairwise w = {.pairs = {&fc_metrics[metric], fc_kernels_active(), Q, X, dtype},
-                  .error = steps * steps * 0x1p-100,
+                  .is_quick = dtype != FC_u8 && fc_metrics[metric].refine != FC_PAIR_product,
                   .row_blocks = (X.rows + ROWS - 1) / ROWS,
                   .distance = distance};
     for (size_t i = 0; i < PART; i++) {

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "exact.h"
 #include "matrix.h"
 #include "sizes.h"
 
@@ -85,11 +84,49 @@ static double sum_error(const fc_pairs *p) {
     return steps * steps * 0x1p-105;
 }
 
+/* 3 * 2^k for fc_kernels' quick sums: 2^k is more than `most`. */
+static double start_for(double most) {
+    uint64_t bits;
+    memcpy(&bits, &most, sizeof bits);
+    bits &= (uint64_t)0x7ff << 52; /* the power of two that it begins with */
+    memcpy(&most, &bits, sizeof most);
+    return 12 * most;
+}
+
+fc_sum fc_quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
+    const size_t d = a.matrix->cols, step = part_of(p, a, b);
+    const double start = start_for(most);
+    double room_a[PART], room_b[PART];
+    fc_sum sum = {{0, 0}, 1};
+    for (size_t from = 0; from < d; from += step) {
+        const size_t count = fc_smaller(step, d - from);
+        const fc_twofold t = p->kernels->quick[p->metric->refine][p->dtype](
+            fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+            fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
+        const fc_twofold high = fc_two_sum(sum.value.high, t.high);
+        sum.value = (fc_twofold){high.high, high.low + (sum.value.low + t.low)};
+    }
+    return sum;
+}
+
+double fc_quick_error(const fc_pairs *p) {
+    const double steps = (double)p->Q.cols + 32;
+    return steps * steps * 0x1p-100;
+}
+
 static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAIR_product; }
+
+/* A sum of products of vectors with these sums of squares. */
+static fc_sum product_of(const fc_pairs *p, fc_row a, double aa, fc_row b, double bb) {
+    const int is_quick = p->dtype != FC_u8 && fc_is_tame(aa) && fc_is_tame(bb);
+    return is_quick ? fc_quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
+}
 
 fc_sum fc_squares_of(const fc_pairs *p, const fc_matrix *M, size_t row) {
     const fc_row v = {M, row};
-    return needs_squares(p) ? sum_of(p, FC_PAIR_product, v, v) : (fc_sum){0};
+    if (!needs_squares(p)) return (fc_sum){0};
+    const double squares = plain_sum(p, FC_PAIR_product, v, v);
+    return product_of(p, v, squares, v, squares);
 }
 
 /* --- distances ------------------------------------------------------------------------------------------------ */
@@ -109,8 +146,11 @@ static int are_equal(fc_row a, fc_row b) {
 }
 
 static fc_distance distance_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
-    const fc_sum s = sum_of(p, p->metric->refine, query_of(p, query), row_of(p, row));
-    return p->kernels->distance[p->metric->refine](s, qq, xx, sum_error(p));
+    const fc_row q = query_of(p, query), x = row_of(p, row);
+    const fc_pair_kind kind = p->metric->refine;
+    if (needs_squares(p))
+        return p->kernels->distance[kind](product_of(p, q, qq.value.high, x, xx.value.high), qq, xx, fc_quick_error(p));
+    return p->kernels->distance[kind](sum_of(p, kind, q, x), qq, xx, sum_error(p));
 }
 
 double fc_refine_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
@@ -150,9 +190,14 @@ static int order_of_byte_angles(const fc_pairs *p, fc_row q, fc_row a, fc_row b)
     return (left < right) - (left > right);
 }
 
+/* Products are summed so that nothing is lost of zeros: rows at right angles tie. */
+static fc_distance angle_of(const fc_pairs *p, size_t query, fc_sum qq, size_t row) {
+    const fc_sum s = sum_of(p, FC_PAIR_product, query_of(p, query), row_of(p, row));
+    return p->kernels->distance[FC_PAIR_product](s, qq, fc_squares_of(p, &p->X, row), fc_quick_error(p));
+}
+
 static int order_of_angles(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
-    const fc_distance u = distance_by(p, query, qq, a, fc_squares_of(p, &p->X, a)),
-                      v = distance_by(p, query, qq, b, fc_squares_of(p, &p->X, b));
+    const fc_distance u = angle_of(p, query, qq, a), v = angle_of(p, query, qq, b);
     return order_within(u.nearest, u.rest, v.nearest, v.rest, u.within + v.within);
 }
 
