@@ -165,10 +165,12 @@ typedef struct {
      * `enough` >= k. */
     double (*limit)(const double *v, size_t n, size_t k, size_t enough);
 
-    /* Add a pair's terms, rounded, to its FC_LANES partial sums (of bytes exactly, to the first); d is a multiple of FC_LANES except in a vector's last part. */
+    /* Add a pair's terms, rounded, to its FC_LANES partial sums (of bytes exactly, to the first); d is a multiple of
+     * FC_LANES except in a vector's last part.
+     */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
 
-    /* Add a pair's sum, off by at most fc_sum_error of the sum of its absolute terms; of floats only. */
+    /* Add a pair's sum, off by at most (d / 3 + 32)^2 2^-105 of the sum of its absolute terms; of floats only. */
     void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
 
     /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the

@@ -78,7 +78,7 @@ static fc_sum sum_of(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
     return sum;
 }
 
-/* At most d / 4 + 1 terms a lane, d / PART parts, and some foldings, of which each adds so many roundings of roundings. */
+/* At most d / 4 + 2 terms a lane, d / PART parts, and some foldings: each adds so many roundings of roundings. */
 static double sum_error(const fc_pairs *p) {
     const double steps = (double)p->Q.cols / 3 + 32;
     return steps * steps * 0x1p-105;
