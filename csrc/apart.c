@@ -3,7 +3,7 @@
  *
  * A task packs a block of rows in panels; the rows from the block's first on pass, those behind a panel for both sides.
  * All rows' nearest so far are in memory that the threads share, a lock for every few of them.  Rows are offered in any
- * order, which changes nothing: the k smallest (distance, row) are the same.
+ * order, which changes nothing: the k smallest (exact distance, row) are the same.
  */
 #include <math.h>
 #include <pthread.h>
@@ -32,7 +32,7 @@ typedef struct {
     size_t k, capacity;
     fc_topk *top; /* of each row */
     fc_candidate *items;
-    double *squares; /* fc_query_squares */
+    fc_sum *squares; /* fc_query_squares */
     pthread_mutex_t *locks;
     double *distance;
     int64_t *index;

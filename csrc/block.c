@@ -145,15 +145,15 @@ static size_t look_closer(const fc_block_plan *s, fc_block *w, span at, size_t f
     return kept;
 }
 
-/* Refine what has passed all stages at once, while its row is in the cache for other queries, too. */
-static void refine_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
+/* Estimate what has passed all stages at once, while its row is in the cache for other queries, too. */
+static void offer_survivors(const fc_block_plan *s, fc_block *w, span at, size_t first, size_t passed) {
     const size_t look = fc_stop_interval(s->pairs.X.cols);
     w->tally.pairs[s->n_stages] += (double)passed;
     for (size_t n = 0; n < passed; n++) {
         const place p = place_of(s, at, first, w->passed[n]);
         if (n % look == look - 1 && fc_stopped(w->product.team, w->product.thread)) return;
-        const double distance = fc_refine(&s->pairs, p.query, w->squares[p.i], p.row);
-        offer(s, w, at.first, p.i, (fc_candidate){distance, 0, (uint32_t)p.row});
+        const fc_bounds b = fc_estimate(&s->pairs, p.query, w->squares[p.i], p.row);
+        offer(s, w, at.first, p.i, (fc_candidate){b.low, b.slack, (uint32_t)p.row});
         count_cost(s, w, at, p, s->refine_cost);
     }
 }
@@ -211,7 +211,7 @@ static void offer_passed(const fc_block_plan *s, fc_block *w, span at, size_t pa
             passed = look_closer(s, w, at, first, stage, passed);
             lap(s, w, stage);
         }
-        refine_survivors(s, w, at, first, passed);
+        offer_survivors(s, w, at, first, passed);
         lap(s, w, s->n_stages);
     }
 }
@@ -259,8 +259,8 @@ static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) 
         if (at.row % look == 0 && fc_stopped(w->product.team, w->product.thread)) return;
         for (size_t i = 0; i < at.count; i++) {
             if (s->own && s->own[at.first + i] == (int64_t)at.row) continue;
-            const double distance = fc_refine(&s->pairs, at.first + i, w->squares[i], at.row);
-            offer(s, w, at.first, i, (fc_candidate){distance, 0, (uint32_t)at.row});
+            const fc_bounds b = fc_estimate(&s->pairs, at.first + i, w->squares[i], at.row);
+            offer(s, w, at.first, i, (fc_candidate){b.low, b.slack, (uint32_t)at.row});
         }
     }
 }

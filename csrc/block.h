@@ -35,7 +35,7 @@ typedef struct {
     double *room;
     fc_topk top[FC_MAX_BLOCK];
     fc_sums q_sums[FC_MAX_BLOCK];
-    double squares[FC_MAX_BLOCK];            /* fc_query_squares */
+    fc_sum squares[FC_MAX_BLOCK];            /* fc_query_squares */
     double B[FC_MAX_BLOCK], T[FC_MAX_BLOCK]; /* the sieve's terms, float or double, for limits as of `sieved` */
     double sieved[FC_MAX_BLOCK];
     double A[FC_ROW_BLOCK], E[FC_ROW_BLOCK];

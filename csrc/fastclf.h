@@ -137,7 +137,8 @@ typedef struct {
     fc_tally *tally;
 } fc_search;
 
-/* The k smallest (distance, row) of each query, in that order: `distance` and `index` are Q.rows x k.
+/* The k smallest (exact distance, row) of each query, in that order: `distance` and `index` are Q.rows x k.  Distances
+ * are rounded once, to nearest.
  *
  * Q and X may differ in dtype: the narrower is widened a block of rows at a time.  Values must be finite, rows of X
  * fewer than 2^32.  Scratch memory stays below 4 MiB a thread, and 24 bytes for each of k beyond 50 000, and 1 MiB for
@@ -179,7 +180,7 @@ typedef struct {
     const int64_t *own;
 } fc_candidates;
 
-/* The k >= 1 smallest (distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where
+/* The k >= 1 smallest (exact distance, row) of each query's candidates: the bytes that fc_knn reports of these rows.  Where
  * there are fewer, the distance is +inf and the row -1.  Rows of X are fewer than 2^32.  Scratch memory: 16 bytes a
  * thread for each candidate of a query.
  */

@@ -19,18 +19,22 @@ static const struct {
 
 /* g of FC_METRICS: what accumulating in the tile's type, loading, and the sums may add up to.  Accumulators add `part`
  * terms one after the other and then the parts; sums over a row run in at least four lanes, and only half of their
- * error counts beside twice that of P; the reported distance itself is good to (d / 16 + 16) float64 roundings.
+ * error counts beside twice that of P.
  */
 double fc_filter_error(fc_dtype dtype, const fc_tile *tile, size_t d) {
     if (dtype == FC_u8) return 0;
     const double part = (double)(FC_DEPTH_BYTES / tile->cell), terms = part + part / 8 + (double)d / part + 32;
-    const double g = terms * ranges[dtype].rounding + ((double)d / 16 + 16) * 0x1p-53;
+    const double g = terms * ranges[dtype].rounding;
     return g < 0.5 ? g / (1 - g) : 0x1p60; /* so wide that nothing is proven: everything passes */
 }
 
+/* Of the rank in float64, and of a limit that is a rounded distance. */
+static const double RANK_ERROR = 16 * 0x1p-53;
+
 fc_filter fc_filter_for(const fc_pairs *pairs) {
     const fc_tile *tile = &pairs->kernels->tile[pairs->metric->tile][pairs->dtype];
-    const double g = fc_filter_error(pairs->dtype, tile, pairs->Q.cols), rounding = 8 * ranges[pairs->dtype].rounding;
+    const double g = fc_filter_error(pairs->dtype, tile, pairs->Q.cols) + (fc_orders_all(pairs) ? 0 : RANK_ERROR);
+    const double rounding = 8 * ranges[pairs->dtype].rounding;
     return (fc_filter){pairs->metric, tile, pairs->dtype, g, g + rounding, 1 + rounding};
 }
 
@@ -63,7 +67,7 @@ void fc_filter_query_terms(const fc_filter *f, const fc_sums *q, double limit, s
 
 /* A metric's formulas that are needed for each pair: as constants they are inlined. */
 typedef struct {
-    int is_product; /* what refining sums */
+    int is_sum; /* the distance, or its square */
     double (*rank)(double P2, const fc_sums *q, const fc_sums *x);
     double (*error)(const fc_sums *q, const fc_sums *x);
     double (*undo)(double r);
@@ -86,16 +90,15 @@ static inline pair pair_of(const fc_filter *f, const fc_passed *p, size_t i) {
     return (pair){q, x, P2, (uint32_t)(p->row + r)};
 }
 
-/* Sums of bytes are exact: this is what refining would find.  undo has a loop of its own: so roots become vectors. */
+/* Sums of bytes are exact, and so is the distance, rounded: undo has a loop of its own, so that roots become vectors. */
 FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, fc_candidate *out, formulas m) {
     double found[FC_PAIRS_AT_ONCE];
     for (size_t i = 0; i < p->count; i++) {
         const pair it = pair_of(f, p, i);
-        found[i] = m.is_product ? f->metric->distance(it.P2 / 2, it.q->sq, it.x->sq) : m.rank(it.P2, it.q, it.x);
+        found[i] = m.rank(it.P2, it.q, it.x);
         out[i] = (fc_candidate){.row = it.row};
     }
-    if (!m.is_product)
-        for (size_t i = 0; i < p->count; i++) found[i] = m.undo(found[i]);
+    for (size_t i = 0; i < p->count; i++) found[i] = m.undo(found[i]);
     for (size_t i = 0; i < p->count; i++) out[i].low = found[i];
 }
 
@@ -114,7 +117,7 @@ FC_INLINED fc_candidate bounds_of(const fc_filter *f, pair it, formulas m) {
 }
 
 FC_INLINED void find_bounds(const fc_filter *f, const fc_passed *p, fc_candidate *out, formulas m) {
-    if (f->dtype == FC_u8) {
+    if (f->dtype == FC_u8 && m.is_sum) {
         find_exact(f, p, out, m);
         return;
     }
@@ -126,7 +129,7 @@ FC_INLINED void find_bounds(const fc_filter *f, const fc_passed *p, fc_candidate
     static double error_##name(const fc_sums *q, const fc_sums *x) { return (void)q, (void)x, error; } \
     static double undo_##name(double r) { return undo; } \
     static void bounds_##name(const fc_filter *f, const fc_passed *p, fc_candidate *out) { \
-        const formulas m = {FC_PAIR_##refine == FC_PAIR_product, rank_##name, error_##name, undo_##name}; \
+        const formulas m = {FC_PAIR_##refine != FC_PAIR_product, rank_##name, error_##name, undo_##name}; \
         find_bounds(f, p, out, m); \
     }
 FC_METRICS(FC_DEFINE_BOUNDS)

@@ -5,6 +5,7 @@
 #include "fastclf.h"
 #include "once.h"
 #include "sizes.h"
+#include "twofold.h"
 
 typedef enum { FC_TILE_dot, FC_TILE_min, FC_TILE_COUNT } fc_tile_kind;
 typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT } fc_pair_kind;
@@ -16,6 +17,28 @@ typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT }
 typedef struct {
     double sum, abs, sq;
 } fc_sums;
+
+/* A sum over the features of a pair; `lost` is 0 where nothing was rounded away: then `value` is exact, its low 0. */
+typedef struct {
+    fc_twofold value;
+    int64_t lost;
+} fc_sum;
+
+/* How far off a sum may be, whose absolute terms would sum to `most`. */
+static inline double fc_off(fc_sum s, double error, double most) { return s.lost ? error * most : 0; }
+
+/* Whether a sum of squares is so far from the ends of float64 that nothing of account is lost there. */
+static inline int fc_is_tame(double squares) { return squares > 1e-140 && squares < 1e140; }
+
+/* What is known of a distance: it is nearest + rest, to `within`. */
+typedef struct {
+    double nearest, rest, within;
+} fc_distance;
+
+/* Whether `nearest` is the distance rounded to nearest. */
+static inline int fc_is_rounded(fc_distance d) {
+    return d.nearest + (d.rest - d.within) == d.nearest && d.nearest + (d.rest + d.within) == d.nearest;
+}
 
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
@@ -152,8 +175,23 @@ typedef struct {
      * `enough` >= k. */
     double (*limit)(const double *v, size_t n, size_t k, size_t enough);
 
-    /* Add a pair's terms to its FC_LANES partial sums; d is a multiple of FC_LANES except in a vector's last part. */
+    /* Add a pair's terms, rounded, to its FC_LANES partial sums (of bytes exactly, to the first); d is a multiple of
+     * FC_LANES except in a vector's last part.
+     */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
+
+    /* Add a pair's sum, off by at most (d / 3 + 32)^2 2^-105 of the sum of its absolute terms; of floats only. */
+    void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
+
+    /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the
+     * absolute terms sum to at most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+     */
+    fc_twofold (*quick[FC_PAIR_COUNT][FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+
+    /* The distance that sums of a kind make, each off by at most a part `error` of its absolute terms unless nothing is
+     * lost; qq and xx are the vectors' sums of squares, which only products need.
+     */
+    fc_distance (*distance[FC_PAIR_COUNT])(fc_sum s, fc_sum qq, fc_sum xx, double error);
 } fc_kernels;
 
 /* Sums of products of bytes are kept in int32 up to this many features: 32 768 * 255^2 < 2^31. */

@@ -1,5 +1,5 @@
-/* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then the reported arithmetic
- * for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
+/* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then exact distances and their
+ * order for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
  * (block.c), and put together.
  */
 #include <math.h>
@@ -113,6 +113,13 @@ static void run_thread(void *of, fc_team *team, int thread) {
     free(w);
 }
 
+/* Of two rows at the same reported distance. */
+static int comes_first(const job *s, size_t q, int64_t a, int64_t b) {
+    if (a == INT64_MAX || b == INT64_MAX) return a < b;
+    const int order = fc_order_at(&s->plan.pairs, q, fc_query_squares(&s->plan.pairs, q), (size_t)a, (size_t)b);
+    return order < 0 || (order == 0 && a < b);
+}
+
 /* Merge a query's sorted segments into the caller's arrays. */
 static void merge_query(const job *s, size_t q) {
     const size_t k = s->plan.k;
@@ -124,7 +131,7 @@ static void merge_query(const job *s, size_t q) {
         size_t best = 0;
         for (size_t g = 1; g < s->segments; g++) {
             const size_t a = g * k + heads[g], b = best * k + heads[best];
-            if (d[a] < d[b] || (d[a] == d[b] && id[a] < id[b])) best = g;
+            if (d[a] < d[b] || (d[a] == d[b] && comes_first(s, q, id[a], id[b]))) best = g;
         }
         s->merged_distance[q * k + j] = d[best * k + heads[best]];
         s->merged_index[q * k + j] = id[best * k + heads[best]++];

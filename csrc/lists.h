@@ -13,24 +13,25 @@
     X(f64, double, 'd')
 
 /* Metrics.  A register tile yields P, one inner product of a query with a row, fast and with a bounded error; the
- * filter turns P into bounds on the distance.  What is reported is computed anew for the few rows that pass, in
- * float64.
+ * filter turns P into bounds on the distance.  What is reported, the exact distance rounded to nearest, is computed
+ * anew for the few rows that pass.
  *
  *   name      what Python calls it
  *   tile      inner product: `dot` is sum q*x; `min` is sum min(q, x), as sum |q-x| = sum q + sum x - 2 sum min(q, x)
- *   refine    the sum the reported distance is made of, in float64 and one fixed order: sqdiff, absdiff or product
+ *   refine    the sums that the distance is made of: absdiff; sqdiff, of which it is the root; or product, of which it
+ *             is 1 less the cosine (isa/distance.inc.h, exact.c)
  *   shift     1: the distance does not change when q and x move together, so that the filter may subtract a centre
  *   degree    scaling q and x by t scales the distance by t to this power
  *   rank      what grows with the distance, from 2P and the sums of both vectors (struct fc_sums: sum, abs, sq)
  *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
  *   undo      distance from rank r
- *   length    of the difference of two vectors as sketches see it (stage.h), at distance r reported to within e; where
- *             degree is 0, of the vectors at unit length
+ *   length    of the difference of two vectors as sketches see it (stage.h), at distance r; where degree is 0, of the
+ *             vectors at unit length
  *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
- *   distance  the reported distance, from the refined sum s and the vectors' sums of squares qq and xx
+ *   distance  from that sum s and the vectors' sums of squares qq and xx, in float64: of bytes what is reported where
+ *             `refine` is a difference; else within (d / 16 + 16) 2^-52 of it, relative, or absolute where degree is 0
  *
- * Cosine: the root of a square is its base exactly, so that a row is at distance 0 from itself; a zero vector is at
- * distance 1 from everything, as scikit-learn has it.
+ * Cosine: a zero vector is at distance 1 from everything, as scikit-learn has it.
  */
 // clang-format off
 #define FC_METRICS(X) \
@@ -54,7 +55,7 @@
       /* rank  */ 1 - P2 / (2 * sqrt(q->sq) * sqrt(x->sq)), \
       /* error */ 4, \
       /* undo  */ r, \
-      /* length */ sqrt(2 * (r + e)), \
+      /* length */ sqrt(2 * r), \
       /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
       /* T     */ 0, \
       /* distance */ qq > 0 && xx > 0 ? fmin(fmax(1 - s / sqrt(qq * xx), 0), 2) : 1)

@@ -2,12 +2,6 @@
 
 #include "kernels.h"
 
-#define FC_SIZE(name, type, format) sizeof(type),
-size_t fc_dtype_size(fc_dtype dtype) {
-    static const size_t sizes[] = {FC_DTYPES(FC_SIZE)};
-    return sizes[dtype];
-}
-
 #define FC_FORMAT(name, type, format) format,
 char fc_dtype_format(fc_dtype dtype) {
     static const char formats[] = {FC_DTYPES(FC_FORMAT)};
@@ -30,14 +24,12 @@ FC_DEFINE_CONVERT(f32, f64)
 FC_DEFINE_CONVERT(f64, u8)
 FC_DEFINE_CONVERT(f64, f32)
 
-const void *fc_row_part(const fc_matrix *X, size_t row, size_t from, size_t count, fc_dtype dtype, void *room) {
+const void *fc_converted(const void *values, fc_dtype from, size_t count, fc_dtype to, void *room) {
     static void (*const convert[FC_DTYPE_COUNT][FC_DTYPE_COUNT])(const void *, size_t, void *) = {
         [FC_u8] = {[FC_f32] = u8_to_f32, [FC_f64] = u8_to_f64},
         [FC_f32] = {[FC_u8] = f32_to_u8, [FC_f64] = f32_to_f64},
         [FC_f64] = {[FC_u8] = f64_to_u8, [FC_f32] = f64_to_f32}};
-    const char *x = (const char *)X->data + (row * X->cols + from) * fc_dtype_size(X->dtype);
-    if (X->dtype == dtype) return x;
-    convert[X->dtype][dtype](x, count, room);
+    convert[from][to](values, count, room);
     return room;
 }
 

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #define FC_DEFINE_METRIC(name, tile, refine, shift, degree, rank, error, undo, len, a, ex, b, t, dist) \
-    static double length_##name(double r, double e) { return (void)e, len; } \
+    static double length_##name(double r) { return len; } \
     static double A_##name(const fc_sums *x, double g) { return (void)x, (void)g, a; } \
     static double E_##name(const fc_sums *x) { return (void)x, ex; } \
     static double B_##name(const fc_sums *q, double limit, double g) { return (void)q, (void)limit, (void)g, b; } \

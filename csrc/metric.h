@@ -9,7 +9,7 @@ typedef struct {
     fc_tile_kind tile;
     fc_pair_kind refine;
     int shift, degree;
-    double (*length)(double r, double e);
+    double (*length)(double r);
     double (*A)(const fc_sums *x, double g);
     double (*E)(const fc_sums *x);
     double (*B)(const fc_sums *q, double limit, double g);

@@ -1,18 +1,27 @@
-/* refine.c -- sums over features in float64, in one order on every machine: FC_LANES partial sums, folded in halves. */
+/* refine.c -- from two rows to their distance: by sums of twice float64's precision, and where these leave the rounding
+ * or the order open, by exact ones.
+ */
 #include "refine.h"
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "matrix.h"
+#include "sizes.h"
 
 /* Features of a row that are converted at a time: a multiple of FC_LANES. */
 enum { PART = 512 };
 
-typedef struct {
-    const fc_matrix *matrix;
-    size_t row;
-} operand;
+static fc_row query_of(const fc_pairs *p, size_t query) { return (fc_row){&p->Q, query}; }
+static fc_row row_of(const fc_pairs *p, size_t row) { return (fc_row){&p->X, row}; }
+
+/* --- sums ----------------------------------------------------------------------------------------------------- */
+
+/* Rows of another dtype are converted in parts. */
+static size_t part_of(const fc_pairs *p, fc_row a, fc_row b) {
+    return a.matrix->dtype == p->dtype && b.matrix->dtype == p->dtype ? a.matrix->cols : PART;
+}
 
 static double fold(double *lanes) {
     _Static_assert(FC_LANES == 16, "four halvings");
@@ -22,110 +31,203 @@ static double fold(double *lanes) {
     return lanes[0] + lanes[1];
 }
 
-/* In parts that are converted on their way. */
-static double sum_converted(const fc_kernels *kernels, fc_pair_kind kind, fc_dtype dtype, operand a, operand b) {
-    double lanes[FC_LANES] = {0}, room_a[PART], room_b[PART];
+/* Of bytes, exactly: all in one lane. */
+static double byte_sum(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
+    void (*const add)(double *, const void *, const void *, size_t) = p->kernels->pair[kind][FC_u8];
     const size_t d = a.matrix->cols;
+    double sum = 0;
+    if (a.matrix->dtype == FC_u8 && b.matrix->dtype == FC_u8) {
+        add(&sum, (const uint8_t *)a.matrix->data + a.row * d, (const uint8_t *)b.matrix->data + b.row * d, d);
+        return sum;
+    }
+    uint8_t room_a[PART], room_b[PART];
     for (size_t from = 0; from < d; from += PART) {
-        const size_t count = d - from < PART ? d - from : PART;
-        kernels->pair[kind][dtype](lanes, fc_row_part(a.matrix, a.row, from, count, dtype, room_a),
-                                   fc_row_part(b.matrix, b.row, from, count, dtype, room_b), count);
+        const size_t count = fc_smaller(PART, d - from);
+        add(&sum, fc_row_part(a.matrix, a.row, from, count, FC_u8, room_a),
+            fc_row_part(b.matrix, b.row, from, count, FC_u8, room_b), count);
+    }
+    return sum;
+}
+
+/* In float64; of bytes, exactly. */
+static double plain_sum(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
+    double lanes[FC_LANES] = {0}, room_a[PART], room_b[PART];
+    const size_t d = a.matrix->cols, step = part_of(p, a, b);
+    if (p->dtype == FC_u8) return byte_sum(p, kind, a, b);
+    for (size_t from = 0; from < d; from += step) {
+        const size_t count = fc_smaller(step, d - from);
+        p->kernels->pair[kind][p->dtype](lanes, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                         fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count);
     }
     return fold(lanes);
 }
 
-static double sum_pair(const fc_kernels *kernels, fc_pair_kind kind, fc_dtype dtype, operand a, operand b) {
-    double lanes[FC_LANES] = {0};
-    const size_t row_bytes = a.matrix->cols * fc_dtype_size(dtype);
-    if (a.matrix->dtype != dtype || b.matrix->dtype != dtype) return sum_converted(kernels, kind, dtype, a, b);
-    kernels->pair[kind][dtype](lanes, (const char *)a.matrix->data + a.row * row_bytes,
-                               (const char *)b.matrix->data + b.row * row_bytes, a.matrix->cols);
-    return fold(lanes);
-}
-
-double fc_query_squares(const fc_pairs *p, size_t query) {
-    const operand q = {&p->Q, query};
-    return p->metric->refine == FC_PAIR_product ? sum_pair(p->kernels, FC_PAIR_product, p->dtype, q, q) : 0;
-}
-
-/* Squares of float64 values may leave the range of float64 where the distance itself does not: then they are taken of
- * values scaled by a power of two, which is exact, and summed in the same order.
- */
-typedef struct {
-    operand of;
-    const operand *minus; /* or NULL */
-    int exponent;         /* divided by two to this power */
-} scaled;
-
-static void scaled_part(scaled v, size_t from, size_t count, double *out) {
+static fc_sum sum_of(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
+    fc_sum sum = {0};
+    if (p->dtype == FC_u8) {
+        sum.value.high = byte_sum(p, kind, a, b);
+        return sum;
+    }
     double room_a[PART], room_b[PART];
-    const double *a = fc_row_part(v.of.matrix, v.of.row, from, count, FC_f64, room_a), *b = NULL;
-    if (v.minus) b = fc_row_part(v.minus->matrix, v.minus->row, from, count, FC_f64, room_b);
-    for (size_t i = 0; i < count; i++) out[i] = b ? a[i] - b[i] : a[i];
-    for (size_t i = 0; i < count && v.exponent; i++) out[i] = ldexp(out[i], -v.exponent);
-}
-
-/* With the exponent that brings its largest value near one. */
-static scaled scale(operand of, const operand *minus) {
-    scaled v = {of, minus, 0};
-    double largest = 0, part[PART];
-    const size_t d = of.matrix->cols;
-    for (size_t from = 0; from < d; from += PART) {
-        const size_t count = d - from < PART ? d - from : PART;
-        scaled_part(v, from, count, part);
-        for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(part[i]));
+    const size_t d = a.matrix->cols, step = part_of(p, a, b);
+    for (size_t from = 0; from < d; from += step) {
+        const size_t count = fc_smaller(step, d - from);
+        p->kernels->sum[kind][p->dtype](&sum, fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                        fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count);
     }
-    if (largest > 0 && largest <= DBL_MAX) v.exponent = ilogb(largest);
-    return v;
+    return sum;
 }
 
-static int is_zero(operand v) {
-    double room[PART];
-    const size_t d = v.matrix->cols;
-    int nonzero = 0;
-    for (size_t from = 0; from < d && !nonzero; from += PART) {
-        const size_t count = d - from < PART ? d - from : PART;
-        const double *part = fc_row_part(v.matrix, v.row, from, count, FC_f64, room);
-        for (size_t i = 0; i < count; i++) nonzero |= part[i] != 0;
+/* At most d / 4 + 2 terms a lane, d / PART parts, and some foldings: each adds so many roundings of roundings. */
+static double sum_error(const fc_pairs *p) {
+    const double steps = (double)p->Q.cols / 3 + 32;
+    return steps * steps * 0x1p-105;
+}
+
+/* 3 * 2^k for fc_kernels' quick sums: 2^k is more than `most`. */
+static double start_for(double most) {
+    uint64_t bits;
+    memcpy(&bits, &most, sizeof bits);
+    bits &= (uint64_t)0x7ff << 52; /* the power of two that it begins with */
+    memcpy(&most, &bits, sizeof most);
+    return 12 * most;
+}
+
+fc_sum fc_quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
+    const size_t d = a.matrix->cols, step = part_of(p, a, b);
+    const double start = start_for(most);
+    double room_a[PART], room_b[PART];
+    fc_sum sum = {{0, 0}, 1};
+    for (size_t from = 0; from < d; from += step) {
+        const size_t count = fc_smaller(step, d - from);
+        const fc_twofold t = p->kernels->quick[p->metric->refine][p->dtype](
+            fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+            fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
+        const fc_twofold high = fc_two_sum(sum.value.high, t.high);
+        sum.value = (fc_twofold){high.high, high.low + (sum.value.low + t.low)};
     }
-    return !nonzero;
+    return sum;
 }
 
-static double sum_scaled(const fc_kernels *kernels, scaled a, scaled b) {
-    double lanes[FC_LANES] = {0}, part_a[PART], part_b[PART];
-    const size_t d = a.of.matrix->cols;
-    for (size_t from = 0; from < d; from += PART) {
-        const size_t count = d - from < PART ? d - from : PART;
-        scaled_part(a, from, count, part_a);
-        scaled_part(b, from, count, part_b);
-        kernels->pair[FC_PAIR_product][FC_f64](lanes, part_a, part_b, count);
-    }
-    return fold(lanes);
+double fc_quick_error(const fc_pairs *p) {
+    const double steps = (double)p->Q.cols + 32;
+    return steps * steps * 0x1p-100;
 }
 
-static double scaled_sqdiff(const fc_pairs *p, operand q, operand x) {
-    const scaled t = scale(q, &x);
-    return ldexp(p->metric->distance(sum_scaled(p->kernels, t, t), 0, 0), t.exponent * p->metric->degree);
+static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAIR_product; }
+
+/* A sum of products of vectors with these sums of squares. */
+static fc_sum product_of(const fc_pairs *p, fc_row a, double aa, fc_row b, double bb) {
+    const int is_quick = p->dtype != FC_u8 && fc_is_tame(aa) && fc_is_tame(bb);
+    return is_quick ? fc_quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
 }
 
-/* Each vector is scaled by itself: the distance must not depend on their lengths. */
-static double scaled_product(const fc_pairs *p, operand q, operand x) {
-    if (is_zero(q) || is_zero(x)) return p->metric->distance(0, 0, 0);
-    const scaled a = scale(q, NULL), b = scale(x, NULL);
-    return p->metric->distance(sum_scaled(p->kernels, a, b), sum_scaled(p->kernels, a, a),
-                               sum_scaled(p->kernels, b, b));
+fc_sum fc_squares_of(const fc_pairs *p, const fc_matrix *M, size_t row) {
+    const fc_row v = {M, row};
+    if (!needs_squares(p)) return (fc_sum){0};
+    const double squares = plain_sum(p, FC_PAIR_product, v, v);
+    return product_of(p, v, squares, v, squares);
 }
 
-/* Squares sum well inside the normal range, with room for the product of two such sums. */
-static int safe(double squares) { return squares > 1e-140 && squares < 1e140; }
+/* --- distances ------------------------------------------------------------------------------------------------ */
 
-double fc_refine(const fc_pairs *p, size_t query, double qq, size_t row) {
-    const operand q = {&p->Q, query}, x = {&p->X, row};
-    const fc_dtype dtype = p->dtype;
+static fc_sum exactly(double v) { return (fc_sum){{v, 0}, 0}; }
+
+static double distance_of_bytes(const fc_pairs *p, double s, double qq, double xx) {
+    if (!needs_squares(p)) return p->metric->distance(s, 0, 0);
+    const fc_distance d = p->kernels->distance[FC_PAIR_product](exactly(s), exactly(qq), exactly(xx), 0);
+    return fc_is_rounded(d) ? d.nearest : fc_exact_angle(s, qq, xx);
+}
+
+static int are_equal(fc_row a, fc_row b) {
+    const size_t bytes = a.matrix->cols * fc_dtype_size(a.matrix->dtype);
+    const char *of_a = a.matrix->data, *of_b = b.matrix->data;
+    return a.matrix->dtype == b.matrix->dtype && memcmp(of_a + a.row * bytes, of_b + b.row * bytes, bytes) == 0;
+}
+
+static fc_distance distance_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
+    const fc_row q = query_of(p, query), x = row_of(p, row);
     const fc_pair_kind kind = p->metric->refine;
-    const double s = sum_pair(p->kernels, kind, dtype, q, x);
-    const double xx = kind == FC_PAIR_product ? sum_pair(p->kernels, kind, dtype, x, x) : 0;
-    if (dtype == FC_f64 && kind == FC_PAIR_sqdiff && !safe(s)) return scaled_sqdiff(p, q, x);
-    if (dtype == FC_f64 && kind == FC_PAIR_product && !(safe(qq) && safe(xx))) return scaled_product(p, q, x);
-    return p->metric->distance(s, qq, xx);
+    if (needs_squares(p))
+        return p->kernels->distance[kind](product_of(p, q, qq.value.high, x, xx.value.high), qq, xx, fc_quick_error(p));
+    return p->kernels->distance[kind](sum_of(p, kind, q, x), qq, xx, sum_error(p));
+}
+
+double fc_refine_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
+    const fc_row q = query_of(p, query), x = row_of(p, row);
+    const fc_pair_kind kind = p->metric->refine;
+    if (p->dtype == FC_u8) return distance_of_bytes(p, byte_sum(p, kind, q, x), qq.value.high, xx.value.high);
+    const fc_distance d = distance_by(p, query, qq, row, xx);
+    if (fc_is_rounded(d)) return d.nearest;
+    if (fc_is_tame(qq.value.high) && are_equal(q, x)) return 0; /* not needed for the answer: mostly it is this */
+    return fc_exact_distance(kind, q, x);
+}
+
+/* -1, 0 or 1 as a + a_rest is less than b + b_rest, equal, or greater; 2 where it may be any of these, as a difference
+ * of `margin` is possible.  a and b are so near that their difference is exact.
+ */
+static int order_within(double a, double a_rest, double b, double b_rest, double margin) {
+    const double gap = (a - b) + (a_rest - b_rest);
+    if (fabs(gap) > margin) return gap < 0 ? -1 : 1;
+    return gap == 0 && margin == 0 ? 0 : 2;
+}
+
+static int order_of_sums(const fc_pairs *p, fc_row q, fc_row a, fc_row b) {
+    const fc_sum s = sum_of(p, p->metric->refine, q, a), t = sum_of(p, p->metric->refine, q, b);
+    const double u = s.value.high, v = t.value.high, error = sum_error(p);
+    const double margin = fc_off(s, error, u) + fc_off(t, error, v);
+    if ((s.lost | t.lost) && p->metric->refine == FC_PAIR_sqdiff && !(fc_is_tame(u) && fc_is_tame(v))) return 2;
+    return order_within(u, s.value.low, v, t.value.low, margin);
+}
+
+/* By s / sqrt(xx), none of which is negative: its square is of integers of 62 and 31 bits. */
+static int order_of_byte_angles(const fc_pairs *p, fc_row q, fc_row a, fc_row b) {
+    __extension__ typedef unsigned __int128 uint128;
+    const uint64_t s = (uint64_t)byte_sum(p, FC_PAIR_product, q, a), t = (uint64_t)byte_sum(p, FC_PAIR_product, q, b);
+    if (!s || !t) return (s == 0) - (t == 0);
+    const uint128 left = (uint128)(s * s) * (uint64_t)byte_sum(p, FC_PAIR_product, b, b),
+                  right = (uint128)(t * t) * (uint64_t)byte_sum(p, FC_PAIR_product, a, a);
+    return (left < right) - (left > right);
+}
+
+/* Products are summed so that nothing is lost of zeros: rows at right angles tie. */
+static fc_distance angle_of(const fc_pairs *p, size_t query, fc_sum qq, size_t row) {
+    const fc_sum s = sum_of(p, FC_PAIR_product, query_of(p, query), row_of(p, row));
+    return p->kernels->distance[FC_PAIR_product](s, qq, fc_squares_of(p, &p->X, row), fc_quick_error(p));
+}
+
+static int order_of_angles(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
+    const fc_distance u = angle_of(p, query, qq, a), v = angle_of(p, query, qq, b);
+    return order_within(u.nearest, u.rest, v.nearest, v.rest, u.within + v.within);
+}
+
+int fc_order_at(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
+    const fc_row q = query_of(p, query), u = row_of(p, a), v = row_of(p, b);
+    if (a == b || fc_orders_all(p) || are_equal(u, v)) return 0;
+    if (p->dtype == FC_u8) return order_of_byte_angles(p, q, u, v);
+    const int order = needs_squares(p) ? order_of_angles(p, query, qq, a, b) : order_of_sums(p, q, u, v);
+    return order == 2 ? fc_exact_order(p->metric->refine, q, u, v) : order;
+}
+
+/* --- bounds --------------------------------------------------------------------------------------------------- */
+
+/* Roundings of sums in float64, twice as many as there are, which covers those of the bounds. */
+static double plain_error(const fc_pairs *p) { return ((double)p->Q.cols / 16 + 16) * 0x1p-52; }
+
+/* Whether nothing but rounding is between plain sums and exact ones. */
+static int has_bounds(fc_pair_kind kind, double s, double qq, double xx) {
+    if (kind == FC_PAIR_absdiff) return s <= DBL_MAX / 2;
+    return kind == FC_PAIR_sqdiff ? fc_is_tame(s) : fc_is_tame(qq) && fc_is_tame(xx);
+}
+
+fc_bounds fc_estimate(const fc_pairs *p, size_t query, fc_sum query_squares, size_t row) {
+    const fc_row q = query_of(p, query), x = row_of(p, row);
+    const double s = plain_sum(p, p->metric->refine, q, x),
+                 xx = needs_squares(p) ? plain_sum(p, FC_PAIR_product, x, x) : 0;
+    const double qq = query_squares.value.high;
+    if (fc_orders_all(p)) return (fc_bounds){p->metric->distance(s, qq, xx), 0};
+    if (!has_bounds(p->metric->refine, s, qq, xx)) return (fc_bounds){0, INFINITY};
+    const double distance = p->metric->distance(s, qq, xx);
+    const double off = plain_error(p) * (p->metric->degree ? distance : 1);
+    return (fc_bounds){fmax(distance - off, 0), (float)(2 * off * (1 + 0x1p-20)) + FLT_MIN};
 }

@@ -1,7 +1,8 @@
-/* refine.h -- the reported distance of one pair of rows: the only arithmetic whose bytes a caller sees. */
+/* refine.h -- the reported distance of one pair of rows: the exact one, rounded to nearest. */
 #ifndef FASTCLF_REFINE_H
 #define FASTCLF_REFINE_H
 
+#include "exact.h"
 #include "metric.h"
 
 typedef struct {
@@ -11,9 +12,38 @@ typedef struct {
     fc_dtype dtype; /* to compute in: fc_common_dtype */
 } fc_pairs;
 
-/* What refining needs to know of a query: its sum of squares where the metric uses it. */
-double fc_query_squares(const fc_pairs *pairs, size_t query);
+/* What refining needs to know of one vector, a row of Q or X: its sum of squares where the metric uses it. */
+fc_sum fc_squares_of(const fc_pairs *pairs, const fc_matrix *M, size_t row);
+static inline fc_sum fc_query_squares(const fc_pairs *pairs, size_t query) {
+    return fc_squares_of(pairs, &pairs->Q, query);
+}
 
-double fc_refine(const fc_pairs *pairs, size_t query, double query_squares, size_t row);
+/* The reported distance. */
+double fc_refine_by(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row, fc_sum row_squares);
+static inline double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row) {
+    return fc_refine_by(pairs, query, query_squares, row, fc_squares_of(pairs, &pairs->X, row));
+}
+
+/* A sum of products or, for absdiff, of maxima (fc_kernels), in less time: of floats whose absolute terms sum to about
+ * `most`, which is tame.  It is off by at most fc_quick_error of that.
+ */
+fc_sum fc_quick_sum(const fc_pairs *pairs, fc_row a, fc_row b, double most);
+double fc_quick_error(const fc_pairs *pairs);
+
+/* Whether the reported distances order all rows: else rows at the same one may be nearer and farther. */
+static inline int fc_orders_all(const fc_pairs *pairs) {
+    return pairs->dtype == FC_u8 && pairs->metric->refine != FC_PAIR_product;
+}
+
+/* Which of two rows at the same reported distance is nearer: -1 for a, 1 for b, 0 for neither. */
+int fc_order_at(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t a, size_t b);
+
+/* Bounds on a distance that cost less: it is in [low, low + slack].  Slack 0: low is what is reported. */
+typedef struct {
+    double low;
+    float slack;
+} fc_bounds;
+
+fc_bounds fc_estimate(const fc_pairs *pairs, size_t query, fc_sum query_squares, size_t row);
 
 #endif

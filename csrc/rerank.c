@@ -34,10 +34,9 @@ static void fetch(const rerank *r, size_t at) {
 }
 
 /* Refine a query's candidates; how many there are, or SIZE_MAX when the team has stopped. */
-static size_t refine(const rerank *r, size_t q, fc_candidate *items, fc_team *team, int thread) {
+static size_t refine(const rerank *r, size_t q, fc_sum squares, fc_candidate *items, fc_team *team, int thread) {
     const size_t m = r->of->per_query, look = fc_stop_interval(r->pairs.X.cols);
     const int64_t own = r->of->own ? r->of->own[q] : -1;
-    const double squares = fc_query_squares(&r->pairs, q);
     size_t count = 0;
     for (size_t j = 0; j < m; j++) {
         const int64_t row = FC_ONCE(r->of->row[q * m + j]);
@@ -71,9 +70,10 @@ static void report(const rerank *r, size_t q, const fc_candidate *items, size_t 
 static void run_task(const rerank *r, size_t task, fc_candidate *items, fc_team *team, int thread) {
     const size_t end = fc_smaller((task + 1) * QUERIES, r->pairs.Q.rows);
     for (size_t q = task * QUERIES; q < end; q++) {
-        const size_t count = refine(r, q, items, team, thread);
+        const fc_sum squares = fc_query_squares(&r->pairs, q);
+        const size_t count = refine(r, q, squares, items, team, thread);
         if (count == SIZE_MAX) return;
-        fc_sort_candidates(items, count);
+        fc_sort_settled(items, count, count, &r->pairs, q, squares);
         report(r, q, items, count);
     }
 }

@@ -135,7 +135,7 @@ static double take_row(const job *s, size_t row, double length, double *y) {
  */
 static void sketch_groups(const job *s, size_t row, double *y, double *p) {
     const fc_sketcher *how = s->how;
-    const double length = of_unit_vectors(s) ? fc_refine(&s->lengths, row, 0, 0) : 1;
+    const double length = of_unit_vectors(s) ? fc_refine(&s->lengths, row, (fc_sum){0}, 0) : 1;
     const double sum = take_row(s, row, length, y);
     for (size_t i = 0; i < how->cols[0]; i++) {
         p[i] = 0;
@@ -173,7 +173,7 @@ static void spread(const job *s, fc_product_room *w, size_t from, size_t count, 
 
 /* One row from its products with the directions; those of unit vectors are taken of the row as it is. */
 static void finish_directions(const job *s, size_t row, double *p) {
-    const double length = fc_refine(&s->lengths, row, 0, 0), scale = of_unit_vectors(s) ? 1 / length : 1;
+    const double length = fc_refine(&s->lengths, row, (fc_sum){0}, 0), scale = of_unit_vectors(s) ? 1 / length : 1;
     const double each = (s->product_error + 4 * rounding(s)) * length * (1 + s->how->skew) + s->product_floor;
     if (of_unit_vectors(s))
         for (size_t i = 0; i < s->cols; i++) p[i] *= scale;

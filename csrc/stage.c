@@ -8,14 +8,12 @@
 enum { CODE_ZERO = 128 };
 
 fc_stage_filter fc_stage_filter_for(const fc_pairs *p, const fc_stage *stage) {
-    const double reported = ((double)p->Q.cols / 16 + 16) * 0x1p-52;
     return (fc_stage_filter){.stage = stage,
                              .metric = p->metric,
                              .kernels = p->kernels,
                              .tile = &p->kernels->tile[p->metric->tile][FC_u8],
                              .squares = p->metric->tile == FC_TILE_dot,
-                             .stretch = (1 + stage->skew) * (1 + reported) * (1 + 0x1p-40),
-                             .off = p->metric->degree ? 0 : reported};
+                             .stretch = (1 + stage->skew) * (1 + 0x1p-40)};
 }
 
 /* The sum of a sketch's codes as they are. */

@@ -13,7 +13,6 @@ typedef struct {
     const fc_tile *tile;
     int squares;    /* differences of sketches are squares, not absolute values */
     double stretch; /* sketches are at most so many times as far apart as rows, errors aside */
-    double off;     /* how far a reported distance may be from the true one, where that is not relative */
 } fc_stage_filter;
 
 fc_stage_filter fc_stage_filter_for(const fc_pairs *pairs, const fc_stage *stage);
@@ -40,7 +39,7 @@ double fc_stage_length(const fc_stage_filter *f, double codes_differ, size_t que
 
 /* A limit as a length, stretched so that it bounds the lengths of sketches. */
 static inline double fc_stage_stretched(const fc_stage_filter *f, double limit) {
-    return f->metric->length(limit, f->off) * f->stretch;
+    return f->metric->length(limit) * f->stretch;
 }
 
 /* Whether a pair's distance is beyond a limit of this length. */

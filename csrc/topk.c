@@ -63,6 +63,34 @@ static void drop_beyond(fc_topk *top, const fc_settle *settle) {
     top->count = kept;
 }
 
+/* Where rows are at the same reported distance, of which some are nearer: by insertion, as mostly all are in order. */
+static void sort_tied(fc_candidate *items, size_t n, const fc_pairs *pairs, size_t query, fc_sum squares) {
+    for (size_t i = 1; i < n; i++) {
+        const fc_candidate c = items[i];
+        size_t from = 0, to = i;
+        if (fc_order_at(pairs, query, squares, items[i - 1].row, c.row) <= 0) continue; /* rows ascend */
+        while (from < to) { /* it comes before items[to], and not before those up to `from` */
+            const size_t middle = from + (to - from) / 2;
+            const int order = fc_order_at(pairs, query, squares, items[middle].row, c.row);
+            if (order < 0 || (order == 0 && items[middle].row < c.row))
+                from = middle + 1;
+            else
+                to = middle;
+        }
+        memmove(items + from + 1, items + from, (i - from) * sizeof *items);
+        items[from] = c;
+    }
+}
+
+void fc_sort_settled(fc_candidate *items, size_t n, size_t k, const fc_pairs *pairs, size_t query, fc_sum squares) {
+    fc_sort_candidates(items, n);
+    if (fc_orders_all(pairs)) return;
+    for (size_t i = 0, end; i < n && i < k; i = end) {
+        for (end = i + 1; end < n && items[end].low == items[i].low;) end++;
+        sort_tied(items + i, end - i, pairs, query, squares);
+    }
+}
+
 /* Refine what is not settled yet, sort, and keep the k best.  When the team stops nothing is kept: nobody will ask. */
 static void settle_all(fc_topk *top, const fc_settle *settle) {
     const size_t look = fc_stop_interval(settle->pairs->X.cols);
@@ -78,7 +106,7 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
         c->slack = 0;
     }
     *settle->refined += (double)refined;
-    fc_sort_candidates(top->items, top->count);
+    fc_sort_settled(top->items, top->count, top->k, settle->pairs, settle->query, settle->query_squares);
     if (top->count < top->k) return;
     top->count = top->k;
     top->limit = fmin(top->limit, top->items[top->k - 1].low);
@@ -92,8 +120,8 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
     const size_t look = fc_stop_interval(settle->pairs->X.cols);
     for (size_t i = 0; i < top->count; i++) {
         if (i % look == look - 1 && fc_stopped(settle->team, settle->thread)) return;
-        const double distance = fc_refine(settle->pairs, settle->query, settle->query_squares, top->items[i].row);
-        top->items[i] = (fc_candidate){distance, 0, top->items[i].row};
+        const fc_bounds b = fc_estimate(settle->pairs, settle->query, settle->query_squares, top->items[i].row);
+        top->items[i] = (fc_candidate){b.low, b.slack, top->items[i].row};
     }
     *settle->refined += (double)top->count;
     top->k = k;

@@ -1,7 +1,8 @@
 /* topk.h -- the k nearest so far of one query, of rows whose distances may be known only within bounds.
  *
- * The order is (distance, row): among equal distances the lower row wins.  Rows are offered in ascending order, unless
- * in_any_order says that they are not.
+ * The order is (exact distance, row): among equal distances the lower row wins.  So a row that is offered as settled at
+ * the limit, as only distances are that order all rows (fc_orders_all), loses to those before it, unless `in_any_order`
+ * says that rows come in no order.
  */
 #ifndef FASTCLF_TOPK_H
 #define FASTCLF_TOPK_H
@@ -19,8 +20,7 @@ typedef struct {
 typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
-    double
-        limit; /* k rows are no further; a row offered in order that is at it comes behind k `items`; +inf at first */
+    double limit; /* k rows are no further, but for its rounding; +inf at first */
     int in_any_order;
 } fc_topk;
 
@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     const fc_pairs *pairs;
     size_t query;
-    double query_squares;
+    fc_sum query_squares;
     double *room, *refined;
     fc_team *team;
     int thread;
@@ -48,7 +48,8 @@ void fc_topk_restart(fc_topk *top, size_t k, size_t capacity, const fc_settle *s
 /* Add a row that may be among the nearest, with count < capacity; whether that has filled the room. */
 static inline int fc_topk_offer(fc_topk *top, fc_candidate candidate) {
     if (candidate.low > top->limit) return 0;
-    if (candidate.low == top->limit && top->count >= top->k && !top->in_any_order) return 0;
+    const int is_settled = candidate.slack == 0;
+    if (candidate.low == top->limit && is_settled && top->count >= top->k && !top->in_any_order) return 0;
     top->items[top->count++] = candidate;
     return top->count == top->capacity;
 }
@@ -58,6 +59,9 @@ void fc_topk_make_room(fc_topk *top, const fc_settle *settle);
 
 /* By (low, row). */
 void fc_sort_candidates(fc_candidate *items, size_t n);
+
+/* Settled ones by (exact distance, row), as far as that decides which k come first, and in which order. */
+void fc_sort_settled(fc_candidate *items, size_t n, size_t k, const fc_pairs *pairs, size_t query, fc_sum squares);
 
 /* Settle and sort: the first min(k, count) items are the answer. */
 void fc_topk_finish(fc_topk *top, const fc_settle *settle);

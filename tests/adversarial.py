@@ -61,6 +61,28 @@ def one_outlier(rng, shape, _):
     return rows
 
 
+def tenths(rng, shape, _):
+    """Sums that tie in decimals, and mostly not in binary."""
+    return rng.integers(0, 4, shape) * 0.1
+
+
+def just_above_one(rng, shape, dtype):
+    return 1 + rng.integers(0, 5, shape) * np.finfo(dtype).eps
+
+
+def large_and_small(rng, shape, _):
+    return rng.choice([0.0, 1.0, 1e16, 1e16 + 2], shape)
+
+
+def noisy_copies(rng, shape, _):
+    return rng.normal(size=shape[1]) * (1 + 10.0 ** rng.uniform(-16, -3, (shape[0], 1)) * rng.normal(size=shape))
+
+
+def nearly_parallel_rows(rng, shape, _):
+    """Parallel but for the rounding of each value."""
+    return rng.normal(size=shape[1]) * rng.uniform(0.1, 10, (shape[0], 1))
+
+
 def parallel_rows(rng, shape, _):
     return rng.normal(size=shape[1]) * 2.0 ** rng.integers(-20, 20, (shape[0], 1))
 
@@ -88,6 +110,11 @@ FLOATS = {
     "one ULP apart": one_ulp_apart,
     "one outlier": one_outlier,
     "parallel rows": parallel_rows,
+    "nearly parallel rows": nearly_parallel_rows,
+    "noisy copies": noisy_copies,
+    "tenths": tenths,
+    "just above one": just_above_one,
+    "large and small": large_and_small,
     "signed zeros": choice_of(0.0, -0.0, 1.0, -1.0),
 }
 DOUBLES = {f"1e{e}": scaled_normal(float(f"1e{e}")) for e in (-200, -150, -130, -100, -75, 75, 100, 150, 200)}

@@ -1,7 +1,7 @@
 """The only expected values: distances, neighbours and votes in plain NumPy and Python integers, slow and exact.
 
 A float is an integer times a power of two, so sums over floats are exact too, whatever their range: only the last step,
-from the sum to the distance in float64, rounds.
+from the sum to the distance in float64, rounds, and to the nearest.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import math
 from fractions import Fraction
 
 import numpy as np
-
-# Fractional bits of integer square roots: far more than a float64 shows.
-_ROOT_BITS = 128
 
 
 def _integers(*arrays):
@@ -31,88 +28,119 @@ def _table(Q, X, row_of):
     return np.array(rows, dtype=np.float64).reshape(len(Q), len(X))
 
 
-def _ldexp(value, exponent):
+def _rounded(value, exponent):
     """The integer `value` times 2**exponent, rounded once; infinite beyond float64's range."""
-    spare = max(value.bit_length() - 64, 0)
-    sticky = int(value & ((1 << spare) - 1) != 0)
     try:
-        return math.ldexp(value >> spare | sticky, exponent + spare)
+        return float(value * Fraction(2) ** exponent)
     except OverflowError:
         return math.inf
-
-
-def _root(value, exponent):
-    """The square root of the integer `value` times 2**(2 * exponent)."""
-    return _ldexp(math.isqrt(value << 2 * _ROOT_BITS), exponent - _ROOT_BITS)
 
 
 def l1(Q, X):
     """Sum of absolute differences."""
     (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_ldexp(int(s), e) for s in abs(row - x).sum(axis=1)])
+    return _table(q, x, lambda row: [_rounded(int(s), e) for s in abs(row - x).sum(axis=1)])
 
 
 def l2(Q, X):
     """Square root of the sum of squared differences."""
     (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_root(int(s), e) for s in ((row - x) ** 2).sum(axis=1)])
+    return _table(q, x, lambda row: [_rounded_root(int(s), e) for s in ((row - x) ** 2).sum(axis=1)])
+
+
+def _rounded_root(value, exponent):
+    """The square root of value * 4**exponent: with 64 bits more than float64 has, of which the last says "and more"."""
+    shift = max(0, 128 - value.bit_length() // 2)
+    root = math.isqrt(value << 2 * shift)
+    return _rounded(2 * root + (root * root != value << 2 * shift), exponent - shift - 1)
 
 
 def cosine(Q, X):
-    """1 - q.x / sqrt(|q|^2 |x|^2), not below 0; 1 where a vector is zero.
-
-    Vectors of integers: the formula in float64 on exact sums, as documented. Floats: the exact value, rounded.
-    """
+    """1 - q.x / sqrt(|q|^2 |x|^2); 1 where a vector is zero."""
     (q, x), _ = _integers(Q, X)
-    formula = _cosine_of_integers if Q.dtype.kind != "f" and X.dtype.kind != "f" else _cosine_exact
     xx = [int(s) for s in (x**2).sum(axis=1)]
 
     def row_of(row):
         qq = int((row**2).sum())
-        return [formula(int(s), qq, n) if qq and n else 1.0 for s, n in zip((row * x).sum(axis=1), xx, strict=True)]
+        return [
+            _rounded_angle(int(s), qq * n) if qq and n else 1.0 for s, n in zip((row * x).sum(axis=1), xx, strict=True)
+        ]
 
     return _table(q, x, row_of)
 
 
-def _cosine_of_integers(s, qq, xx):
-    return max(0.0, 1 - float(s) / math.sqrt(float(qq) * float(xx)))
+def _rounded_angle(s, p):
+    """1 - s / sqrt(p)."""
+    if s * s == p:
+        return 0.0 if s > 0 else 2.0
+    bits = 128
+    while True:  # between (low - 1) / one and low / one
+        one, c = 1 << bits, math.isqrt((s * s << 2 * bits) // p)
+        low, high = (one - c - 1, one - c) if s > 0 else (one + c, one + c + 1)
+        below, above = (float(Fraction(v, one)) for v in (low, high))
+        if below == above:
+            return above
+        if bits > 4000:  # a tie, if any
+            middle = (Fraction(below) + Fraction(above)) / 2
+            order = _order_of_angle(s, p, middle)
+            return below if order < 0 else above if order > 0 else max(below, above, key=_is_even)
+        bits *= 2
 
 
-def _cosine_exact(s, qq, xx):
-    root = math.isqrt((qq * xx) << 2 * _ROOT_BITS)
-    return max(0.0, float(Fraction(root - (s << _ROOT_BITS), root)))
+def _order_of_angle(s, p, middle):
+    """Whether 1 - s / sqrt(p) is less than, equal to or greater than a number."""
+    cosine, u = (s > 0) - (s < 0), 1 - middle
+    sign = (u > 0) - (u < 0)
+    if sign != cosine:
+        return sign - cosine
+    return sign * ((u * u * p > s * s) - (u * u * p < s * s))
+
+
+def _is_even(value):
+    return np.float64(value).view(np.int64) % 2 == 0
 
 
 METRICS = {"l1": l1, "l2": l2, "cosine": cosine}
 
 
-def tolerance(metric, dtype, d):
-    """Relative and absolute error that a reported distance may have.
+def exact_order(metric, Q, X):
+    """The rows of X by (exact distance, row), for each of Q."""
+    (q, x), _ = _integers(Q, X)
+    xx = [int(s) for s in (x**2).sum(axis=1)]
+    keys = {
+        "l1": lambda row: [int(s) for s in abs(row - x).sum(axis=1)],
+        "l2": lambda row: [int(s) for s in ((row - x) ** 2).sum(axis=1)],
+        "cosine": lambda row: [_signed_square(int(s), n) for s, n in zip((row * x).sum(axis=1), xx, strict=True)],
+    }
+    found = [
+        sorted(range(len(X)), key=list(zip(keys[metric](row), range(len(X)), strict=True)).__getitem__) for row in q
+    ]
+    return np.array(found, dtype=np.int64).reshape(len(Q), len(X))
 
-    uint8: none. Floats: a sum of d terms in 16 partial sums takes d/16 + 4 roundings of 2**-53, a term and the last
-    step a few more: (d/16 + 8) * 2**-53 of the distance, or the smallest number where the distance is subnormal. The
-    cosine subtracts a quotient of such sums from 1: the same for product and norms, absolute.
-    """
-    bound = (d / 16 + 8) * 2.0**-53
-    if np.dtype(dtype) == np.uint8:
-        return 0.0, 0.0
-    return (0.0, 2 * bound) if metric == "cosine" else (bound, 2.0**-1074)
+
+def _signed_square(s, n):
+    """What falls as the cosine s / sqrt(n) of a query rises."""
+    return Fraction(-s * abs(s), n) if n else Fraction(0)
 
 
-def assert_close(found, expected, metric, dtype, d):
-    """Check distances within `tolerance`."""
-    rtol, atol = tolerance(metric, dtype, d)
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+def exact_knn(metric, Q, X, k, skip_self=False):
+    """The k nearest rows of X by (exact distance, row), with their distances, rounded; see `knn`."""
+    index = _without_self(exact_order(metric, Q, X), skip_self)[:, :k]
+    return np.take_along_axis(METRICS[metric](Q, X), index, axis=1), index
+
+
+def _without_self(found, skip_self):
+    """Rows in order, without number i in row i if so asked."""
+    if not skip_self:
+        return found
+    others = [row[row != i] for i, row in enumerate(found)]
+    return np.array(others, dtype=np.int64).reshape(len(found), -1)
 
 
 def knn(distances, k, skip_self=False):
     """The k smallest (distance, index) of each row, in that order; with skip_self, without index i in row i."""
     found = np.array([np.lexsort((np.arange(len(row)), row)) for row in distances], dtype=np.int64)
-    found = found.reshape(distances.shape)
-    if skip_self:
-        others = [row[row != i] for i, row in enumerate(found)]
-        found = np.array(others, dtype=np.int64).reshape(len(found), -1)
-    index = found[:, :k]
+    index = _without_self(found.reshape(distances.shape), skip_self)[:, :k]
     return np.take_along_axis(distances, index, axis=1), index
 
 

@@ -1,8 +1,7 @@
 /* kernels.c -- compiled once for each instruction set, with FC_ISA naming it: everything here is static but one table.
  *
  * isa/<FC_ISA>.h gives the vector width and the few steps worth an instruction of their own.  What is written here in
- * vector types is the same arithmetic everywhere: pair sums, which decide what is reported, are element-wise IEEE
- * operations in a fixed order, so that their bytes do not depend on the instruction set.
+ * vector types is the same arithmetic everywhere: element-wise IEEE operations, never contracted.
  */
 #include <float.h>
 #include <math.h>
@@ -19,6 +18,9 @@
 #include FC_HEADER(FC_ISA)
 #include "load.inc.h"
 #include "pair.inc.h"
+#include "sum.inc.h"
+#include "distance.inc.h"
+#include "quick.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
@@ -34,4 +36,7 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .keep_sketches = keep_sketches,
     .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
+    .sum = {FC_PAIRS(FC_SUM_ENTRY)},
+    .quick = {FC_QUICK_ENTRIES},
+    .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };

@@ -51,8 +51,9 @@ def knn(
 
     Notes
     -----
-    The answer is the first `k` of the pairs (distance, row) in order, with the distances of `pairwise_distances`: its
-    bytes do not depend on the number of threads, on the other queries of the call, or on the processor.
+    The answer is the first `k` rows in the order of (exact distance, row), with the distances of `pairwise_distances`:
+    its bytes do not depend on the number of threads, on the other queries of the call, on the order of features, or on
+    the processor.
 
     Values are used as they are: bool and integers from 0 to 255 as uint8; float16 as float32; other integers as the
     narrowest of float32 and float64 that holds them all exactly. So are those of data frames (pandas, polars, Arrow),
@@ -116,9 +117,9 @@ def pairwise_distances(
 
     Notes
     -----
-    Sums over bytes are exact. Sums over floats are of the float64 differences (or products), each rounded once, in an
-    order that is the same on every processor. The error is below ``(n_features / 16 + 8) * 2**-53``, relative to the
-    distance for L1 and L2, absolute for cosine. Squares that leave the range of float64 are scaled first.
+    Each distance is that of exact arithmetic on the values as stored, rounded once to the nearest float64; what is
+    beyond its range is infinite. By cosine, exact multiples of a row are at distance 0 from it, and rows of zeros at
+    distance 1 from all.
 
     Examples
     --------

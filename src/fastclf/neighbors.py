@@ -74,9 +74,10 @@ class KNN(_estimators.Classifier):
 
     Notes
     -----
-    Neighbours are ordered by (distance, row), so among equal distances the lower row counts; among classes with equally
-    many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call, or on the
-    processor, except for which rows an approximate index finds: the distances and the order of these are the same.
+    Neighbours are ordered by (exact distance, row), so among equal distances the lower row counts; among classes with
+    equally many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call,
+    on the order of features, or on the processor, except for which rows an approximate index finds: the distances and
+    the order of these are the same.
 
     The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
     millions of values on (of bytes, tens of millions), `fit` also learns short sketches of the rows, at most half as

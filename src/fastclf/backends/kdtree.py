@@ -20,8 +20,8 @@ from fastclf.backends.indexed import Index, Indexed, Proposal
 from fastclf.backends.rows import Batch, Rows
 from fastclf.backends.vectors import unit_rows
 
-# Distances of the tree and of the kernels, sums in float64, differ by less than so many units of rounding: one or two
-# for each feature, and some for each level of the tree.
+# The tree's distances, sums in float64, differ from exact ones by less than so many units of rounding: one or two for
+# each feature, and some for each level of the tree.
 _UNITS_A_FEATURE, _MORE_UNITS = 8, 1000
 
 # Between these, squares lose nothing to underflow or overflow.

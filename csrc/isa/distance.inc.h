@@ -1,0 +1,42 @@
+/* distance.inc.h -- from sums of twice float64's precision to the distance, with a bound on what is not known of it.  In
+ * docs/exactness.md is why the bounds hold.
+ */
+
+static const fc_distance unknown = {0, 0, INFINITY};
+
+static fc_distance distance_absdiff(fc_sum s, fc_sum qq, fc_sum xx, double error) {
+    (void)qq, (void)xx;
+    return (fc_distance){s.value.high, s.value.low, fc_off(s, error, s.value.high)};
+}
+
+static fc_distance distance_sqdiff(fc_sum s, fc_sum qq, fc_sum xx, double error) {
+    (void)qq, (void)xx;
+    if (s.value.high == 0 && !s.lost) return (fc_distance){0};
+    if (!fc_is_tame(s.value.high)) return unknown;
+    const fc_twofold root = fc_twofold_root(s.value);
+    return (fc_distance){root.high, root.low, fc_off(s, error, root.high) + 0x1p-101 * root.high};
+}
+
+/* 1 - cos is 1 + c where the cosine -c is not positive; else, with p = qq xx, it is (p - s^2) / (p + s sqrt(p)), in which
+ * only p - s^2 cancels.
+ */
+static fc_distance distance_product(fc_sum s, fc_sum qq, fc_sum xx, double error) {
+    if ((qq.value.high == 0 && !qq.lost) || (xx.value.high == 0 && !xx.lost)) return (fc_distance){1, 0, 0};
+    if (s.value.high == 0 && !s.lost) return (fc_distance){1, 0, 0};
+    if (!fc_is_tame(qq.value.high) || !fc_is_tame(xx.value.high)) return unknown;
+    const double off = fc_off(qq, error, 1) + fc_off(xx, error, 1) + fc_off(s, error, 2);
+    const fc_twofold p = fc_twofold_product(qq.value, xx.value), root = fc_twofold_root(p);
+    if (s.value.high <= 0) {
+        const fc_twofold c = fc_twofold_quotient(fc_twofold_negative(s.value), root);
+        const fc_twofold v = fc_twofold_sum((fc_twofold){1, 0}, c);
+        return (fc_distance){v.high, v.low, off + 0x1p-99};
+    }
+    const fc_twofold square = fc_twofold_product(s.value, s.value);
+    const fc_twofold left = fc_twofold_sum(p, fc_twofold_negative(square));
+    const fc_twofold under = fc_twofold_sum(p, fc_twofold_product(s.value, root));
+    const fc_twofold v = fc_twofold_quotient(left, under);
+    const int is_exact = !(s.lost || qq.lost || xx.lost);
+    return (fc_distance){v.high, v.low, (off + 0x1p-99) * fabs(v.high) + (is_exact ? 0 : off + 0x1p-101)};
+}
+
+#define FC_DISTANCE_ENTRY(kind) [FC_PAIR_##kind] = distance_##kind,

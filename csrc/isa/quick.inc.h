@@ -1,0 +1,67 @@
+/* quick.inc.h -- sums over the features of one pair of float vectors for where all pairs are wanted: products, or maxima,
+ * since |q - x| = 2 max(q, x) - q - x.
+ *
+ * Accumulators begin at 3 * 2^k, with 2^k no less than the sum of the absolute terms, and so stay between 2^(k + 1) and
+ * 2^(k + 2): what an addition takes of a term is a multiple of 2^(k - 51), exactly, and the rest is summed beside.
+ */
+
+static inline void add_product(v_f64 *sum, v_f64 *rest, v_f64 q, v_f64 x) {
+#ifdef FC_HAS_FMA
+    const v_f64 next = step_dot_f64(*sum, q, x), taken = next - *sum;
+    *rest += step_dot_f64(-taken, q, x);
+#else
+    const v_f64 product = q * x, next = *sum + product;
+    *rest += (product - (next - *sum)) + product_error(q, x, product);
+#endif
+    *sum = next;
+}
+
+static inline void add_maximum(v_f64 *sum, v_f64 *rest, v_f64 q, v_f64 x) {
+    const v_f64 most = max_f64(q, x), next = *sum + most;
+    *rest += most - (next - *sum);
+    *sum = next;
+}
+
+/* What the lanes have taken, and their rests. */
+static inline fc_twofold fold_quickly(const v_f64 *sum, const v_f64 *rest, double start) {
+    double taken[F64_LANES], left[F64_LANES];
+    const v_f64 all_taken = (sum[0] - start) + (sum[1] - start), all_left = rest[0] + rest[1];
+    _Static_assert(SUM_VECTORS == 2, "a sum of two");
+    memcpy(taken, &all_taken, sizeof taken);
+    memcpy(left, &all_left, sizeof left);
+    for (int half = F64_LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) {
+            taken[i] += taken[i + half];
+            left[i] += left[i + half];
+        }
+    return fc_two_sum(taken[0], left[0]);
+}
+
+#define FC_DEFINE_QUICK(what, dtype, type) \
+    static fc_twofold quick_##what##_##dtype(const void *q, const void *x, size_t d, double start) { \
+        const type *a = q, *b = x; \
+        v_f64 sum[SUM_VECTORS], rest[SUM_VECTORS] = {{0}}; \
+        for (int v = 0; v < SUM_VECTORS; v++) sum[v] = (v_f64){0} + start; \
+        for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) { \
+            FC_UNROLL \
+            for (int v = 0; v < SUM_VECTORS; v++) \
+                add_##what(&sum[v], &rest[v], widen_##dtype(a + v * F64_LANES), widen_##dtype(b + v * F64_LANES)); \
+        } \
+        for (; d >= F64_LANES; d -= F64_LANES, a += F64_LANES, b += F64_LANES) \
+            add_##what(&sum[0], &rest[0], widen_##dtype(a), widen_##dtype(b)); \
+        if (d) { \
+            type last_a[F64_LANES] = {0}, last_b[F64_LANES] = {0}; \
+            for (size_t l = 0; l < d; l++) last_a[l] = a[l], last_b[l] = b[l]; \
+            add_##what(&sum[1], &rest[1], widen_##dtype(last_a), widen_##dtype(last_b)); \
+        } \
+        return fold_quickly(sum, rest, start); \
+    }
+FC_DEFINE_QUICK(product, f32, float)
+FC_DEFINE_QUICK(product, f64, double)
+FC_DEFINE_QUICK(maximum, f32, float)
+FC_DEFINE_QUICK(maximum, f64, double)
+
+#define FC_QUICK_ENTRIES \
+    [FC_PAIR_absdiff] = {[FC_f32] = quick_maximum_f32, [FC_f64] = quick_maximum_f64}, \
+    [FC_PAIR_sqdiff] = {[FC_f32] = quick_product_f32, [FC_f64] = quick_product_f64}, \
+    [FC_PAIR_product] = {[FC_f32] = quick_product_f32, [FC_f64] = quick_product_f64}
