@@ -218,6 +218,19 @@ def test_sparse_values_that_come_twice_are_added(solver, rng):
     np.testing.assert_allclose(model.decision_function(twice), model.decision_function(2.0 * half), rtol=1e-12)
 
 
+@pytest.mark.parametrize("form", [scipy.sparse.coo_array, scipy.sparse.csr_array, scipy.sparse.csc_array])
+def test_sparse_bytes_that_come_twice_do_not_wrap(form):
+    places = [0, 0, 1], [0, 0, 1]
+    twice = scipy.sparse.coo_array((np.array([200, 100, 3], np.uint8), places), shape=(2, 2))
+    X = twice
+    if form is not scipy.sparse.coo_array:
+        X = form((twice.data, np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    model = LinearClassifier(l2=0.01).fit(X, [0, 1])
+    expected = LinearClassifier(l2=0.01).fit(np.array([[300.0, 0], [0, 3]]), [0, 1])
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6)
+    np.testing.assert_allclose(model.decision_function(X), expected.decision_function([[300.0, 0], [0, 3]]), rtol=1e-6)
+
+
 def test_sparse_columns_that_do_not_exist_are_refused(rng):
     bad = scipy.sparse.csr_array(rng.normal(size=(30, 5)))
     bad.indices[3] = 77

@@ -88,6 +88,8 @@ def own_structure(a: Any, name: str) -> Any:
         return a
     try:
         own = type(a)((a.data, a.indices.copy(), a.indptr.copy()), shape=a.shape) if a.format == "csr" else a.copy()
+        if own.dtype.kind in "biu" and not getattr(own, "has_canonical_format", True):
+            own = own.astype(np.int64 if own.dtype.itemsize < 8 else own.dtype)  # entries of one place are added up
         if hasattr(own, "check_format"):  # others are checked as they are made, or not indexed by
             aside(own.nnz, own.check_format, full_check=True)
     except (ValueError, IndexError) as error:

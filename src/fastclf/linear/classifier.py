@@ -59,8 +59,8 @@ class LinearClassifier(_estimators.Classifier):
     max_iter : int, default=1000
         The most iterations of `fit`: passes over the rows, about.
     tol : float, default=1e-4
-        How far J may be above its least value when a fit ends, estimated, in parts of J (or of a thousandth of J at
-        W = 0, if that is more).
+        How far J may be above its least value when a fit ends, in parts of J (or of a thousandth of J at W = 0, if that
+        is more).
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; "balanced" makes all classes count the same.
     random_state : int, RandomState instance or None, default=None
@@ -83,9 +83,10 @@ class LinearClassifier(_estimators.Classifier):
     n_iter_ : int
         Iterations made: steps of "lbfgs" or "newton", epochs of "sgd", calls of `partial_fit`.
     converged_ : bool
-        Whether the criterion of `tol` was met; only after `fit`.
+        Whether J is as near to its least value as `tol` says, by the curvature of all rows where the fit ended; False
+        also where that cannot be told. Only after `fit`.
     objective_ : float
-        J at the end; only after `fit`.
+        J of `coef_` and `intercept_`, computed in float64; only after `fit`.
     loss_curve_ : ndarray of shape (n_iter_,), or of `partial_fit` (n_steps,)
         J after each iteration; where the loss has kinks, of the smoothed loss of that time; of `partial_fit`, J of each
         mini-batch before the step.
@@ -101,18 +102,21 @@ class LinearClassifier(_estimators.Classifier):
 
     Notes
     -----
-    X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Sums are
-    computed in float32 within a block of rows and float64 beyond (of float64: all in float64), so the optimum is found
-    to about 1e-6 of J. Sparse matrices are not made dense; beside them a copy of their indices, and one of all by
-    columns, is held. A fit holds, beyond X: with "lbfgs", some 70 times the weights in float64, a sample of 4000 rows
-    or as many as there are features, and a square matrix of up to 6144 features; with "newton", the scores and some
-    copies of the Hessian; with "sgd", some 40 times the weights.
+    X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Solvers begin
+    with sums in float32 within a block of rows (of float64: all in float64) and end in float64. Sparse matrices are not
+    made dense; beside them a copy of their indices, and one of all by columns, is held. A fit holds, beyond X: with
+    "lbfgs", some 70 times the weights in float64, a sample of 4000 rows or as many as there are features, and a square
+    matrix of up to 6144 features; with "newton", the scores and some copies of the Hessian; with "sgd", some 40 times
+    the weights.
 
-    What `tol` compares: for smooth losses the estimate is half the squared length of the gradient in variables in which
-    J has about the same curvature in all directions (half of Newton's decrement squared), so that units and offsets of
-    the features do not matter. The hinges are rounded at their kinks, over less and less width; what this changes J by
-    is known, and counts. `duality_gap` proves a bound instead. "softmax_mse" is not convex: what is found is a point
-    where J is flat, from W = 0.
+    What `tol` compares is Newton's decrement squared where a fit ends, by the Hessian of all rows there, so that units
+    and offsets of the features do not matter; rows that would bend J otherwise at the optimum are found and count in
+    full. For large problems conjugate gradients find it, as well as they can see. The hinges are rounded at their
+    kinks, over less and less width; what this changes J by is known, and counts; how far the rounded J is from its own
+    least value is known by the Hessian for up to 2048 weights and so many rows as "auto" takes "newton" for, and
+    estimated beyond. `duality_gap` proves a bound instead.
+    "softmax_mse" is not convex: what is found, from W = 0, is a point where a step of Gauss and Newton's would gain no
+    more.
 
     With fewer than two kinds of labels there is nothing to learn, and `fit` raises.
 

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 _MOST_STEPS = 60
 _REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
+_REDUCTION_OF_HARD = 1e-6  # where some are known to be
 _SHARE = 0.4  # of what is allowed: as much may be left
 
 
@@ -50,14 +51,15 @@ class Found:
     steps: int
 
 
-def conjugate(objective: Objective, point: Point, change: Preconditioner, until: float) -> Found:
-    """Solve the Newton equations until a small part of `until` is left.
+def conjugate(objective: Objective, point: Point, change: Preconditioner, until: float, is_hard: bool = False) -> Found:
+    """Solve the Newton equations until a small part of `until` is left; to more digits where it `is_hard`.
 
     Differences are taken over steps that change J by about `until`: over so much the curvature should hold.
     """
     gradient = change.gradient(point.of_W, point.of_b)
     step, residual, squared, falls = np.zeros_like(gradient), -gradient, float(gradient @ gradient), 0.0
     direction, left, least, length, first = residual, np.inf, 1.0, 1.0, squared
+    enough = first * (_REDUCTION_OF_HARD if is_hard else _REDUCTION)
     diagonal: list[float] = []  # of Lanczos' matrix, and beside it
     beside: list[float] = []
     while squared > 0 and len(diagonal) < _MOST_STEPS:
@@ -76,7 +78,7 @@ def conjugate(objective: Objective, point: Point, change: Preconditioner, until:
         if not ritz > 0:
             break
         least, left = ritz, squared / (2 * ritz)
-        if left <= _SHARE * until and squared <= _REDUCTION * first:
+        if left <= _SHARE * until and squared <= enough:
             break
         beside.append(np.sqrt(squared / before) / length)
         direction = residual + squared / before * direction

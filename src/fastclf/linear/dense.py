@@ -13,11 +13,12 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 _BLOCK = 512  # rows of a factor that are found at a time
+_WHOLE = 3072  # rows of a factor that takes no longer than signals may wait
 _WORK = 1 << 30  # multiplications of a step, about
 
 
 def cholesky(gram: NDArray[Any]) -> NDArray[Any]:
-    """Return U, with U'U = `gram`, in its place; what is below U's diagonal means nothing.
+    """Return U, with U'U = `gram`, perhaps in its place; what is below U's diagonal means nothing.
 
     Raises
     ------
@@ -25,6 +26,9 @@ def cholesky(gram: NDArray[Any]) -> NDArray[Any]:
         If `gram` is not positive definite.
     """
     n = len(gram)
+    if n <= _WHOLE:
+        factor: NDArray[Any] = scipy.linalg.cholesky(gram, lower=False, overwrite_a=True, check_finite=False)
+        return factor
     for start in range(0, n, _BLOCK):
         end = min(start + _BLOCK, n)
         gram[start:end, start:end] = scipy.linalg.cholesky(gram[start:end, start:end], check_finite=False)

@@ -49,11 +49,14 @@ class Lbfgs:
         return point, estimate
 
     def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
-        """See `Solver`."""
-        point, _, variables = self._approach(objective, start, progress, _EASE)
+        """See `Solver`; of many rows with kinks, which bend otherwise at each step, it is as `approach` has it."""
         if affords_newton(objective):
-            return Newton().settle(objective, point, progress)
-        return self._close(objective, point, variables, progress)
+            return Newton().settle(objective, self._approach(objective, start, progress, _EASE)[0], progress)
+        if objective.batch.smooth:
+            return self.approach(objective, start, progress)
+        point, _, variables = self._approach(objective, start, progress, _EASE)
+        with _threads.blas(1):
+            return self._close(objective, point, variables, progress)
 
     def distance(self, objective: Objective, point: Point, until: float) -> float:
         """Return how far J is above its least value at a point, by the curvature of all rows there."""
@@ -125,12 +128,14 @@ class Lbfgs:
 
         It is believed of a step by which J fell as much as foretold, in variables that are still those of this point.
         """
-        rough, exact, sample, stuck = objective, objective.in_float64(), self._drawn(objective), 0
+        rough, exact, sample = objective, objective.in_float64(), self._drawn(objective)
+        stuck, is_hard = 0, False
         if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
             objective, point = exact, exact.at(point.W, point.b)
         while True:
             until = progress.until(point.value)
-            found = conjugate(objective, point, variables.change, until)
+            found = conjugate(objective, point, variables.change, until, is_hard)
+            is_hard |= found.steps > _MANY
             moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
             fell = point.value - moved.value
             if fell >= 0 or objective is not exact:
@@ -162,7 +167,10 @@ class Lbfgs:
         if exact.loss.few_bend:  # kinks' curvature never lasts
             return excess
         step = change.plain(-change.gradient(point.of_W, point.of_b) / least, exact.classes)
-        scores, moves = (rough.rows.scores(*of).astype(np.float64) for of in ((point.W, point.b), step))
+        moves = rough.rows.scores(*step).astype(np.float64)
+        if abs(moves).max() <= exact.loss.steady:
+            return excess
+        scores = rough.rows.scores(point.W, point.b).astype(np.float64)
         dropped = passing(exact, scores, moves)
         if not dropped.any():
             return excess

@@ -43,6 +43,8 @@ class Loss:
     slack : callable, optional
         Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
         terms. It is what the smoothed optimum leaves of the duality gap.
+    steady : float
+        Scores that all move by no more keep 0.7 of their curvature, whatever they are.
     log_probabilities : callable, optional
         Logarithms of the classes' probabilities, from scores.
     """
@@ -56,6 +58,7 @@ class Loss:
     convex: bool = True
     most_bend: Callable[[int], float] = float
     slack: Callable[[Scores, Batch], Scores] | None = None
+    steady: float = 0.0
     log_probabilities: Callable[[Scores], Scores] | None = None
 
     @property
@@ -183,12 +186,21 @@ LOSSES = {
         _softmax_curvature,
         _softmax_diagonal,
         most_bend=lambda _: 0.5,
+        steady=0.089,  # p and 1 - p each change by a factor of exp(2 * move) at most
         log_probabilities=_log_softmax,
     ),
     "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
     "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
     "crammer_singer": Loss("crammer_singer", _largest_curvature, _largest_diagonal, slack=_largest_slack),
-    "mse": Loss("mse", _mse_curvature, _mse_diagonal, over_classes=True, of_differences=False, most_bend=lambda _: 2.0),
+    "mse": Loss(
+        "mse",
+        _mse_curvature,
+        _mse_diagonal,
+        over_classes=True,
+        of_differences=False,
+        most_bend=lambda _: 2.0,
+        steady=np.inf,
+    ),
     "softmax_mse": Loss(
         "softmax_mse",
         _softmax_mse_curvature,
@@ -205,6 +217,7 @@ LOSSES = {
         over_classes=True,
         of_differences=False,
         most_bend=lambda _: 0.25,
+        steady=0.35,  # d/ds log(p (1 - p)) = 1 - 2 p
         log_probabilities=log_expit,
     ),
 }

@@ -50,7 +50,7 @@ def _descend(objective: Objective, start: Point, progress: Progress, surely: boo
         until, excess = progress.until(value), step.excess
         if value <= until:  # no loss is below 0
             return model.point, value
-        if excess <= until and (excess >= _FALLING * last or excess <= _ROUNDING * value):
+        if excess <= until and (excess >= _FALLING * last or excess <= _ROUNDING**2 * value):
             excess = _excess(model, step) if surely else excess
             if excess <= until:
                 return model.point, excess

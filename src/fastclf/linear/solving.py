@@ -119,18 +119,18 @@ def _by_smoothing(
     while True:
         smooth = objective.smoothed(width)
         start = smooth.at(W, b)
-        progress.tol, progress.least = tol / 4, min(_SLACK * _SHRINK * error, _FIRST_SLACK * start.value)
+        progress.tol, progress.least = tol / 2, min(_SLACK * _SHRINK * error, _FIRST_SLACK * start.value)
         rounded, excess = solver.approach(smooth, start, progress)
         error = smoothing_error(smooth, rounded.W, rounded.b)
         point = exact.at(rounded.W, rounded.b)
         last = progress.left <= 0 or width < _FEWEST_WIDTH * widest
-        if last or error + 2 * excess <= max(tol, _ROUNDING) * max(point.value, progress.floor):
-            progress.least = 0.0
+        if last or error + excess <= max(tol, _ROUNDING) * max(point.value, progress.floor):
+            progress.tol, progress.least = tol / 4, 0.0
             rounded, excess = solver.settle(smooth, rounded, progress)
             error = smoothing_error(smooth.in_float64(), rounded.W, rounded.b)
             point = exact.at(rounded.W, rounded.b)
         progress.tol, progress.least = tol, 0.0
-        # J bends anew at each width: what is left of the smoothed objective counts twice.
+        # The error is that of the smoothed optimum: what is left of the way there counts twice.
         if last or error + 2 * excess <= progress.until(point.value):
             return Solution(point, error + 2 * excess, width)
         W, b = rounded.W, rounded.b

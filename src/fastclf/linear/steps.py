@@ -24,6 +24,7 @@ _EPS, _TINY = float(np.finfo(np.float64).eps), 1e-150  # with a square
 _LEAST_PIVOT = 1e-6  # of Cholesky's factor, of features at unit scale: its square is far above rounding
 _MOST_ENTRIES = 1 << 26  # of A
 _MOST_NOISE = 8  # roundings: what is less may be none
+_MOST_BLIND = 1e-7  # rounding of a gradient of no curvature, at unit scale, of J's root: beyond, it may hide a slope
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def _by_singular_values(model: Quadratic, size: Array) -> Step:
     _, values, directions = aside(float(len(size)) ** 3, np.linalg.svd, _triangle(model, size))
     slope, least = model.slope / size, _EPS * max(model.scores.size, len(size)) * float(values[0]) + _TINY
     parts, there = directions @ slope, values > least
-    noise = abs(directions) @ (_rounding(model, size) + _EPS * abs(slope))
+    rounding = _rounding(model, size)
+    noise = abs(directions) @ (rounding + _EPS * abs(slope))
     # Directions of no curvature are off by so much of the others.
     noise[~there] += _EPS * float(values[0]) * float((abs(parts[there]) / values[there]).sum())
     real = abs(parts) > _MOST_NOISE * noise
@@ -113,7 +115,9 @@ def _by_singular_values(model: Quadratic, size: Array) -> Step:
     if model.objective.loss.of_differences:
         by_class = along.reshape(model.objective.classes, -1)
         by_class -= by_class.mean(axis=0)
-    return Step(along, float(excess @ excess))
+    is_blind = (~there & ~real & (noise > _MOST_BLIND * np.sqrt(model.point.value))).any()
+    alone = np.maximum(abs(slope) - _MOST_NOISE * rounding, 0).max()  # as much each weight would bring by itself
+    return Step(along, np.inf if is_blind else max(float(excess @ excess), float(alone**2)))
 
 
 def _triangle(model: Quadratic, size: Array) -> Array:
@@ -136,8 +140,7 @@ def _triangle(model: Quadratic, size: Array) -> Array:
 
 def _upper(rows: Array) -> Array:
     """Return R of rows = Q R."""
-    upper: Array = np.linalg.qr(rows, mode="r")
-    return upper
+    return np.asarray(np.linalg.qr(rows, mode="r"), np.float64)
 
 
 def _roots(model: Quadratic, block: slice) -> Array:
