@@ -22,8 +22,8 @@ typedef struct {
 FC_DEFINE_ALL_BYTES(f32, float)
 FC_DEFINE_ALL_BYTES(f64, double)
 
-static int (*const all_bytes[FC_DTYPE_COUNT])(const void *, size_t) = {[FC_f32] = all_bytes_f32,
-                                                                       [FC_f64] = all_bytes_f64};
+static int (*const all_bytes[FC_DTYPE_COUNT])(const void *,
+                                              size_t) = {[FC_f32] = all_bytes_f32, [FC_f64] = all_bytes_f64};
 
 static void look(void *job, fc_team *team, int thread) {
     question *q = job;

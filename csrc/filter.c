@@ -90,7 +90,7 @@ static inline pair pair_of(const fc_filter *f, const fc_passed *p, size_t i) {
     return (pair){q, x, P2, (uint32_t)(p->row + r)};
 }
 
-/* Sums of bytes are exact, and so is the distance, rounded: undo has a loop of its own, so that roots become vectors. */
+/* Sums of bytes are exact, and so is the distance, rounded: undo has its own loop, so that roots become vectors. */
 FC_INLINED void find_exact(const fc_filter *f, const fc_passed *p, fc_candidate *out, formulas m) {
     double found[FC_PAIRS_AT_ONCE];
     for (size_t i = 0; i < p->count; i++) {

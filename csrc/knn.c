@@ -1,5 +1,5 @@
-/* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then exact distances and their
- * order for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
+/* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then exact distances and
+ * their order for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
  * (block.c), and put together.
  */
 #include <math.h>

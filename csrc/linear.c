@@ -11,8 +11,8 @@
 #include "threads.h"
 
 enum {
-    BLOCK_BYTES = 512
-        << 10,        /* of rows as they are computed with, and scores: the second cache holds them and weights */
+    BLOCK_BYTES =
+        512 << 10,    /* of rows as they are computed with, and scores: the second cache holds them and weights */
     FEWEST_ROWS = 16, /* of a block: what losses turn at once */
     MOST_ROWS = 1024,
     MOST_PARTS = 32,       /* of the rows, each with a sum of gradients of its own */

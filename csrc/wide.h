@@ -1,4 +1,4 @@
-/* wide.h -- exact arithmetic on sums of products of float64, whatever their range.  Slow: for what is left undecided. */
+/* wide.h -- exact arithmetic on sums of products of float64, whatever their range.  Slow: for what is undecided. */
 #ifndef FASTCLF_WIDE_H
 #define FASTCLF_WIDE_H
 

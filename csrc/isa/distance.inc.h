@@ -1,5 +1,5 @@
-/* distance.inc.h -- from sums of twice float64's precision to the distance, with a bound on what is not known of it.  In
- * docs/exactness.md is why the bounds hold.
+/* distance.inc.h -- from sums of twice float64's precision to the distance, with a bound on what is not known of it.
+ * In docs/exactness.md is why the bounds hold.
  */
 
 static const fc_distance unknown = {0, 0, INFINITY};
@@ -17,8 +17,8 @@ static fc_distance distance_sqdiff(fc_sum s, fc_sum qq, fc_sum xx, double error)
     return (fc_distance){root.high, root.low, fc_off(s, error, root.high) + 0x1p-101 * root.high};
 }
 
-/* 1 - cos is 1 + c where the cosine -c is not positive; else, with p = qq xx, it is (p - s^2) / (p + s sqrt(p)), in which
- * only p - s^2 cancels.
+/* 1 - cos is 1 + c where the cosine -c is not positive; else, with p = qq xx, it is (p - s^2) / (p + s sqrt(p)), in
+ * which only p - s^2 cancels.
  */
 static fc_distance distance_product(fc_sum s, fc_sum qq, fc_sum xx, double error) {
     if ((qq.value.high == 0 && !qq.lost) || (xx.value.high == 0 && !xx.lost)) return (fc_distance){1, 0, 0};

@@ -1,5 +1,5 @@
-/* pair.inc.h -- the terms of one pair of vectors, added to FC_LANES partial sums: of bytes what distances are made of, of
- * floats bounds on them.
+/* pair.inc.h -- the terms of one pair of vectors, added to FC_LANES partial sums: of bytes what distances are made of,
+ * of floats bounds on them.
  *
  * Floats: the two values as float64, one subtraction or product, one addition, each rounded once and never contracted;
  * lane l takes features l, l + 16, ...  The last, partial step goes one by one: a vector made of its few values would

@@ -1,5 +1,5 @@
-/* quick.inc.h -- sums over the features of one pair of float vectors for where all pairs are wanted: products, or maxima,
- * since |q - x| = 2 max(q, x) - q - x.
+/* quick.inc.h -- sums over the features of one pair of float vectors for where all pairs are wanted: products, or
+ * maxima, since |q - x| = 2 max(q, x) - q - x.
  *
  * Accumulators begin at 3 * 2^k, with 2^k no less than the sum of the absolute terms, and so stay between 2^(k + 1) and
  * 2^(k + 2): what an addition takes of a term is a multiple of 2^(k - 51), exactly, and the rest is summed beside.
