@@ -180,7 +180,7 @@ typedef struct {
     const int64_t *own;
 } fc_candidates;
 
-/* The k >= 1 smallest (exact distance, row) of each query's candidates: the bytes that fc_knn reports of these rows. Where
+/* The k >= 1 smallest (exact distance, row) of each query's candidates: what fc_knn reports of these rows.  Where
  * there are fewer, the distance is +inf and the row -1.  Rows of X are fewer than 2^32.  Scratch memory: 16 bytes a
  * thread for each candidate of a query.
  */

@@ -1,6 +1,6 @@
 /* knn.c -- exact nearest neighbours: fast filters with proven bounds (stage.c, filter.c), then exact distances and
- * their order for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X each
- * (block.c), and put together.
+ * their order for what passes (refine.c).  Here a search is cut into tasks, a block of queries against a segment of X
+ * each (block.c), and put together.
  */
 #include <math.h>
 #include <stdatomic.h>
