@@ -21,6 +21,8 @@ from fastclf.losses._evaluate import Batch
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 
+_COPIES = 16  # of a block of rows, where it is squared and divided: it is that much smaller
+
 MODERATE = 1e150  # values below are
 
 Gradients = tuple[float, NDArray[np.float64], NDArray[np.float64]]
@@ -142,10 +144,10 @@ class DenseRows:
         """See `Rows`."""
         total, largest = np.zeros(self.shape[1]), np.empty(self.shape[0])
         with np.errstate(over="ignore", invalid="ignore"):
-            for block in row_blocks(self.shape):
+            for block in row_blocks(self.shape, _COPIES * 8):
                 total += (self.dense(block).astype(np.float64) ** 2).sum(axis=0)
             total[total == 0] = 1
-            for block in row_blocks(self.shape):
+            for block in row_blocks(self.shape, _COPIES * 8):
                 largest[block] = (self.dense(block).astype(np.float64) ** 2 / total).max(axis=1)
         return np.nan_to_num(largest, nan=1.0)  # of infinite squares
 

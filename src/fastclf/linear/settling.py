@@ -14,21 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf.linear.objective import Objective, Point
+from fastclf.losses._evaluate import Batch
 
 Array = NDArray[np.float64]
 
 _LASTING = 0.7  # of a curvature: less is not what it was
+_ROWS = 8192  # at a time: a curvature takes some copies of the scores
 _RIGHT = 1e100  # a score, times its side, that leaves no loss
 
 
 def passing(objective: Objective, scores: Array, moves: Array) -> NDArray[np.bool_]:
     """Return which scores bend J less where they move."""
+    found, weights = np.empty(scores.shape, np.bool_), objective.row_weights()
+    for start in range(0, len(scores), _ROWS):
+        rows = slice(start, start + _ROWS)
+        found[rows] = _passing(objective, objective.part(rows), scores[rows], moves[rows], weights[rows])
+    return found
+
+
+def _passing(objective: Objective, batch: Batch, scores: Array, moves: Array, weights: Array) -> NDArray[np.bool_]:
     if objective.loss.of_differences:
         moves = moves - moves.mean(axis=1, keepdims=True)
-    here, there = (objective.loss.diagonal(at, objective.batch) for at in (scores, scores + moves))
-    found: NDArray[np.bool_] = (there < _LASTING * here) & (moves != 0) & (objective.row_weights()[:, None] > 0)
-    if objective.batch.label is not None and objective.loss.of_differences:  # its score counts in all differences
-        found[np.arange(len(found)), objective.batch.label] = False
+    here, there = (objective.loss.diagonal(at, batch) for at in (scores, scores + moves))
+    found: NDArray[np.bool_] = (there < _LASTING * here) & (moves != 0) & (weights[:, None] > 0)
+    if batch.label is not None and objective.loss.of_differences:  # its score counts in all differences
+        found[np.arange(len(found)), batch.label] = False
     return found
 
 
