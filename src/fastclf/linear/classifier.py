@@ -83,8 +83,8 @@ class LinearClassifier(_estimators.Classifier):
     n_iter_ : int
         Iterations made: steps of "lbfgs" or "newton", epochs of "sgd", calls of `partial_fit`.
     converged_ : bool
-        Whether J is as near to its least value as `tol` says, by the curvature of all rows where the fit ended; False
-        also where that cannot be told. Only after `fit`.
+        Whether J is as near to its least value as `tol` says, by the curvature of all rows where the fit ended (see
+        Notes for what is not proven); False also where that cannot be told. Only after `fit`.
     objective_ : float
         J of `coef_` and `intercept_`, computed in float64; only after `fit`.
     loss_curve_ : ndarray of shape (n_iter_,), or of `partial_fit` (n_steps,)

@@ -104,8 +104,8 @@ def _complaint(excess: float, until: float, iterations: int, most: int) -> str:
             f"{until:.2g} that tol allows; raise max_iter or tol"
         )
     return (
-        f"the fit ended after {iterations} iterations with {told}, where tol allows {until:.2g}: J falls no further "
-        f"in float64; raise tol or l2, or scale the features"
+        f"the fit ended after {iterations} iterations with {told}, where tol allows {until:.2g}: further steps neither "
+        f"made J less nor showed that it is near enough; change tol, raise l2, scale the features or try another solver"
     )
 
 
