@@ -200,6 +200,21 @@ def test_columns_that_depend_on_each_other_but_for_rounding(solver, n, rng):
     assert float(of.value(reference.minimum(of))) * (1 + 1e-4) > J
 
 
+@pytest.mark.parametrize("tol", [1e-3, 1e-4])
+@pytest.mark.parametrize("seed", [1, 11])
+def test_more_sparse_features_than_rows_and_next_to_no_penalty(seed, tol):
+    rng = np.random.default_rng(seed)
+    X = scipy.sparse.random_array((2000, 3000), density=0.005, rng=rng, format="csr")
+    y = (np.asarray(X @ rng.normal(size=(3000, 3))) + 0.5 * rng.gumbel(size=(2000, 3))).argmax(axis=1)
+    model = fitted("mse", "auto", X, y, l2=1e-8, tol=tol)
+    A, Y = X.toarray(), np.eye(3)[y]  # ridge regression, by its dual
+    A, Y = A - A.mean(axis=0), Y - Y.mean(axis=0)
+    dual = np.linalg.solve(A @ A.T + 1e-8 * Y.size * np.eye(2000), Y)
+    W = A.T @ dual
+    least = ((A @ W - Y) ** 2).mean() + 1e-8 * (W**2).sum()
+    assert above(least, model.objective_, tol, 1 / 3) < 1 or not model.converged_
+
+
 # --- what is said where it has not ------------------------------------------------------------------------------------
 
 

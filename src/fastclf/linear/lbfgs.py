@@ -129,7 +129,7 @@ class Lbfgs:
         It is believed of a step by which J fell as much as foretold, in variables that are still those of this point.
         """
         rough, exact, sample = objective, objective.in_float64(), self._drawn(objective)
-        stuck, is_hard = 0, False
+        stuck, is_hard = 0, rough.rows.shape[0] < rough.rows.shape[1]  # J is then flat in many directions but for l2
         if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
             objective, point = exact, exact.at(point.W, point.b)
         while True:
