@@ -130,9 +130,10 @@ class Problem:
         return self.weight @ losses + self.l2 * (coef**2).sum()
 
     def value(self, v, smooth=0.0):
-        """J."""
-        losses = self.loss(self.A @ v.T, self.hot, self.margin, smooth)[0]
-        return self.weight @ losses + (self.ridge * v**2).sum()
+        """J; not finite, so never better, where the step of a nearly singular Hessian is too long for a long double."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = self.loss(self.A @ v.T, self.hot, self.margin, smooth)[0]
+            return self.weight @ losses + (self.ridge * v**2).sum()
 
     def model(self, v, smooth=0.0):
         """J with its gradient and Hessian."""
