@@ -12,8 +12,8 @@ import reference
 from children import result
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from fastclf import KNN, _native, backends
-from fastclf.backends import indexed, kdtree
+from fastclf import KNN, _native
+from fastclf.backends import indexed, kdtree, registry
 
 each_metric = pytest.mark.parametrize("metric", _native.metrics())
 DTYPES = ("uint8", "float32", "float64")
@@ -149,19 +149,19 @@ def test_check_estimator(estimator, check):
 
 
 def chosen(n, d, metric="l2", recall=None, is_bytes=False):
-    return backends.suitable(metric, (n, d), is_bytes, recall)
+    return registry.suitable(metric, (n, d), is_bytes, recall)
 
 
 def test_auto_takes_a_tree_for_many_rows_of_few_features():
-    for d, least in backends._TREE_FROM_ROWS.items():
+    for d, least in registry._TREE_FROM_ROWS.items():
         assert chosen(least, d) == "kdtree"
         assert chosen(least - 1, d) == chosen(least, d, "cosine") == chosen(least, d, "l1") == "exact"
         assert chosen(least, d, is_bytes=True) == "exact"
-    assert chosen(10**7, max(backends._TREE_FROM_ROWS) + 1) == "exact"
+    assert chosen(10**7, max(registry._TREE_FROM_ROWS) + 1) == "exact"
 
 
 def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
-    least = backends._FAISS_FROM_ROWS
+    least = registry._FAISS_FROM_ROWS
     assert chosen(least, 100) == chosen(least - 1, 100, recall=0.9) == "exact"
     assert chosen(least, 100, recall=0.9) == "faiss"
     assert chosen(least, 100, recall=1.0) == "exact"
@@ -169,7 +169,7 @@ def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
 
 def test_auto_does_without_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert chosen(backends._FAISS_FROM_ROWS, 100, recall=0.9) == "exact"
+    assert chosen(registry._FAISS_FROM_ROWS, 100, recall=0.9) == "exact"
 
 
 def deep():

@@ -9,17 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _validation as check
-from fastclf import backends
 from fastclf._growing import GrowingArray
+from fastclf.backends.protocol import Backend
 
 
 @dataclass(frozen=True)
 class Memory:
     """What a model remembers; it never changes, so that a prediction sees one state of a model that grows beside it."""
 
-    backend: backends.Backend
+    backend: Backend
     codes: GrowingArray
     classes: NDArray[Any]
+
+    def neighbor_count(self, k: object, among_themselves: bool) -> int:
+        """Return k if there are as many neighbours, one less where the rows are the queries: none is its own."""
+        n_rows, what = self.backend.n_rows - among_themselves, "n_samples_fit" + " - 1" * among_themselves
+        return check.neighbor_count(k, n_rows, what)
 
     def counting(self, labels: NDArray[Any] | None, name: str) -> Memory:
         """With classes for all of the labels."""

@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _native, _threads, backends
+from fastclf import _estimators, _native, _threads
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
 from fastclf._memory import Memory
 from fastclf._voting import Weights, check_weights, vote_weights
+from fastclf.backends import registry
+from fastclf.backends.protocol import Wanted
 from fastclf.backends.report import Report
 
 # Neighbours looked up at a time when only votes are kept.
@@ -159,7 +161,7 @@ class KNN(_estimators.Classifier):
         with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
             classes, codes = _estimators.codes_of(labels)
-            backend = backends.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
+            backend = registry.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
             self._memory = Memory(backend, GrowingArray(codes), classes)
         return self
 
@@ -274,8 +276,9 @@ class KNN(_estimators.Classifier):
         >>> model.kneighbors()[1].ravel().tolist()
         [1, 0, 1]
         """
-        queries = self._queries(X)
-        distances, indices = self._query(self._memory, queries, self.k if k is None else k)
+        queries, memory = self._queries(X), self._memory
+        count = memory.neighbor_count(self.k if k is None else k, queries is None)
+        distances, indices = memory.backend.query(queries, count, _threads.resolve(self.n_threads))
         return (distances, indices) if return_distance else indices
 
     def kneighbors_graph(
@@ -362,14 +365,14 @@ class KNN(_estimators.Classifier):
         check_is_fitted(self, "_memory")
         return self._memory.backend.recall
 
-    def _checked_wanted(self) -> backends.Wanted:
+    def _checked_wanted(self) -> Wanted:
         """Check the parameters that need no data; what a backend is to be built for."""
         check.metric_name(self.metric)
         check_weights(self.weights)
         k = check.neighbor_count(self.k)
         verbose = check.at_least(self.verbose, 0, "verbose")
-        backends.checked(self.backend, self.index, self.recall)
-        return backends.Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
+        registry.checked(self.backend, self.index, self.recall)
+        return Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
@@ -382,19 +385,14 @@ class KNN(_estimators.Classifier):
         check_is_fitted(self, "_memory")
         return None if X is None else check.kernel_array(_estimators.checked_queries(self, X), "X")
 
-    def _query(
-        self, memory: Memory, queries: NDArray[Any] | None, k: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        others = memory.backend.n_rows - (queries is None)
-        count = check.neighbor_count(k, others, "n_samples_fit" if queries is not None else "n_samples_fit - 1")
-        return memory.backend.query(queries, count, _threads.resolve(self.n_threads))
-
     def _ballots(
         self, memory: Memory, queries: NDArray[Any] | None
     ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
         """Parts of the queries, or all fitted rows at once, with their neighbours and the weights of these."""
-        step = max(1, _NEIGHBORS_AT_ONCE // check.neighbor_count(self.k, memory.backend.n_rows))
+        count, n_threads = memory.neighbor_count(self.k, queries is None), _threads.resolve(self.n_threads)
+        step = max(1, _NEIGHBORS_AT_ONCE // count)
         parts = [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
         for part in parts:
-            distances, indices = self._query(memory, None if queries is None else queries[part], self.k)
+            some = None if queries is None else queries[part]
+            distances, indices = memory.backend.query(some, count, n_threads)
             yield part, indices, vote_weights(self.weights, distances)
