@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._batch import Batch
 from fastclf.linear.losses import Loss
 from fastclf.linear.rows import Rows
-from fastclf.losses._evaluate import Batch
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastclf._batch import Batch
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import Rows
-from fastclf.losses._evaluate import Batch
 
 Array = NDArray[np.float64]
 

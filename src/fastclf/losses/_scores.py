@@ -8,8 +8,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf._batch import Batch
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
 
 __all__ = ["binary_cross_entropy", "mse"]
 
