@@ -17,6 +17,7 @@ from fastclf._interrupts import aside
 from fastclf._parameters import flag, margins, number
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
+from fastclf.linear.penalty import Penalty
 from fastclf.linear.rows import DenseRows, Rows, SparseRows
 
 SOLVERS = ("auto", "lbfgs", "newton", "sgd")
@@ -30,7 +31,7 @@ class Options:
     """Parameters of the classifier that need no data, checked."""
 
     loss: Loss
-    l2: float
+    penalty: Penalty
     fit_intercept: bool
     solver: str
     max_iter: int
@@ -47,7 +48,7 @@ class Options:
         check.one_of(model.solver, SOLVERS, "solver")
         return cls(
             loss=LOSSES[model.loss],
-            l2=number(model.l2, "l2", 0),
+            penalty=Penalty(number(model.l2, "l2", 0)),
             fit_intercept=flag(model.fit_intercept, "fit_intercept"),
             solver=model.solver,
             max_iter=check.at_least(model.max_iter, 1, "max_iter"),
@@ -208,4 +209,5 @@ def objective_of(
         margins=matrix,
         squared=options.loss.squared,
     )
-    return Objective(rows, options.loss, batch, options.l2, options.loss.share(classes) / total, options.fit_intercept)
+    scale = options.loss.share(classes) / total
+    return Objective(rows, options.loss, batch, options.penalty, scale, options.fit_intercept)
