@@ -17,6 +17,7 @@ from fastclf.backends import indexed, kdtree, registry
 
 each_metric = pytest.mark.parametrize("metric", _native.metrics())
 DTYPES = ("uint8", "float32", "float64")
+OTHERS = [name for name, entry in registry.BACKENDS.items() if name != "exact" and not entry.takes_recall]
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ def same(model, other, Q, k):
         assert found.tobytes() == expected.tobytes()
 
 
-def pair(metric, X, y=None, **options):
+def pair(metric, X, y=None, backend="kdtree", **options):
     y = np.arange(len(X)) % 3 if y is None else y
-    return [KNN(3, metric=metric, backend=backend, **options).fit(X, y) for backend in ("kdtree", "exact")]
+    return [KNN(3, metric=metric, backend=name, **options).fit(X, y) for name in (backend, "exact")]
 
 
 def rows_of(name, rng, dtype, d, n=300):
@@ -57,17 +58,18 @@ NAMES = ("random", "grid", "one place", "far", "line")
 @each_metric
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.usefixtures("asks_always")
-def test_a_tree_answers_to_the_bit(metric, dtype, name, rng):
+def test_an_exact_backend_answers_to_the_bit(metric, dtype, name, backend, rng):
     d = 1 if name == "grid" else 3
     X, Q = rows_of(name, rng, dtype, d), rows_of(name, rng, dtype, d, 40)
     Q[:2] = 0
-    tree, exact = pair(metric, X)
+    other, exact = pair(metric, X, backend=backend)
     for k in (1, 4, 299):
-        same(tree, exact, Q, k)
-        same(tree, exact, None, k)
-    assert tree.predict(Q).tolist() == exact.predict(Q).tolist()
-    assert tree.predict_proba(Q).tobytes() == exact.predict_proba(Q).tobytes()
+        same(other, exact, Q, k)
+        same(other, exact, None, k)
+    assert other.predict(Q).tolist() == exact.predict(Q).tolist()
+    assert other.predict_proba(Q).tobytes() == exact.predict_proba(Q).tobytes()
 
 
 @pytest.mark.usefixtures("asks_always")
