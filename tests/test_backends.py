@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import reference
 from children import result
+from names import each_dtype, each_metric
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from fastclf import KNN, _native, backends
+from fastclf import KNN, backends
 from fastclf.backends import indexed, kdtree
-
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-DTYPES = ("uint8", "float32", "float64")
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ NAMES = ("random", "grid", "one place", "far", "line")
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", DTYPES)
+@each_dtype
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("asks_always")
 def test_a_tree_answers_to_the_bit(metric, dtype, name, rng):
