@@ -250,13 +250,16 @@ static uint64_t run_apart(uint64_t digest, fc_metric metric, fc_matrix X, size_t
     return digest;
 }
 
+/* Each pair of X's rows is compared, which must not take long. */
+static int is_run_apart(fc_matrix Q, fc_matrix X) { return Q.dtype == X.dtype && X.rows * X.rows * X.cols < 20000000; }
+
 static uint64_t run_all_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre) {
     for (fc_metric metric = 0; metric < FC_METRIC_COUNT; metric++) {
         digest = run_knn(digest, metric, Q, X, k, centre, 0);
         if (k < Q.rows && Q.rows < 1000) digest = run_knn(digest, metric, Q, Q, k, centre, 1);
         digest = run_pairwise(digest, metric, Q, X);
         digest = run_rerank(digest, metric, Q, X, k);
-        if (Q.dtype == X.dtype && X.rows < 1000) digest = run_apart(digest, metric, X, k, centre);
+        if (is_run_apart(Q, X)) digest = run_apart(digest, metric, X, k, centre);
     }
     return digest;
 }
