@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import reference
 from children import result
+from names import each_dtype, each_metric
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from fastclf import KNN, _native
+from fastclf import KNN
 from fastclf.backends import indexed, kdtree, registry
 
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-DTYPES = ("uint8", "float32", "float64")
 OTHERS = [name for name, entry in registry.BACKENDS.items() if name != "exact" and not entry.takes_recall]
 
 
@@ -56,7 +55,7 @@ NAMES = ("random", "grid", "one place", "far", "line")
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", DTYPES)
+@each_dtype
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.usefixtures("asks_always")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from names import each_dtype
 from scipy.spatial.distance import cdist
 from sklearn import model_selection as sk
 from sklearn.datasets import load_digits
@@ -341,7 +342,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 def test_dtypes_and_layouts(layout, dtype):
     rows = (X + (0 if dtype == "uint8" else 0.5)).astype(dtype)
     before = rows.tobytes()

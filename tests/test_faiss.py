@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import reference
 from children import result
+from names import each_dtype, each_metric
 
-from fastclf import KNN, _native, threads
+from fastclf import KNN, threads
 from fastclf.backends import calibration, faiss_api, registry
 from fastclf.backends import faiss as approximate
 
 faiss = pytest.importorskip("faiss")
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def test_any_index(metric, index, rng):
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 def test_a_flat_index_answers_to_the_bit(metric, dtype, rng):
     X = rng.integers(0, 200, (900, 6)).astype(dtype)
     X[:3] = 0
