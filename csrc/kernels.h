@@ -27,6 +27,20 @@ typedef struct {
 /* How far off a sum may be, whose absolute terms would sum to `most`. */
 static inline double fc_off(fc_sum s, double error, double most) { return s.lost ? error * most : 0; }
 
+/* What fc_kernels' sums over d features are off by, as a part of their absolute terms: at most d / 4 + 2 terms a lane,
+ * d / 512 parts, and some foldings, of which each adds so many roundings of roundings.
+ */
+static inline double fc_sum_error(size_t d) {
+    const double steps = (double)d / 3 + 32;
+    return steps * steps * 0x1p-105;
+}
+
+/* The same of quick sums, as fc_quick_sum makes them. */
+static inline double fc_quick_error(size_t d) {
+    const double steps = (double)d + 32;
+    return steps * steps * 0x1p-100;
+}
+
 /* Whether a sum of squares is so far from the ends of float64 that nothing of account is lost there. */
 static inline int fc_is_tame(double squares) { return squares > 1e-140 && squares < 1e140; }
 
@@ -180,8 +194,17 @@ typedef struct {
      */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
 
-    /* Add a pair's sum, off by at most (d / 3 + 32)^2 2^-105 of the sum of its absolute terms; of floats only. */
+    /* Add a pair's sum, off by at most fc_sum_error of the sum of its absolute terms; of floats only. */
     void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
+
+    /* Of float64, d a multiple of FC_LANES.  Add by how much a is farther from q than b, in sums that distances are made
+     * of, and the absolute terms' sum: with all values times `far` and, of squares, b - a times `near`, powers of two.
+     */
+    void (*gap[FC_PAIR_COUNT])(fc_sum *sum, double *most, const double *q, const double *a, const double *b, size_t d,
+                               double far, double near);
+
+    /* Add the sums of the squares of w = x - c q, and of w q; the same. */
+    void (*residual)(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c);
 
     /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the
      * absolute terms sum to at most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).

@@ -71,7 +71,7 @@ static fc_distance quick_distance(const pairwise *w, size_t query, const total *
     fc_sum s = fc_quick_sum(p, (fc_row){&p->Q, query}, (fc_row){&p->X, row}, most);
     s.value = twice_less(s.value, q->sum.value, x->sum.value);
     if (kind == FC_PAIR_sqdiff) s.value = fc_twofold_negative(s.value);
-    return p->kernels->distance[kind](s, q->sum, x->sum, fc_quick_error(p) * most / fabs(s.value.high));
+    return p->kernels->distance[kind](s, q->sum, x->sum, fc_quick_error(p->Q.cols) * most / fabs(s.value.high));
 }
 
 static double distance_of(const pairwise *w, size_t query, const total *q, size_t row, const total *x) {

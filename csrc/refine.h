@@ -28,7 +28,6 @@ static inline double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query
  * `most`, which is tame.  It is off by at most fc_quick_error of that.
  */
 fc_sum fc_quick_sum(const fc_pairs *pairs, fc_row a, fc_row b, double most);
-double fc_quick_error(const fc_pairs *pairs);
 
 /* Whether the reported distances order all rows: else rows at the same one may be nearer and farther. */
 static inline int fc_orders_all(const fc_pairs *pairs) {
