@@ -2,64 +2,23 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
-#include "matrix.h"
+#include "scaled.h"
 #include "sizes.h"
 
-/* Features of a row that are taken at a time: a multiple of FC_LANES. */
-enum { PART = 512 };
-
-/* A vector times 2^-exponent; `lost` is set where that takes bits from a value. */
-typedef struct {
-    fc_row of;
-    int exponent, *lost;
-} scaled;
-
-/* Some of a vector's features as float64, and zeros up to a multiple of FC_LANES: their number. */
-static size_t take(scaled v, size_t from, double *out) {
-    const size_t count = fc_smaller(PART, v.of.matrix->cols - from), all = fc_round_up(count, FC_LANES);
-    const double *part = fc_row_part(v.of.matrix, v.of.row, from, count, FC_f64, out);
-    const double factor = ldexp(1, -v.exponent), back = ldexp(1, v.exponent);
-    int lost = 0;
-    if (v.exponent == 0) {
-        if (part != out) memcpy(out, part, count * sizeof *out);
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            const double value = part[i];
-            out[i] = value * factor;
-            lost |= out[i] * back != value;
-        }
-    }
-    for (size_t i = count; i < all; i++) out[i] = 0;
-    if (lost) *v.lost = 1;
-    return all;
-}
-
-/* A power of two about as large as the largest value, which both ways of scaling leave normal. */
-static int exponent_of(fc_row v) {
-    double room[PART], largest = 0;
-    for (size_t from = 0; from < v.matrix->cols; from += PART) {
-        const size_t count = fc_smaller(PART, v.matrix->cols - from);
-        const double *part = fc_row_part(v.matrix, v.row, from, count, FC_f64, room);
-        for (size_t i = 0; i < count; i++) largest = fabs(part[i]) > largest ? fabs(part[i]) : largest;
-    }
-    if (!(largest > 0 && largest <= DBL_MAX)) return 0;
-    const int exponent = ilogb(largest);
-    return exponent < -1022 ? -1022 : exponent > 1022 ? 1022 : exponent;
-}
+static const fc_distance unknown = {0, 0, INFINITY};
 
 static int larger(int a, int b) { return a > b ? a : b; }
 
-static fc_sum sum_of(const fc_kernels *kernels, fc_pair_kind kind, scaled a, scaled b) {
-    double of_a[PART], of_b[PART];
+static fc_sum sum_of(const fc_kernels *kernels, fc_pair_kind kind, fc_scaled a, fc_scaled b) {
+    double of_a[FC_SCALED_PART], of_b[FC_SCALED_PART];
+    const size_t d = a.of.matrix->cols;
     fc_sum sum = {0};
-    for (size_t from = 0; from < a.of.matrix->cols; from += PART) {
-        const size_t count = take(a, from, of_a);
-        take(b, from, of_b);
+    for (size_t from = 0; from < d; from += FC_SCALED_PART) {
+        const size_t count = fc_smaller(FC_SCALED_PART, d - from);
+        sum.lost |= fc_scaled_take(a, from, count, of_a) | fc_scaled_take(b, from, count, of_b);
         kernels->sum[kind][FC_f64](&sum, of_a, of_b, count);
     }
-    sum.lost |= *a.lost | *b.lost;
     return sum;
 }
 
@@ -77,9 +36,8 @@ static int round_scaled(fc_distance d, int exponent, double *distance) {
 }
 
 int fc_closer_distance(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, fc_row x, double *distance) {
-    const int exponent = larger(exponent_of(q), exponent_of(x));
-    int lost = 0;
-    const fc_sum s = sum_of(kernels, kind, (scaled){q, exponent, &lost}, (scaled){x, exponent, &lost}), none = {0};
+    const int exponent = larger(fc_scaled_exponent(q), fc_scaled_exponent(x));
+    const fc_sum s = sum_of(kernels, kind, (fc_scaled){q, exponent}, (fc_scaled){x, exponent}), none = {0};
     const double error = fc_sum_error(q.matrix->cols);
     return round_scaled(kernels->distance[kind](s, none, none, error), exponent, distance);
 }
@@ -87,15 +45,15 @@ int fc_closer_distance(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, f
 /* --- angles --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-    scaled v;
+    fc_scaled v;
     fc_sum squares;
 } direction;
 
 /* A vector at a length that leaves room for squares of small differences. */
-static direction direction_of(const fc_kernels *kernels, fc_row v, fc_sum squares, int *lost) {
+static direction direction_of(const fc_kernels *kernels, fc_row v, fc_sum squares) {
     const double length = squares.value.high;
-    if (length > 0x1p-200 && length < 0x1p200) return (direction){{v, 0, lost}, squares};
-    const scaled of_v = {v, exponent_of(v), lost};
+    if (length > 0x1p-200 && length < 0x1p200) return (direction){{v, 0}, squares};
+    const fc_scaled of_v = {v, fc_scaled_exponent(v)};
     return (direction){of_v, sum_of(kernels, FC_PAIR_product, of_v, of_v)};
 }
 
@@ -105,15 +63,16 @@ static direction direction_of(const fc_kernels *kernels, fc_row v, fc_sum square
 static fc_distance small_angle(const fc_kernels *kernels, direction q, direction x, fc_sum qx, double error) {
     const fc_twofold qq = q.squares.value, p = fc_twofold_product(qq, x.squares.value);
     const double c = qx.value.high / qq.high;
-    double of_q[PART], of_x[PART];
+    const size_t d = q.v.of.matrix->cols;
+    double of_q[FC_SCALED_PART], of_x[FC_SCALED_PART];
     fc_sum ww = {0}, qw = {0};
-    for (size_t from = 0; from < q.v.of.matrix->cols; from += PART) {
-        const size_t count = take(q.v, from, of_q);
-        take(x.v, from, of_x);
-        kernels->residual(&ww, &qw, of_q, of_x, count, c);
+    for (size_t from = 0; from < d; from += FC_SCALED_PART) {
+        const size_t count = fc_smaller(FC_SCALED_PART, d - from);
+        ww.lost |= fc_scaled_take(q.v, from, count, of_q) | fc_scaled_take(x.v, from, count, of_x);
+        kernels->residual(&ww, &qw, of_q, of_x, fc_round_up(count, FC_LANES), c);
     }
-    if (ww.value.high == 0 && !ww.lost && !*q.v.lost) return (fc_distance){0, 0, 0};
-    if (!fc_is_tame(ww.value.high)) return (fc_distance){0, 0, INFINITY};
+    if (ww.value.high == 0 && !ww.lost) return (fc_distance){0, 0, 0};
+    if (!fc_is_tame(ww.value.high)) return unknown;
     const fc_twofold most = fc_twofold_product(qq, ww.value);
     const fc_twofold n = fc_twofold_sum(most, fc_twofold_negative(fc_twofold_product(qw.value, qw.value)));
     const fc_twofold under = fc_twofold_sum(p, fc_twofold_product(qx.value, fc_twofold_root(p)));
@@ -122,13 +81,20 @@ static fc_distance small_angle(const fc_kernels *kernels, direction q, direction
     return (fc_distance){v.high, v.low, off * (fabs(v.high) + most.high / under.high)};
 }
 
+/* Whether s^2 > p / 4, s > 0. */
+static int is_small(direction q, direction x, fc_sum qx) {
+    return qx.value.high > 0.5 * sqrt(q.squares.value.high * x.squares.value.high);
+}
+
 fc_distance fc_closer_angle(const fc_kernels *kernels, fc_row q, fc_sum qq, fc_row x, fc_sum xx, fc_sum qx) {
-    int lost = 0;
-    const direction u = direction_of(kernels, q, qq, &lost), v = direction_of(kernels, x, xx, &lost);
+    const direction u = direction_of(kernels, q, qq), v = direction_of(kernels, x, xx);
     const double error = fc_quick_error(q.matrix->cols);
-    if (u.v.exponent || v.v.exponent) qx = sum_of(kernels, FC_PAIR_product, u.v, v.v);
-    const fc_distance d = kernels->distance[FC_PAIR_product](qx, u.squares, v.squares, error);
-    return d.nearest < 0.5 && d.within > 0 && d.within < INFINITY ? small_angle(kernels, u, v, qx, error) : d;
+    fc_distance d = unknown;
+    if (u.v.exponent || v.v.exponent) {
+        qx = sum_of(kernels, FC_PAIR_product, u.v, v.v);
+        d = kernels->distance[FC_PAIR_product](qx, u.squares, v.squares, error);
+    }
+    return !fc_is_rounded(d) && is_small(u, v, qx) ? small_angle(kernels, u, v, qx, error) : d;
 }
 
 /* --- order ---------------------------------------------------------------------------------------------------- */
@@ -139,14 +105,15 @@ typedef struct {
 } gap;
 
 static gap gap_of(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, fc_row a, fc_row b, double far, double near) {
-    double of_q[PART], of_a[PART], of_b[PART];
+    double of_q[FC_SCALED_PART], of_a[FC_SCALED_PART], of_b[FC_SCALED_PART];
+    const size_t d = q.matrix->cols;
     gap g = {0};
-    int lost = 0;
-    for (size_t from = 0; from < q.matrix->cols; from += PART) {
-        const size_t count = take((scaled){q, 0, &lost}, from, of_q);
-        take((scaled){a, 0, &lost}, from, of_a);
-        take((scaled){b, 0, &lost}, from, of_b);
-        kernels->gap[kind](&g.sum, &g.most, of_q, of_a, of_b, count, far, near);
+    for (size_t from = 0; from < d; from += FC_SCALED_PART) {
+        const size_t count = fc_smaller(FC_SCALED_PART, d - from);
+        fc_scaled_take((fc_scaled){q, 0}, from, count, of_q);
+        fc_scaled_take((fc_scaled){a, 0}, from, count, of_a);
+        fc_scaled_take((fc_scaled){b, 0}, from, count, of_b);
+        kernels->gap[kind](&g.sum, &g.most, of_q, of_a, of_b, fc_round_up(count, FC_LANES), far, near);
     }
     return g;
 }
@@ -157,7 +124,7 @@ static int is_within_range(fc_pair_kind kind, const gap *g) {
 }
 
 static gap scaled_gap(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, fc_row a, fc_row b) {
-    const int of_rows = larger(exponent_of(a), exponent_of(b)), of_all = larger(exponent_of(q), of_rows);
+    const int of_rows = larger(fc_scaled_exponent(a), fc_scaled_exponent(b)), of_all = larger(fc_scaled_exponent(q), of_rows);
     gap g = gap_of(kernels, kind, q, a, b, ldexp(1, -of_all), ldexp(1, -of_rows));
     g.sum.lost = 1;
     return g;

@@ -54,6 +54,38 @@ static inline int fc_is_rounded(fc_distance d) {
     return d.nearest + (d.rest - d.within) == d.nearest && d.nearest + (d.rest + d.within) == d.nearest;
 }
 
+/* Rows of which each distance from some queries is wanted: value i of row l is panel[i * FC_PANEL + l]. */
+enum { FC_PANEL = 32 };
+
+/* What is needed of a vector: its sum, its sum of squares or, where terms are products, one over its length; and the sum
+ * of its absolute terms (of products, its length).
+ */
+typedef struct {
+    fc_twofold value;
+    double most;
+} fc_panel_total;
+
+typedef struct {
+    double high[FC_PANEL], low[FC_PANEL], most[FC_PANEL];
+} fc_panel_totals;
+
+/* Quick sums of a query and the rows of a panel, which is filled up to FC_PANEL.  Where a pair's `most`, the vectors' sum
+ * or product, is outside these bounds, its distance stays open.
+ */
+#define FC_PANEL_LEAST 0x1p-960
+#define FC_PANEL_MOST 0x1p1000
+typedef struct {
+    double sum[FC_PANEL], rest[FC_PANEL];
+} fc_panel_sums;
+
+typedef struct {
+    void (*start)(fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x);
+    /* Add d features of a query and the first `rows` rows, and perhaps more of them. */
+    void (*add)(fc_panel_sums *s, const double *q, const double *panel, size_t d, size_t rows);
+    /* The rounded distances, or NaN where they stay open, of sums that are off by a part `error` of a pair's `most`. */
+    void (*finish)(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, double error, double *distance);
+} fc_panel_kernels;
+
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
 
@@ -206,10 +238,13 @@ typedef struct {
     /* Add the sums of the squares of w = x - c q, and of w q; the same. */
     void (*residual)(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c);
 
-    /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the
-     * absolute terms sum to at most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+    /* A pair's sum of products in less time; of floats only.  `start` is 3 * 2^k, where the absolute terms sum to at most
+     * 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
      */
-    fc_twofold (*quick[FC_PAIR_COUNT][FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+    fc_twofold (*quick[FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+
+    /* The same of products or, for absdiff, of maxima, of many pairs. */
+    fc_panel_kernels panel[FC_PAIR_COUNT];
 
     /* The distance that sums of a kind make, each off by at most a part `error` of its absolute terms unless nothing is
      * lost; qq and xx are the vectors' sums of squares, which only products need.

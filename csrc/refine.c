@@ -88,14 +88,15 @@ static double start_for(double most) {
     return 12 * most;
 }
 
-fc_sum fc_quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
+/* A sum of products of floats whose absolute terms sum to about `most`, which is tame. */
+static fc_sum quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
     const size_t d = a.matrix->cols, step = part_of(p, a, b);
     const double start = start_for(most);
     double room_a[PART], room_b[PART];
     fc_sum sum = {{0, 0}, 1};
     for (size_t from = 0; from < d; from += step) {
         const size_t count = fc_smaller(step, d - from);
-        const fc_twofold t = p->kernels->quick[p->metric->refine][p->dtype](
+        const fc_twofold t = p->kernels->quick[p->dtype](
             fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
             fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
         const fc_twofold high = fc_two_sum(sum.value.high, t.high);
@@ -109,7 +110,7 @@ static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAI
 /* A sum of products of vectors with these sums of squares. */
 static fc_sum product_of(const fc_pairs *p, fc_row a, double aa, fc_row b, double bb) {
     const int is_quick = p->dtype != FC_u8 && fc_is_tame(aa) && fc_is_tame(bb);
-    return is_quick ? fc_quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
+    return is_quick ? quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
 }
 
 fc_sum fc_squares_of(const fc_pairs *p, const fc_matrix *M, size_t row) {

@@ -22,6 +22,7 @@
 #include "closer.inc.h"
 #include "distance.inc.h"
 #include "quick.inc.h"
+#include "panel.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
@@ -41,5 +42,6 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .gap = {FC_GAP_ENTRIES},
     .residual = residual,
     .quick = {FC_QUICK_ENTRIES},
+    .panel = {FC_PAIRS(FC_PANEL_ENTRY)},
     .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };
