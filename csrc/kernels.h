@@ -70,7 +70,7 @@ typedef struct {
 } fc_panel_totals;
 
 /* Quick sums of a query and the rows of a panel, which is filled up to FC_PANEL.  Where a pair's `most`, the vectors' sum
- * or product, is outside these bounds, its distance stays open.
+ * or product, is outside these bounds (of absdiff, above), its distance stays open.
  */
 #define FC_PANEL_LEAST 0x1p-960
 #define FC_PANEL_MOST 0x1p1000

@@ -74,10 +74,11 @@ static fc_panel_total total_of(const pairwise *w, fc_scaled v) {
 
 /* By differences; whether all are within the range of panels. */
 static int measure_at(const pairwise *w, scratch *s, span at, int exponent) {
+    const int adds_only = w->pairs.metric->refine == FC_PAIR_absdiff;
     int ok = 1;
     for (size_t i = 0; i < at.queries + at.rows; i++) {
         const fc_panel_total t = total_of(w, (fc_scaled){vector(w, at, i), exponent});
-        ok &= t.most == 0 || (t.most >= FC_PANEL_LEAST && t.most <= FC_PANEL_MOST);
+        ok &= t.most <= FC_PANEL_MOST && (t.most >= FC_PANEL_LEAST || t.most == 0 || adds_only);
         s->total[i] = t;
         s->exponent[i] = exponent;
     }
@@ -148,8 +149,8 @@ static void add_part(const pairwise *w, scratch *s, span at, size_t from) {
 
 /* --- distances ------------------------------------------------------------------------------------------------ */
 
-/* Put a panel's distances from a query, NaN where they are open, where they belong: below DBL_MIN a scaled one has been
- * rounded twice.
+/* Put a panel's distances from a query, NaN where they are open, where they belong.  A scaled one stays open where
+ * scaling may have taken bits that count, and below DBL_MIN, where it is rounded twice.
  */
 static void put(const pairwise *w, const scratch *s, span at, size_t q, size_t panel, const double *found) {
     const size_t first = panel * FC_PANEL, query = at.query + q;
@@ -157,7 +158,7 @@ static void put(const pairwise *w, const scratch *s, span at, size_t q, size_t p
     double *out = w->distance + query * w->pairs.X.rows + at.row + first;
     for (size_t r = 0; r < panel_rows(at, panel); r++) {
         const double v = exponent ? ldexp(found[r], exponent) : found[r];
-        const int is_open = isnan(v) || (exponent && v <= DBL_MIN);
+        const int is_open = isnan(v) || (exponent && (found[r] < FC_PANEL_LEAST || v <= DBL_MIN));
         out[r] = is_open ? fc_refine_by(&w->pairs, query, s->squares[q], at.row + first + r,
                                         s->squares[at.queries + first + r])
                          : v;

@@ -50,8 +50,10 @@ static inline v_f64 finish_product(v_pair s, fc_twofold q, v_pair x, v_f64 most,
     return rounded_or_nan(v, (v_f64){0} + error);
 }
 
-/* Whether what quick sums lose at the ends of float64's range is of no account. */
-static inline v_i64 is_in_range(v_f64 most) { return (most >= FC_PANEL_LEAST) & (most <= FC_PANEL_MOST); }
+/* Whether what quick sums lose at the ends of float64's range is of no account: additions lose nothing at the lower. */
+static inline v_i64 range_absdiff(v_f64 most) { return most <= FC_PANEL_MOST; }
+static inline v_i64 range_sqdiff(v_f64 most) { return (most >= FC_PANEL_LEAST) & (most <= FC_PANEL_MOST); }
+static inline v_i64 range_product(v_f64 most) { return range_sqdiff(most); }
 
 #define FC_DEFINE_PANEL(kind, what) \
     static void panel_start_##kind(fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x) { \
@@ -83,7 +85,7 @@ static inline v_i64 is_in_range(v_f64 most) { return (most >= FC_PANEL_LEAST) & 
             const v_f64 most = most_##kind(q->most, load_v_f64(x->most + l)); \
             const v_pair of_x = {load_v_f64(x->high + l), load_v_f64(x->low + l)}; \
             const v_pair sum = sum_of_two(load_v_f64(s->sum + l) - starts_for(most), load_v_f64(s->rest + l)); \
-            const v_i64 found = (v_i64)finish_##kind(sum, q->value, of_x, most, error) | ~is_in_range(most); \
+            const v_i64 found = (v_i64)finish_##kind(sum, q->value, of_x, most, error) | ~range_##kind(most); \
             memcpy(distance + l, &found, sizeof found); \
         } \
     }
