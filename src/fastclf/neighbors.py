@@ -11,15 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _native, _threads, backends
+from fastclf import _estimators, _native, _searching, _threads, backends
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
 from fastclf._memory import Memory
 from fastclf._voting import Weights, check_weights, vote_weights
 from fastclf.backends.report import Report
-
-# Neighbours looked up at a time when only votes are kept.
-_NEIGHBORS_AT_ONCE = 1 << 18
 
 
 class KNN(_estimators.Classifier):
@@ -274,8 +271,9 @@ class KNN(_estimators.Classifier):
         >>> model.kneighbors()[1].ravel().tolist()
         [1, 0, 1]
         """
-        queries = self._queries(X)
-        distances, indices = self._query(self._memory, queries, self.k if k is None else k)
+        queries, count = self._queries(X), self.k if k is None else k
+        backend, n_threads = self._memory.backend, _threads.resolve(self.n_threads)
+        distances, indices = _searching.nearest(backend, queries, count, n_threads)
         return (distances, indices) if return_distance else indices
 
     def kneighbors_graph(
@@ -297,11 +295,9 @@ class KNN(_estimators.Classifier):
         scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
             Edges; each row's columns are in the order of nearness.
         """
-        check.one_of(mode, ("connectivity", "distance"), "mode")
+        check.one_of(mode, _searching.MODES, "mode")
         distances, indices = self.kneighbors(X, k)
-        weights = np.ones(indices.size) if mode == "connectivity" else distances.ravel()
-        starts = np.arange(0, indices.size + 1, indices.shape[1])
-        return scipy.sparse.csr_matrix((weights, indices.ravel(), starts), shape=(len(indices), self.n_samples_fit_))
+        return _searching.graph(distances, indices, mode, self.n_samples_fit_)
 
     def explain(self, X: ArrayLike | None = None, k: int | None = None) -> Report:
         """Tell what was built in `fit` and what a search does.
@@ -374,27 +370,17 @@ class KNN(_estimators.Classifier):
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
         array, labels = _estimators.checked_data(self, X, y, reset)
-        rows = check.kernel_array(array, "X")
-        return rows, not np.may_share_memory(rows, array), _estimators.checked_classes(labels)
+        return *_estimators.rows_to_keep(array), _estimators.checked_classes(labels)
 
     def _queries(self, X: ArrayLike | None) -> NDArray[Any] | None:
         """Return queries for the kernels; None stands for the fitted rows."""
         check_is_fitted(self, "_memory")
         return None if X is None else check.kernel_array(_estimators.checked_queries(self, X), "X")
 
-    def _query(
-        self, memory: Memory, queries: NDArray[Any] | None, k: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        others = memory.backend.n_rows - (queries is None)
-        count = check.neighbor_count(k, others, "n_samples_fit" if queries is not None else "n_samples_fit - 1")
-        return memory.backend.query(queries, count, _threads.resolve(self.n_threads))
-
     def _ballots(
         self, memory: Memory, queries: NDArray[Any] | None
     ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
         """Parts of the queries, or all fitted rows at once, with their neighbours and the weights of these."""
-        step = max(1, _NEIGHBORS_AT_ONCE // check.neighbor_count(self.k, memory.backend.n_rows))
-        parts = [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
-        for part in parts:
-            distances, indices = self._query(memory, None if queries is None else queries[part], self.k)
+        n_threads = _threads.resolve(self.n_threads)
+        for part, (distances, indices) in _searching.nearest_in_parts(memory.backend, queries, self.k, n_threads):
             yield part, indices, vote_weights(self.weights, distances)

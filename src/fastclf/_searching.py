@@ -1,0 +1,56 @@
+"""Searches for estimators: how many neighbours there can be, in which parts they are looked up, and their graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from fastclf import _validation as check
+from fastclf.backends import Backend
+from fastclf.backends.plain import Found
+
+# Neighbours looked up at a time when only votes are kept.
+NEIGHBORS_AT_ONCE = 1 << 18
+
+# What edges of a graph weigh: one, or the distance.
+MODES = ("connectivity", "distance")
+
+
+def nearest(backend: Backend, queries: NDArray[Any] | None, k: object, n_threads: int, name: str = "k") -> Found:
+    """Distances and rows of the k nearest, if there are so many; queries None stand for the rows, without themselves.
+
+    The argument of the user's is called `name`.
+    """
+    others = backend.n_rows - (queries is None)
+    what = "n_samples_fit" if queries is not None else "n_samples_fit - 1"
+    return backend.query(queries, check.neighbor_count(k, others, what, name), n_threads)
+
+
+def nearest_in_parts(
+    backend: Backend, queries: NDArray[Any] | None, k: object, n_threads: int, name: str = "k"
+) -> Iterator[tuple[slice, Found]]:
+    """Go through parts of the queries, or all rows at once, with what is nearest to them."""
+    step = max(1, NEIGHBORS_AT_ONCE // check.neighbor_count(k, backend.n_rows, name=name))
+    parts = [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
+    for part in parts:
+        yield part, nearest(backend, None if queries is None else queries[part], k, n_threads, name)
+
+
+def graph(
+    distances: NDArray[np.float64], indices: NDArray[np.int64], mode: str, n_rows: int
+) -> scipy.sparse.csr_matrix:
+    """Return the graph of neighbours, as many of each query, among so many rows; see `MODES`."""
+    starts = np.arange(0, indices.size + 1, indices.shape[1])
+    return edges(starts, indices.ravel(), distances.ravel(), mode, n_rows)
+
+
+def edges(
+    starts: NDArray[np.int64], indices: NDArray[np.int64], distances: NDArray[np.float64], mode: str, n_rows: int
+) -> scipy.sparse.csr_matrix:
+    """Return the graph from queries, of which i has the neighbours from starts[i] to starts[i + 1]."""
+    weights = np.ones(indices.size) if mode == "connectivity" else distances
+    return scipy.sparse.csr_matrix((weights, indices, starts), shape=(len(starts) - 1, n_rows))
