@@ -68,9 +68,13 @@ class KNN(_estimators.Classifier):
     See Also
     --------
     knn : The search alone, as a function.
+    fastclf.sklearn.KNeighborsClassifier : The same votes with scikit-learn's parameters.
 
     Notes
     -----
+    This class is for new programs. Those that are written for scikit-learn's neighbours, and what takes such as a part
+    (SMOTE, a pipeline of graphs), are served by `fastclf.sklearn`.
+
     Neighbours are ordered by (exact distance, row), so among equal distances the lower row counts; among classes with
     equally many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call,
     on the order of features, or on the processor, except for which rows an approximate index finds: the distances and

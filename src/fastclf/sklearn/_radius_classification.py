@@ -31,7 +31,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     p : float, default=2
-        Power of "minkowski": 1 or 2.
+        Power of "minkowski": 1, 2 or infinity.
     metric : str, default="minkowski"
         As in `NearestNeighbors`.
     outlier_label : label, "most_frequent", array-like of shape (n_outputs,) or None, default=None

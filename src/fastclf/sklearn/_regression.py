@@ -29,7 +29,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     p : float, default=2
-        Power of "minkowski": 1 or 2.
+        Power of "minkowski": 1, 2 or infinity.
     metric : str, default="minkowski"
         As in `NearestNeighbors`.
     metric_params : dict, optional

@@ -59,9 +59,10 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, _Unsupervised):
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     metric : str, default="minkowski"
-        "euclidean" ("l2"), "manhattan" ("l1", "cityblock"), "cosine", or "minkowski" of the power `p`.
+        "euclidean" ("l2"), "manhattan" ("l1", "cityblock"), "chebyshev", "cosine", or "minkowski" of the power `p`.
+        "chebyshev" needs a build whose kernels have it.
     p : float, default=2
-        Power of "minkowski": 1 or 2.
+        Power of "minkowski": 1, 2 or infinity.
     metric_params : dict, optional
         May have "p", which comes before the parameter.
     n_jobs : int, optional
@@ -139,7 +140,7 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, K
     metric : str, default="minkowski"
         As in `NearestNeighbors`.
     p : float, default=2
-        Power of "minkowski": 1 or 2.
+        Power of "minkowski": 1, 2 or infinity.
     metric_params : dict, optional
         May have "p", which comes before the parameter.
     n_jobs : int, optional
