@@ -20,8 +20,8 @@ PLANTED_SHAPES = ((1, 24), (33, 5), (17, 300))
 
 NO_TARGETS = {"softmax", "log_softmax"}
 LABELS_ONLY = {"hinge", "crammer_singer"}
-OVER_SCORES = {"mse", "binary_cross_entropy", "max_margin", "softmax_mse"}
-COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy"}
+OVER_SCORES = {"mse", "binary_cross_entropy_with_logits", "max_margin", "softmax_mse"}
+COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 
 
 def lie(guarded, shape, dtype, end, beyond=0):

@@ -87,7 +87,7 @@ def test_layouts_of_scores(name, layout, dtype):
 @each_dtype
 @pytest.mark.parametrize("layout", HOLDERS)
 @pytest.mark.parametrize(
-    "name", ["cross_entropy", "kl_div", "softmax_mse", "mse", "binary_cross_entropy", "max_margin"]
+    "name", ["cross_entropy", "kl_div", "softmax_mse", "mse", "binary_cross_entropy_with_logits", "max_margin"]
 )
 def test_layouts_of_targets(name, layout, dtype, rng):
     scores = case(name, 0, (10,), "float64")[0]
@@ -210,7 +210,7 @@ def test_weights_of_any_kind(name, kind):
     weight = np.arange(len(scores)) % 2 * 1.0
     wanted = call(name, scores, target, sample_weight=weight)
     assert_same(call(name, scores, target, sample_weight=WEIGHTS[kind](weight)), wanted)
-    option = {"cross_entropy": "weight", "hinge": "weight", "binary_cross_entropy": "pos_weight"}.get(name)
+    option = {"cross_entropy": "weight", "hinge": "weight", "binary_cross_entropy_with_logits": "pos_weight"}.get(name)
     if option is not None:
         of_class = np.arange(10) % 2 * 1.0
         wanted = call(name, scores, target, **{option: of_class})
@@ -334,7 +334,7 @@ def test_no_rows(isa, name, dtype):
         assert found[0].shape == ((0, 10) if by_score else (0,)) if reduction == "none" else found[0] == 0
 
 
-@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy", "max_margin"])
+@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy_with_logits", "max_margin"])
 def test_no_scores_of_one_dimension(name):
     loss, gradient = call(name, np.zeros(0), np.zeros(0))
     assert loss == 0.0
@@ -379,7 +379,9 @@ def test_ignored_rows_are_not_looked_at(isa, name, held):
 
 @pytest.mark.parametrize(("name", "part"), [(name, 4) for name in reference.LOSSES] + [("of bits", 2)])
 def test_memory_stays_below_the_scores(name, part):
-    name, options = ("binary_cross_entropy", 0) if name == "of bits" else (name, 1 if name.startswith("b") else 0)
+    name, options = (
+        ("binary_cross_entropy_with_logits", 0) if name == "of bits" else (name, 1 if name.startswith("b") else 0)
+    )
     scores, target, _ = case(name, options, (400,), "float32", 5000)
     target = target.astype("float32") if target.dtype == np.float64 else target
     out = np.empty_like(scores)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastclf import _estimators, _progress, _threads
 from fastclf import _validation as check
 from fastclf._folds import Choices, Scorer, folds_of
+from fastclf._types import Metric
 from fastclf._voting import Weights, check_weights
 from fastclf.neighbors import KNN
 
@@ -101,7 +102,7 @@ class KNNCV(_estimators.Classifier):
         self,
         ks: Sequence[int] = (1, 3, 5, 7),
         *,
-        metrics: Sequence[str] = ("l1", "l2"),
+        metrics: Sequence[Metric] = ("l1", "l2"),
         cv: Any = 5,
         weights: Weights = "uniform",
         n_threads: int | None = None,
@@ -222,7 +223,7 @@ class KNNCV(_estimators.Classifier):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    def _checked_choices(self) -> tuple[list[int], list[str]]:
+    def _checked_choices(self) -> tuple[list[int], list[Metric]]:
         """Return what to try, if it is sequences of such."""
         ks = [check.neighbor_count(k, name=f"ks[{i}]") for i, k in enumerate(_listed(self.ks, "ks"))]
         metrics = _listed(self.metrics, "metrics")

@@ -15,6 +15,7 @@ from fastclf import _estimators, _native, _searching, _threads, backends
 from fastclf import _validation as check
 from fastclf._growing import GrowingArray
 from fastclf._memory import Memory
+from fastclf._types import Metric
 from fastclf._voting import Weights, check_weights, vote_weights
 from fastclf.backends.report import Report
 
@@ -112,7 +113,7 @@ class KNN(_estimators.Classifier):
         self,
         k: int = 5,
         *,
-        metric: str = "l2",
+        metric: Metric = "l2",
         weights: Weights = "uniform",
         backend: str = "auto",
         index: str | None = None,
