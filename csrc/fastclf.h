@@ -224,7 +224,7 @@ typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
  * weight   of each row, or NULL: 1.
  * scale    of the gradient, beyond the row's weight.
  * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
- *          binary_cross_entropy, of positive targets.
+ *          binary_cross_entropy_with_logits, of positive targets.
  * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
  * margin, margins   of hinge and crammer_singer: one, or (cols x cols) one for each true class and each other.
  * parameter  of a loss that is a sum over scores, what its row in lists.h calls p: max_margin's margin.

@@ -74,7 +74,7 @@
       /* let   */ const v_f64 d = s - t, \
       /* loss  */ d * d, \
       /* slope */ d + d) \
-    X(binary_cross_entropy, \
+    X(binary_cross_entropy_with_logits, \
       /* let   */ const v_f64 e = exp_f64(-abs_f64(s)); const v_f64 l = log1p_f64(e), \
       /* loss  */ (1 - t) * (positive_f64(s) + l) + w * t * (positive_f64(-s) + l), \
       /* slope */ (1 - t) * sigmoid(s, e) - w * t * sigmoid(-s, e)) \

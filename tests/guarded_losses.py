@@ -22,7 +22,7 @@ PLANTED_SHAPES = ((1, 24), (33, 5), (17, 300))
 NO_TARGETS = {"softmax", "log_softmax"}
 LABELS_ONLY = {"hinge", "crammer_singer"}
 OVER_SCORES = {name for name, loss in LOSSES.items() if loss.by_score}
-COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy"}
+COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 
 
 def lie(guarded, shape, dtype, end, beyond=0):

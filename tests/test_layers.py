@@ -19,7 +19,10 @@ ROOT = Path(fastclf.__file__).parent
 # layer may import one another, though not in a circle.
 LAYERS = (
     {"fastclf._native"},
-    {f"fastclf._{name}" for name in ("aligning", "files", "growing", "interrupts", "progress", "reading", "threads")},
+    {
+        f"fastclf._{name}"
+        for name in ("aligning", "files", "growing", "interrupts", "progress", "reading", "threads", "types")
+    },
     {f"fastclf._{name}" for name in ("batch", "config", "parameters", "validation")},
     {"fastclf._estimators", "fastclf.datasets", "fastclf.plotting"},
     # what losses are made of, and what users see
@@ -33,9 +36,13 @@ LAYERS = (
     {"fastclf.backends.*"},
     {"fastclf.backends.registry", "fastclf.backends"},
     # nearest neighbours
-    {"fastclf._memory", "fastclf._voting", "fastclf.functional"},
+    {"fastclf._memory", "fastclf._searching", "fastclf._voting", "fastclf.functional"},
+    {"fastclf._ballots", "fastclf._lookups"},
     {"fastclf.neighbors"},
+    {"fastclf.sklearn.*"},
+    {"fastclf.sklearn"},
     {"fastclf._folds"},
+    {"fastclf._scoring"},
     {"fastclf.model_selection"},
     # linear classifiers: what is minimised, the protocol of solvers, those who implement it, a fit
     {"fastclf.linear.dense", "fastclf.linear.losses", "fastclf.linear.penalty", "fastclf.linear.rows"},

@@ -47,6 +47,10 @@ class Stage:
         """Return the stage with the sketches of more rows."""
         return replace(self, codes=self.codes.appended(more.codes), terms=self.terms.appended(more.terms))
 
+    def keeping(self, kept: NDArray[np.bool_]) -> Stage:
+        """Return the stage with the sketches of some rows."""
+        return replace(self, codes=GrowingArray(self.codes.view[kept]), terms=GrowingArray(self.terms.view[kept]))
+
 
 @dataclass
 class Tally:
@@ -88,6 +92,10 @@ class Cascade:
         """Return the cascade with more rows."""
         more = self.sketches(X, n_threads)
         return replace(self, stages=tuple(s.appended(sketch) for s, sketch in zip(self.stages, more, strict=True)))
+
+    def keeping(self, kept: NDArray[np.bool_]) -> Cascade:
+        """Return the cascade with some rows."""
+        return replace(self, stages=tuple(stage.keeping(kept) for stage in self.stages))
 
     def sketches(self, X: NDArray[Any], n_threads: int) -> Iterator[Sketch]:
         """Sketch rows, for one stage after the other."""

@@ -29,6 +29,11 @@ class Exact:
         self._learn(wanted.n_threads)
 
     @property
+    def metric(self) -> str:
+        """The kernels' name of the metric."""
+        return self._rows.metric
+
+    @property
     def rows(self) -> NDArray[Any]:
         """The rows as they are compared, read-only."""
         return self._rows.view
@@ -51,6 +56,16 @@ class Exact:
         else:
             longer._cascade = self._cascade.appended(longer._rows.view[len(self._rows) :], n_threads)
         return longer
+
+    def keeping(self, kept: NDArray[np.bool_], n_threads: int) -> Self:
+        """Return a backend of some of the rows."""
+        fewer = copy.copy(self)
+        fewer._rows = self._rows.keeping(kept)
+        if 2 * len(fewer._rows) <= self._learned_rows:
+            fewer._learn(n_threads)
+        else:
+            fewer._cascade = self._cascade.keeping(kept)
+        return fewer
 
     def query(self, Q: NDArray[Any] | None, k: int, n_threads: int, tally: Tally | None = None) -> Found:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""

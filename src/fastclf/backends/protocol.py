@@ -40,6 +40,10 @@ class Backend(Protocol):
     """Rows that can be searched, and never change."""
 
     @property
+    def metric(self) -> str:
+        """The kernels' name of the metric."""
+
+    @property
     def rows(self) -> NDArray[Any]:
         """The rows as they are compared, read-only: floats that hold bytes are bytes."""
 
@@ -59,6 +63,9 @@ class Backend(Protocol):
 
     def extended(self, X: NDArray[Any], n_threads: int) -> Self:
         """Return a backend with more rows."""
+
+    def keeping(self, kept: NDArray[np.bool_], n_threads: int) -> Self:
+        """Return a backend of some of the rows, at least one."""
 
     def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""

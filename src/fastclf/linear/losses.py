@@ -211,7 +211,7 @@ LOSSES = {
         log_probabilities=_log_softmax,
     ),
     "sigmoid": Loss(
-        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
         _sigmoid_curvature,
         _sigmoid_diagonal,
         over_classes=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,12 +12,29 @@ from fastclf._batch import Batch
 from fastclf._parameters import flag, margins, number
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._types import Each, Gradient, Hinge, Margin, No, PairOfGradients, Reduced, Unreduced, Yes
 
 __all__ = ["hinge", "max_margin"]
 
 KINDS = {"weston_watkins": "hinge", "crammer_singer": "crammer_singer"}
 
 
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Hinge]
+) -> float: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Hinge]
+) -> Each: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Hinge]
+) -> tuple[float, Gradient]: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Hinge]
+) -> tuple[Each, Gradient]: ...
 def hinge(
     scores: ArrayLike,
     target: ArrayLike,
@@ -150,6 +167,37 @@ def hinge_batch(
     return batch, 1 / terms if average and terms else 1.0
 
 
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: No = ...,
+    **options: Unpack[Margin],
+) -> float: ...
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: No = ...,
+    **options: Unpack[Margin],
+) -> Each: ...
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: Yes,
+    **options: Unpack[Margin],
+) -> tuple[float, PairOfGradients]: ...
+@overload
+def max_margin(
+    scores: ArrayLike, scores_corrupt: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Margin]
+) -> tuple[Each, PairOfGradients]: ...
 def max_margin(
     scores: ArrayLike,
     scores_corrupt: ArrayLike,
