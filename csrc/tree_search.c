@@ -16,6 +16,8 @@ enum {
     QUERIES = 64,       /* a task */
     MORE_ITEMS = 512,   /* rows that are kept beyond some times k, before they are compared in full */
     LEAVES_A_LOOK = 64, /* between questions whether to stop */
+    FETCHED = 256,      /* bytes of a row, or of a leaf, that are asked for ahead */
+    MOST_FETCHED = 64,  /* rows */
     STACK = FC_TREE_LEVELS * FC_TREE_BOXES,
     SPARE = 64, /* of fc_topk_capacity */
 };
@@ -37,10 +39,10 @@ typedef struct {
     double *leaves, *refined; /* by thread */
 } search;
 
-/* A row that may be among the nearest: at least `low` away. */
+/* A row that may be among the nearest, by its place in the tree: at least `low` away, as a length. */
 typedef struct {
     double low;
-    uint32_t row;
+    uint32_t place;
 } item;
 
 typedef struct {
@@ -67,7 +69,7 @@ typedef struct {
     fc_topk top;
     fc_candidate *candidates;
     fc_sum squares;
-    int has_squares;
+    int has_squares, found;
     branch stack[STACK];
     size_t height, leaves;
     double all_leaves, refined;
@@ -80,6 +82,12 @@ static float most_gaps(const search *s, double length) {
     return (float)(fc_gaps_of_length(s->kind, length * s->stretch) * (1 + 0x1p-22));
 }
 
+static size_t row_of(const search *s, size_t place) { return fc_within(FC_ONCE(s->tree.row[place]), s->tree.rows); }
+
+static int is_own(const finder *f, size_t place) {
+    return f->s->own && FC_ONCE(f->s->own[f->query]) == (int64_t)row_of(f->s, place);
+}
+
 static void set_reach(finder *f, double reach) {
     f->reach = reach;
     f->most = most_gaps(f->s, reach + f->error);
@@ -87,22 +95,32 @@ static void set_reach(finder *f, double reach) {
 
 /* --- rows that may be among the nearest ----------------------------------------------------------------------- */
 
+/* Ask for rows that may be anywhere in memory. */
+static void fetch(const finder *f) {
+    const fc_matrix *X = &f->s->pairs.X;
+    const size_t bytes = X->cols * fc_dtype_size(X->dtype), part = fc_smaller(bytes, FETCHED);
+    for (size_t i = 0; i < f->count && i < MOST_FETCHED; i++) {
+        if (f->items[i].low > f->reach) continue;
+        const char *row = (const char *)X->data + row_of(f->s, f->items[i].place) * bytes;
+        for (size_t at = 0; at < part; at += FC_LINE) __builtin_prefetch(row + at);
+    }
+}
+
 /* Hand all that are within reach to be compared in full, or bounded as well as float64 does. */
 static void compare(finder *f, int at_last) {
     const search *s = f->s;
     const int settles = at_last && f->top.count == 0 && !fc_orders_all(&s->pairs);
     if (!f->has_squares) f->squares = fc_query_squares(&s->pairs, f->query);
     f->has_squares = 1;
-    const fc_settle settle = {&s->pairs, f->query, f->squares, f->room, &f->refined, f->team, f->thread};
+    const fc_settle how = {&s->pairs, f->query, f->squares, f->room, &f->refined, f->team, f->thread};
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].low > f->reach) continue;
-        const fc_bounds b =
-            settles ? (fc_bounds){0, INFINITY} : fc_estimate(&s->pairs, f->query, f->squares, f->items[i].row);
-        if (fc_topk_offer(&f->top, (fc_candidate){b.low, b.slack, f->items[i].row}))
-            fc_topk_make_room(&f->top, &settle);
+        const size_t row = row_of(s, f->items[i].place);
+        const fc_bounds b = settles ? (fc_bounds){0, INFINITY} : fc_estimate(&s->pairs, f->query, f->squares, row);
+        if (fc_topk_offer(&f->top, (fc_candidate){b.low, b.slack, (uint32_t)row})) fc_topk_make_room(&f->top, &how);
     }
     f->count = 0;
-    if (at_last) fc_topk_finish(&f->top, &settle);
+    if (at_last) fc_topk_finish(&f->top, &how);
 }
 
 /* Make room for more items: drop those out of reach, or where that leaves many, as where rows tie, compare them. */
@@ -129,26 +147,34 @@ static void lower_reach(finder *f, double high) {
     if (f->held == k && f->upper[k - 1] < f->reach) f->reach = f->upper[k - 1];
 }
 
+/* Of the first leaf: bring the limit, the most gaps of rows that may be among the nearest, down to what so many of them as are needed have. */
+static float first_limit(finder *f, const float *gaps, size_t count, size_t needed, double error) {
+    const search *s = f->s;
+    for (size_t i = 0; i < count; i++) f->room[i] = (double)gaps[i];
+    const double limit = s->pairs.kernels->limit(f->room, count, needed, needed);
+    f->reach = fc_length_of_gaps(s->kind, limit) * s->stretch + error;
+    return most_gaps(s, f->reach + error);
+}
+
 static void look_into(finder *f, size_t leaf) {
     const search *s = f->s;
-    const size_t d = s->pairs.X.cols, count = fc_leaf_count(&s->shape, leaf);
+    const size_t d = s->pairs.X.cols, count = fc_leaf_count(&s->shape, leaf), first = leaf * FC_LEAF_ROWS;
     const float *of = s->tree.leaves + leaf * fc_leaf_floats(d);
     const fc_leaf codes = fc_leaf_at(of, d);
+    const size_t needed = s->k + (s->own != NULL); /* one may be the query's own */
     const double error = f->error + (double)of[0], before = f->reach;
-    float gaps[FC_LEAF_ROWS];
+    float gaps[FC_LEAF_ROWS], most = most_gaps(s, before + error);
     uint32_t passed[FC_LEAF_ROWS + FC_PASSED_MORE];
-    const int64_t own = s->own ? FC_ONCE(s->own[f->query]) : -1;
-    const size_t n =
-        s->pairs.kernels->near_rows[s->kind](&codes, f->point, d, most_gaps(s, f->reach + error), gaps, passed);
+    const size_t n = s->pairs.kernels->near_rows[s->kind](&codes, f->point, d, most, gaps, passed);
+    if (f->leaves++ == 0 && count > needed) most = first_limit(f, gaps, count, needed, error);
     for (size_t i = 0; i < n && passed[i] < count; i++) {
+        if (gaps[passed[i]] > most) continue;
         const double length = fc_length_of_gaps(s->kind, (double)gaps[passed[i]]), low = length / s->stretch - error;
-        const size_t row = fc_within(FC_ONCE(s->tree.row[leaf * FC_LEAF_ROWS + passed[i]]), s->tree.rows);
-        if (low > f->reach || (int64_t)row == own) continue;
+        if (low > f->reach || is_own(f, first + passed[i])) continue;
         lower_reach(f, length * s->stretch + error);
-        f->items[f->count++] = (item){low, (uint32_t)row};
+        f->items[f->count++] = (item){low, (uint32_t)(first + passed[i])};
         if (f->count == s->n_items) make_room(f);
     }
-    f->leaves++;
     if (f->reach < before) set_reach(f, f->reach);
 }
 
@@ -228,7 +254,8 @@ static void report(const finder *f) {
     }
 }
 
-static void find(finder *f, size_t query) {
+/* Find what may be among the nearest rows, and ask for these rows. */
+static void look(finder *f, size_t query) {
     const search *s = f->s;
     f->query = query;
     f->error = take_point(s, query, f->exact, f->point);
@@ -237,13 +264,19 @@ static void find(finder *f, size_t query) {
     fc_topk_start(&f->top, f->candidates, s->k, s->capacity);
     f->top.in_any_order = 1;
     set_reach(f, INFINITY);
-    const int found = isfinite(f->error) && look_around(f, fc_within(s->home[query], s->shape.leaves));
+    f->found = isfinite(f->error) && look_around(f, fc_within(s->home[query], s->shape.leaves));
     f->all_leaves += (double)f->leaves;
+    fetch(f);
+}
+
+/* Compare them. */
+static void settle(finder *f) {
+    const search *s = f->s;
     if (fc_stopped(f->team, f->thread)) return;
-    s->given_up[query] = (uint8_t)!found;
-    if (!found) return;
+    s->given_up[f->query] = (uint8_t)!f->found;
+    if (!f->found) return;
     compare(f, 1);
-    if (!fc_stopped(f->team, f->thread)) report(f);
+    report(f);
 }
 
 static int carve(const search *s, finder *f, char **memory) {
@@ -267,25 +300,47 @@ static int carve(const search *s, finder *f, char **memory) {
     return 1;
 }
 
+/* Ask for the leaf and the row of a query that comes soon. */
+static void fetch_query(const search *s, size_t turn) {
+    if (turn >= s->pairs.Q.rows) return;
+    const size_t query = s->turn[turn], leaf = fc_within(s->home[query], s->shape.leaves), d = s->pairs.Q.cols;
+    const char *row = (const char *)s->pairs.Q.data + query * d * fc_dtype_size(s->pairs.Q.dtype),
+               *of = (const char *)(s->tree.leaves + leaf * fc_leaf_floats(d));
+    __builtin_prefetch(row);
+    __builtin_prefetch(s->tree.row + leaf * FC_LEAF_ROWS);
+    for (size_t at = 0; at < FETCHED && at < fc_leaf_floats(d) * sizeof(float); at += FC_LINE)
+        __builtin_prefetch(of + at);
+}
+
+/* A query's rows are compared while those of the next are on their way from memory. */
+static void find_part(finder *f, size_t start, size_t end) {
+    for (size_t i = start; i < end; i++) {
+        fetch_query(f->s, i + 1);
+        look(&f[i % 2], f->s->turn[i]);
+        if (i > start) settle(&f[(i + 1) % 2]);
+    }
+    settle(&f[(end + 1) % 2]);
+}
+
 static void find_all(void *of, fc_team *team, int thread) {
     const search *s = of;
-    finder *f = malloc(sizeof *f);
-    char *memory = NULL;
-    if (f && carve(s, f, &memory)) {
-        f->s = s;
-        f->all_leaves = f->refined = 0;
-        f->team = team;
-        f->thread = thread;
-        for (size_t task; fc_next_task(team, &task);) {
-            const size_t end = fc_smaller((task + 1) * QUERIES, s->pairs.Q.rows);
-            for (size_t i = task * QUERIES; i < end && !fc_stopped(team, thread); i++) find(f, s->turn[i]);
+    finder *f = calloc(2, sizeof *f);
+    char *memory[2] = {NULL, NULL};
+    if (f && carve(s, &f[0], &memory[0]) && carve(s, &f[1], &memory[1])) {
+        for (int i = 0; i < 2; i++) {
+            f[i].s = s;
+            f[i].team = team;
+            f[i].thread = thread;
         }
-        s->leaves[thread] = f->all_leaves;
-        s->refined[thread] = f->refined;
+        for (size_t task; fc_next_task(team, &task);)
+            find_part(f, task * QUERIES, fc_smaller((task + 1) * QUERIES, s->pairs.Q.rows));
+        s->leaves[thread] = f[0].all_leaves + f[1].all_leaves;
+        s->refined[thread] = f[0].refined + f[1].refined;
     } else {
         fc_stop(team, FC_NO_MEMORY);
     }
-    free(memory);
+    free(memory[0]);
+    free(memory[1]);
     free(f);
 }
 

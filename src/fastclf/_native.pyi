@@ -35,6 +35,7 @@ def tree_make(
     boxes: NDArray[np.float32],
     leaves: NDArray[np.float32],
 ) -> float: ...
+
 @type_check_only
 class Tree(Protocol):
     """Rows in a hierarchy of boxes."""
