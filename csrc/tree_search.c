@@ -18,6 +18,7 @@ enum {
     LEAVES_A_LOOK = 64, /* between questions whether to stop */
     FETCHED = 256,      /* bytes of a row, or of a leaf, that are asked for ahead */
     MOST_FETCHED = 64,  /* rows */
+    FEW_MORE = 4,       /* rows beyond k: these are compared in full at once */
     STACK = FC_TREE_LEVELS * FC_TREE_BOXES,
     SPARE = 64, /* of fc_topk_capacity */
 };
@@ -95,43 +96,47 @@ static void set_reach(finder *f, double reach) {
 
 /* --- rows that may be among the nearest ----------------------------------------------------------------------- */
 
-/* Ask for rows that may be anywhere in memory. */
-static void fetch(const finder *f) {
-    const fc_matrix *X = &f->s->pairs.X;
-    const size_t bytes = X->cols * fc_dtype_size(X->dtype), part = fc_smaller(bytes, FETCHED);
-    for (size_t i = 0; i < f->count && i < MOST_FETCHED; i++) {
-        if (f->items[i].low > f->reach) continue;
-        const char *row = (const char *)X->data + row_of(f->s, f->items[i].place) * bytes;
-        for (size_t at = 0; at < part; at += FC_LINE) __builtin_prefetch(row + at);
-    }
-}
-
-/* Hand all that are within reach to be compared in full, or bounded as well as float64 does. */
-static void compare(finder *f, int at_last) {
-    const search *s = f->s;
-    const int settles = at_last && f->top.count == 0 && !fc_orders_all(&s->pairs);
-    if (!f->has_squares) f->squares = fc_query_squares(&s->pairs, f->query);
-    f->has_squares = 1;
-    const fc_settle how = {&s->pairs, f->query, f->squares, f->room, &f->refined, f->team, f->thread};
-    for (size_t i = 0; i < f->count; i++) {
-        if (f->items[i].low > f->reach) continue;
-        const size_t row = row_of(s, f->items[i].place);
-        const fc_bounds b = settles ? (fc_bounds){0, INFINITY} : fc_estimate(&s->pairs, f->query, f->squares, row);
-        if (fc_topk_offer(&f->top, (fc_candidate){b.low, b.slack, (uint32_t)row})) fc_topk_make_room(&f->top, &how);
-    }
-    f->count = 0;
-    if (at_last) fc_topk_finish(&f->top, &how);
-}
-
-/* Make room for more items: drop those out of reach, or where that leaves many, as where rows tie, compare them. */
-static void make_room(finder *f) {
+static void keep_within_reach(finder *f) {
     size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
         f->items[kept] = f->items[i];
         kept += !(f->items[i].low > f->reach);
     }
     f->count = kept;
-    if (kept <= f->s->n_items / 2) return;
+}
+
+/* Ask for the rows, which may be anywhere in memory. */
+static void fetch(const finder *f) {
+    const fc_matrix *X = &f->s->pairs.X;
+    const size_t bytes = X->cols * fc_dtype_size(X->dtype), part = fc_smaller(bytes, FETCHED);
+    for (size_t i = 0; i < f->count && i < MOST_FETCHED; i++) {
+        const char *row = (const char *)X->data + row_of(f->s, f->items[i].place) * bytes;
+        for (size_t at = 0; at < part; at += FC_LINE) __builtin_prefetch(row + at);
+    }
+}
+
+/* Hand all that are within reach to be compared in full, with bounds on their distances by float64, where these may
+ * spare some that.
+ */
+static void compare(finder *f, int at_last) {
+    const search *s = f->s;
+    const int bounds = !at_last || f->top.count || f->count > s->k + FEW_MORE || fc_orders_all(&s->pairs);
+    if (!f->has_squares) f->squares = fc_query_squares(&s->pairs, f->query);
+    f->has_squares = 1;
+    const fc_settle how = {&s->pairs, f->query, f->squares, f->room, &f->refined, f->team, f->thread};
+    for (size_t i = 0; i < f->count; i++) {
+        const size_t row = row_of(s, f->items[i].place);
+        const fc_bounds b = bounds ? fc_estimate(&s->pairs, f->query, f->squares, row) : (fc_bounds){0, INFINITY};
+        if (fc_topk_offer(&f->top, (fc_candidate){b.low, b.slack, (uint32_t)row})) fc_topk_make_room(&f->top, &how);
+    }
+    f->count = 0;
+    if (at_last) fc_topk_finish(&f->top, &how);
+}
+
+/* Make room for more items; where many are within reach, as where rows tie, compare them. */
+static void make_room(finder *f) {
+    keep_within_reach(f);
+    if (f->count <= f->s->n_items / 2) return;
     compare(f, 0);
     const double length = fc_length_in(&f->s->space, f->top.limit);
     if (length < f->reach) set_reach(f, length);
@@ -147,7 +152,7 @@ static void lower_reach(finder *f, double high) {
     if (f->held == k && f->upper[k - 1] < f->reach) f->reach = f->upper[k - 1];
 }
 
-/* Of the first leaf: bring the limit, the most gaps of rows that may be among the nearest, down to what so many of them as are needed have. */
+/* After the first leaf: bring the reach down to so many rows as are needed.  The most gaps of rows that may be within. */
 static float first_limit(finder *f, const float *gaps, size_t count, size_t needed, double error) {
     const search *s = f->s;
     for (size_t i = 0; i < count; i++) f->room[i] = (double)gaps[i];
@@ -172,6 +177,7 @@ static void look_into(finder *f, size_t leaf) {
         const double length = fc_length_of_gaps(s->kind, (double)gaps[passed[i]]), low = length / s->stretch - error;
         if (low > f->reach || is_own(f, first + passed[i])) continue;
         lower_reach(f, length * s->stretch + error);
+        __builtin_prefetch(&s->tree.row[first + passed[i]]);
         f->items[f->count++] = (item){low, (uint32_t)(first + passed[i])};
         if (f->count == s->n_items) make_room(f);
     }
@@ -266,6 +272,7 @@ static void look(finder *f, size_t query) {
     set_reach(f, INFINITY);
     f->found = isfinite(f->error) && look_around(f, fc_within(s->home[query], s->shape.leaves));
     f->all_leaves += (double)f->leaves;
+    keep_within_reach(f);
     fetch(f);
 }
 
@@ -307,7 +314,8 @@ static void fetch_query(const search *s, size_t turn) {
     const char *row = (const char *)s->pairs.Q.data + query * d * fc_dtype_size(s->pairs.Q.dtype),
                *of = (const char *)(s->tree.leaves + leaf * fc_leaf_floats(d));
     __builtin_prefetch(row);
-    __builtin_prefetch(s->tree.row + leaf * FC_LEAF_ROWS);
+    __builtin_prefetch(s->distance + query * s->k, 1);
+    __builtin_prefetch(s->index + query * s->k, 1);
     for (size_t at = 0; at < FETCHED && at < fc_leaf_floats(d) * sizeof(float); at += FC_LINE)
         __builtin_prefetch(of + at);
 }
