@@ -184,7 +184,7 @@ typedef struct {
 /* A search by a tree for the k of its rows nearest to each row of Q.
  *
  * own, bytes  as in fc_search; k + (own given) <= tree->rows.
- * patience    a query is given up when it has looked into more leaves than that.
+ * patience    a query is given up when it has looked into more leaves than that, or compared rows in the same time.
  * given_up    Q.rows flags, set for these queries, and for those beyond the tree's range; they have no answer.
  */
 typedef struct {

@@ -18,6 +18,7 @@ enum {
     LEAVES_A_LOOK = 64, /* between questions whether to stop */
     FETCHED = 256,      /* bytes of a row, or of a leaf, that are asked for ahead */
     MOST_FETCHED = 64,  /* rows */
+    ROWS_AS_A_LEAF = 2, /* take as long to be compared */
     FEW_MORE = 4,       /* rows beyond k: these are compared in full at once */
     STACK = FC_TREE_LEVELS * FC_TREE_BOXES,
     SPARE = 64, /* of fc_topk_capacity */
@@ -73,6 +74,7 @@ typedef struct {
     int has_squares, found;
     branch stack[STACK];
     size_t height, leaves;
+    double spent; /* on rows that were compared before the last leaf, in leaves */
     double all_leaves, refined;
     fc_team *team;
     int thread;
@@ -137,6 +139,7 @@ static void compare(finder *f, int at_last) {
 static void make_room(finder *f) {
     keep_within_reach(f);
     if (f->count <= f->s->n_items / 2) return;
+    f->spent += (double)f->count / ROWS_AS_A_LEAF;
     compare(f, 0);
     const double length = fc_length_in(&f->s->space, f->top.limit);
     if (length < f->reach) set_reach(f, length);
@@ -232,7 +235,7 @@ static int look_around(finder *f, size_t home) {
             continue;
         }
         if (b.box == home) continue;
-        if ((double)f->leaves > s->patience) return 0;
+        if ((double)f->leaves + f->spent > s->patience) return 0;
         if (f->leaves % LEAVES_A_LOOK == 0 && fc_stopped(f->team, f->thread)) return 0;
         look_into(f, b.box);
     }
@@ -266,6 +269,7 @@ static void look(finder *f, size_t query) {
     f->query = query;
     f->error = take_point(s, query, f->exact, f->point);
     f->held = f->count = f->leaves = 0;
+    f->spent = 0;
     f->has_squares = 0;
     fc_topk_start(&f->top, f->candidates, s->k, s->capacity);
     f->top.in_any_order = 1;

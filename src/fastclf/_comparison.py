@@ -15,7 +15,6 @@ from fastclf.neighbors import KNN
 
 RECALLS = (0.9, 0.99)
 
-_TREE_FEATURES = 64  # more, and a tree compares nearly all rows, one by one
 _ROUNDS = 5
 
 
@@ -36,7 +35,7 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
     exact = _model("exact", model).fit(X, y)
     expected = exact.predict(queries)
     yield Result("fastclf exact", 1.0, 1.0, len(queries))
-    for name, other in _others(model, X.shape[1]):
+    for name, other in _others(model):
         rows, asked = (part.astype(np.float32) if name.startswith("scikit") else part for part in (X, queries))
         try:
             other.fit(rows, y)
@@ -47,9 +46,7 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
         yield Result(name, ratio, getattr(other, "recall_", 1.0), agree)
 
 
-def _others(model: KNN, n_features: int) -> Iterator[tuple[str, Any]]:
-    if n_features <= _TREE_FEATURES:
-        yield "fastclf kdtree", _model("kdtree", model)
+def _others(model: KNN) -> Iterator[tuple[str, Any]]:
     for recall in RECALLS:
         yield f"fastclf faiss, recall {recall}", _model("faiss", model, recall)
     yield "scikit-learn brute", KNeighborsClassifier(model.k, algorithm="brute", metric=model.metric)

@@ -11,7 +11,6 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _native
 from fastclf import _validation as check
 from fastclf.backends.report import Report
 
@@ -19,14 +18,9 @@ from fastclf.backends.report import Report
 BACKENDS = {
     "exact": "fastclf.backends.exact:Exact",
     "faiss": "fastclf.backends.faiss:Faiss",
-    "kdtree": "fastclf.backends.kdtree:KDTree",
 }
 
-# From so many rows of so many features on, a k-d tree answers sooner by L2 than all rows are compared, on data that
-# suit it least: independent features of equal scale, in float32.  Of bytes, where exact search is faster and many ties
-# keep a tree busy, and by the other metrics, exact search is taken.  And from so many rows on, an approximate index
-# answers sooner.  Measured by bench/crossovers.py.
-_TREE_FROM_ROWS = {1: 1_000, 2: 1_000, 3: 4_000, 4: 8_000, 5: 32_000, 6: 64_000, 7: 128_000, 8: 512_000}
+# From so many rows on an approximate index answers sooner.  Measured by bench/crossovers.py.
 _FAISS_FROM_ROWS = 16_000
 
 
@@ -103,7 +97,7 @@ def checked(name: str, index: object, recall: object) -> None:
 def build(name: str, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> Backend:
     """Build backend `name` of the rows X, or the one that suits them."""
     if name == "auto":
-        name = suitable(metric, X.shape, _native.fits_u8(X), wanted.recall)
+        name = suitable(len(X), wanted.recall)
     module, _, cls = BACKENDS[name].partition(":")
     backend: Backend = getattr(importlib.import_module(module), cls)(metric, X, owned, wanted)
     if wanted.recall is not None and backend.recall < wanted.recall:
@@ -115,11 +109,8 @@ def build(name: str, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) 
     return backend
 
 
-def suitable(metric: str, shape: tuple[int, ...], is_bytes: bool, recall: float | None) -> str:
-    """Return the name of the backend that should be fastest for rows of that shape."""
-    rows, cols = shape
-    if metric == "l2" and not is_bytes and rows >= _TREE_FROM_ROWS.get(cols, np.inf):
-        return "kdtree"
-    if recall is not None and recall < 1 and rows >= _FAISS_FROM_ROWS and importlib.util.find_spec("faiss"):
+def suitable(n_rows: int, recall: float | None) -> str:
+    """Return the name of the backend that should be fastest for so many rows."""
+    if recall is not None and recall < 1 and n_rows >= _FAISS_FROM_ROWS and importlib.util.find_spec("faiss"):
         return "faiss"
     return "exact"

@@ -98,10 +98,12 @@ class Exact:
         return distances, indices
 
     def _patience(self, batch: Batch) -> float:
-        """How many leaves a query may look into: as many of few queries, as of many take a plain search's time."""
-        if len(batch.queries) < _PANEL:
-            return np.inf
-        return self._cascade.cost / trees.Costs.leaf(self._rows.view.shape[1])
+        """How many leaves a query may look into: as many as take the time of a search without the tree."""
+        return self._plainly(len(batch.queries)) / trees.Costs.leaf(self._rows.view.shape[1])
+
+    def _plainly(self, n_queries: int) -> float:
+        """Return what each of so many queries takes without the tree."""
+        return self._cascade.cost * max(1.0, _PANEL / max(n_queries, 1))
 
     def _with_later(self, found: Found, start: int, batch: Batch, k: int, n_threads: int) -> Found:
         """Return the nearest of those found, and of the rows from `start` on."""
@@ -115,10 +117,9 @@ class Exact:
     def _tree_for(self, k: int, n_queries: int) -> Tree | None:
         """Return the tree, if it should answer so many queries sooner than without it."""
         tree = self._tree
-        if tree is None or k * _WORTH > len(tree):
+        if tree is None or (k + 1) * _WORTH > len(tree):
             return None
-        plainly = self._cascade.cost * max(1.0, _PANEL / max(n_queries, 1))
-        return tree if tree.cost(k) < plainly else None
+        return tree if tree.cost(k) < self._plainly(n_queries) else None
 
     def _learn(self, n_threads: int) -> None:
         metric, X = self._rows.metric, self._rows.view
