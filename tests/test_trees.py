@@ -22,7 +22,7 @@ DTYPES = ("uint8", "float32", "float64")
 
 def fitted(X, metric="l2", **options):
     model = KNN(3, metric=metric, **options).fit(X, np.arange(len(X)) % 3)
-    assert model._memory.backend._tree is not None or (X == X[0]).all()
+    assert model._memory.backend._tree is not None or (X[0] == X).all()
     return model
 
 
@@ -276,11 +276,11 @@ def deep():
         X[1000 * j : 1000 * (j + 1), j] = 2.0 ** np.arange(-500, 500)
     found = []
     threading.stack_size(256 << 10)
-    thread = threading.Thread(target=lambda: found.append(KNN(3).fit(X, np.zeros(4000)).kneighbors(X[::7])[1].shape))
+    thread = threading.Thread(target=lambda: found.append(KNN(3).fit(X, np.zeros(4000)).kneighbors(X[::80])[1].shape))
     thread.start()
     thread.join()
     return found
 
 
 def test_a_tree_of_rows_on_all_scales_is_not_deep():
-    assert result(deep) == [[572, 3]]
+    assert result(deep) == [[50, 3]]

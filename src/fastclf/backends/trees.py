@@ -130,7 +130,8 @@ def grown(metric: str, X: NDArray[Any], n_threads: int, expected: float = np.inf
     """
     of_boxes, of_leaves = _native.tree_sizes(*X.shape)
     row = np.empty(len(X), dtype=np.uint32)
-    boxes, leaves = (np.empty(shape, dtype=np.float32) for shape in (of_boxes, of_leaves))
+    boxes = np.zeros(of_boxes, dtype=np.float32)  # some blocks are not full
+    leaves = np.empty(of_leaves, dtype=np.float32)
     centre = plain.centre(X)
     scale = _native.tree_make(metric, X, centre, n_threads, row, boxes, leaves)
     return Tree(metric, centre, scale, row, boxes, leaves, expected) if scale > 0 else None
