@@ -15,7 +15,8 @@
 enum {
     QUERIES = 64,       /* a task */
     MORE_ITEMS = 512,   /* rows that are kept beyond some times k, before they are compared in full */
-    LEAVES_A_LOOK = 64, /* between questions whether to stop */
+    LEAVES_A_LOOK = 64, /* between questions whether to stop, */
+    QUERIES_A_LOOK = 16,
     FETCHED = 256,      /* bytes of a row, or of a leaf, that are asked for ahead */
     MOST_FETCHED = 64,  /* rows */
     ROWS_AS_A_LEAF = 2, /* take as long to be compared */
@@ -159,7 +160,7 @@ static void lower_reach(finder *f, double high) {
 static float first_limit(finder *f, const float *gaps, size_t count, size_t needed, double error) {
     const search *s = f->s;
     for (size_t i = 0; i < count; i++) f->room[i] = (double)gaps[i];
-    const double limit = s->pairs.kernels->limit(f->room, count, needed, needed);
+    const double limit = s->pairs.kernels->limit(f->room, count, needed, needed + needed / 4 + 1);
     f->reach = fc_length_of_gaps(s->kind, limit) * s->stretch + error;
     return most_gaps(s, f->reach + error);
 }
@@ -283,7 +284,6 @@ static void look(finder *f, size_t query) {
 /* Compare them. */
 static void settle(finder *f) {
     const search *s = f->s;
-    if (fc_stopped(f->team, f->thread)) return;
     s->given_up[f->query] = (uint8_t)!f->found;
     if (!f->found) return;
     compare(f, 1);
@@ -330,6 +330,7 @@ static void find_part(finder *f, size_t start, size_t end) {
         fetch_query(f->s, i + 1);
         look(&f[i % 2], f->s->turn[i]);
         if (i > start) settle(&f[(i + 1) % 2]);
+        if (i % QUERIES_A_LOOK == 0 && fc_stopped(f->team, f->thread)) return;
     }
     settle(&f[(end + 1) % 2]);
 }

@@ -86,7 +86,7 @@ def reranking():
 
 
 def tree_search():
-    X = ordinary(30000, 20)
+    X = ordinary(400_000, 8)
     model = fastclf.KNN(k=7, n_threads=2).fit(X, np.arange(len(X)) % 10)
     return model.kneighbors
 
@@ -189,12 +189,6 @@ def ordering_queries():
     return lambda: model.kneighbors(X)
 
 
-def slow_tree_search():
-    X = ordinary(200_000, 20)
-    model = fastclf.KNN(k=7, n_threads=2).fit(X, np.arange(len(X)) % 10)
-    return lambda: model.kneighbors(np.repeat(X[:60], 20, axis=0) + 1)
-
-
 CALLS = {
     f.__name__: f
     for f in (
@@ -226,7 +220,6 @@ CALLS = {
         fitting_integers,
         building_a_tree,
         ordering_queries,
-        slow_tree_search,
     )
 }
 
