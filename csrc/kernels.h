@@ -13,6 +13,15 @@ typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT }
 /* Partial sums of a pair of float vectors: lane l holds the terms l, l + 16, l + 32, ... */
 #define FC_LANES 16
 
+/* What coordinates' differences add to a length: their squares, or their absolute values. */
+typedef enum { FC_GAP_squares, FC_GAP_values, FC_GAP_COUNT } fc_gap_kind;
+
+/* Rows of a leaf of a tree: row r has, of feature i, low[i] + step[i] * codes[i * FC_LEAF_ROWS + r]. */
+typedef struct {
+    const float *low, *step;
+    const uint8_t *codes;
+} fc_leaf;
+
 /* Sums over one vector's features, as the filter sees them. */
 typedef struct {
     double sum, abs, sq;
@@ -217,6 +226,13 @@ typedef struct {
 
     /* The same for sketches: all but scale * (acc + Iq + Ix) + E * B + F * T < A * R. */
     size_t (*keep_sketches)(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
+
+    /* The sums of a point's gaps from FC_TREE_BOXES boxes: for each feature, their lower bounds and then their upper
+     * ones; and from the rows of a leaf, of which those with no more than `most` are listed, as by a sieve.
+     */
+    void (*near_boxes[FC_GAP_COUNT])(const float *boxes, const float *point, size_t d, float *gaps);
+    size_t (*near_rows[FC_GAP_COUNT])(const fc_leaf *leaf, const float *point, size_t d, float most, float *gaps,
+                                      uint32_t *passed);
 
     /* Of n >= k >= 1 values, none negative: one that at least k are at or below and, unless they tie, no more than
      * `enough` >= k. */

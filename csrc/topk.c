@@ -110,7 +110,7 @@ static void settle_all(fc_topk *top, const fc_settle *settle) {
     for (size_t i = 0; i < top->count; i++) {
         fc_candidate c = top->items[i];
         if (c.slack != 0) {
-            if (refined++ % look == 0 && fc_stopped(settle->team, settle->thread)) {
+            if (++refined % look == 0 && fc_stopped(settle->team, settle->thread)) {
                 top->count = 0;
                 return;
             }

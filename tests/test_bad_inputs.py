@@ -315,7 +315,7 @@ BAD_BACKENDS = [
         ValueError,
         "recall=0.9 is for backend='faiss' or 'auto', got backend='exact'",
     ),
-    ({"recall": 0.9, "backend": "kdtree"}, ValueError, "recall=0.9 is for"),
+    ({"recall": 0.9, "backend": "exact"}, ValueError, "recall=0.9 is for"),
     ({"recall": 0}, ValueError, r"recall must be in \(0, 1\], got 0"),
     ({"recall": 1.5}, ValueError, r"recall must be in \(0, 1\], got 1.5"),
     ({"recall": float("nan")}, ValueError, r"recall must be in \(0, 1\], got nan"),

@@ -238,7 +238,7 @@ def search(metric, value):
 def tree_search():
     X = floats(20_000, 3)
     Q = X.copy()
-    model = fastclf.KNN(k=3, backend="kdtree", n_threads=2).fit(X, drawn(20_000))
+    model = fastclf.KNN(k=3, n_threads=2).fit(X, drawn(20_000))
     return lambda: model.predict(Q), [X, Q], np.nan
 
 

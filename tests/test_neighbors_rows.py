@@ -37,16 +37,18 @@ def grid(rng):
 # --- rows that stand for several --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["exact", "kdtree"])
+@pytest.mark.parametrize("has_tree", [False, True])
 @pytest.mark.parametrize("weights", BALLOTS)
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("k", [1, 4, 30])
-def test_an_integer_weight_is_the_row_repeated(rng, grid, monkeypatch, metric, weights, k, backend):
+def test_an_integer_weight_is_the_row_repeated(request, rng, grid, monkeypatch, metric, weights, k, has_tree):
+    if has_tree:
+        request.getfixturevalue("searches_by_tree")
     monkeypatch.setattr(_searching, "NEIGHBORS_AT_ONCE", 100)
     X, y, Q = grid
     w = rng.integers(0, 4, 60)
     repeated, labels = np.repeat(X, w, axis=0), np.repeat(y, w)
-    model = KNN(k, metric=metric, weights=weights, backend=backend).fit(X, y, sample_weight=w)
+    model = KNN(k, metric=metric, weights=weights).fit(X, y, sample_weight=w)
     distances, indices = reference.exact_knn(metric, Q, repeated, k)
     ballots = BALLOTS[weights](distances)
     pairs = zip(ballots, labels[indices], strict=True)
@@ -163,20 +165,22 @@ def test_k_is_at_most_the_sum_of_the_weights():
 # --- rows that go -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["exact", "kdtree"])
+@pytest.mark.parametrize("has_tree", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("share", [0.1, 0.7])
 @pytest.mark.parametrize("form", ["numbers", "mask", "twice", "list"])
-def test_what_is_left_is_as_if_fitted(rng, grid, metric, backend, share, form):
+def test_what_is_left_is_as_if_fitted(request, rng, grid, metric, has_tree, share, form):
+    if has_tree:
+        request.getfixturevalue("searches_by_tree")
     X, y, Q = grid
     gone = rng.random(60) < share
     rows = {"numbers": np.flatnonzero(gone)[::-1], "mask": gone, "list": np.flatnonzero(gone).tolist()}
     rows["twice"] = np.repeat(rows["numbers"], 2)
-    model = KNN(4, metric=metric, backend=backend).fit(X, y)
+    model = KNN(4, metric=metric).fit(X, y)
     before = copy.copy(model)
     held = model.predict_proba(Q).tobytes()
     assert model.remove(rows[form]) is model
-    expected = KNN(4, metric=metric, backend=backend).fit(X[~gone], y[~gone])
+    expected = KNN(4, metric=metric).fit(X[~gone], y[~gone])
     assert model.n_samples_fit_ == int((~gone).sum())
     for queries in (Q, None):
         for found, wanted in zip(model.kneighbors(queries), expected.kneighbors(queries), strict=True):
@@ -241,15 +245,17 @@ def test_bad_rows_leave_the_model_as_it_was(state, bad, error, message):
 # --- rows that are not asked for --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["exact", "kdtree"])
+@pytest.mark.parametrize("has_tree", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("count", [4, 6, 30, 59, 60])
 @pytest.mark.parametrize("own", [False, True])
-def test_neighbours_are_among_the_rows_allowed(rng, grid, metric, backend, count, own):
+def test_neighbours_are_among_the_rows_allowed(request, rng, grid, metric, has_tree, count, own):
+    if has_tree:
+        request.getfixturevalue("searches_by_tree")
     X, y, Q = grid
     mask = np.zeros(60, dtype=bool)
     mask[rng.permutation(60)[:count]] = True
-    model = KNN(3, metric=metric, backend=backend).fit(X, y)
+    model = KNN(3, metric=metric).fit(X, y)
     queries = X if own else Q
     distances, order = reference.METRICS[metric](queries, X), reference.exact_order(metric, queries, X)
     expected = np.array([[j for j in row if mask[j] and not (own and i == j)][:3] for i, row in enumerate(order)])

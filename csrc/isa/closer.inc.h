@@ -66,7 +66,7 @@ static inline v_twofold sqdiff_gap(v_f64 q, v_f64 a, v_f64 b, double far, double
             add_twofold(&s, v, t); \
         } \
         for (int l = 0; l < F64_LANES; l++) *most += all[l]; \
-        fold_sums(sum, &s); \
+        fold_sums(sum, &s, SUM_LANES); \
     }
 FC_DEFINE_GAP(absdiff)
 FC_DEFINE_GAP(sqdiff)
@@ -94,6 +94,6 @@ static void residual(fc_sum *squares, fc_sum *product, const double *q, const do
         add_twofold(&of_squares, v, product_of_pairs(w, w));
         add_twofold(&of_product, v, product_of_pairs(w, (v_pair){of_q, (v_f64){0}}));
     }
-    fold_sums(squares, &of_squares);
-    fold_sums(product, &of_product);
+    fold_sums(squares, &of_squares, SUM_LANES);
+    fold_sums(product, &of_product, SUM_LANES);
 }

@@ -36,7 +36,7 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
     exact = _model("exact", model).fit(X, y)
     expected = exact.predict(queries)
     yield Result("fastclf exact", 1.0, 1.0, len(queries))
-    for name, other in _others(model, X.shape[1]):
+    for name, other in _others(model):
         rows, asked = (part.astype(np.float32) if name.startswith("scikit") else part for part in (X, queries))
         try:
             other.fit(rows, y)
@@ -47,9 +47,9 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
         yield Result(name, ratio, getattr(other, "recall_", 1.0), agree)
 
 
-def _others(model: KNN, n_features: int) -> Iterator[tuple[str, Any]]:
+def _others(model: KNN) -> Iterator[tuple[str, Any]]:
     for name, entry in BACKENDS.items():
-        if name == "exact" or n_features > entry.most_features:
+        if name == "exact":
             continue
         for recall in RECALLS if entry.takes_recall else (None,):
             promised = "" if recall is None else f", recall {recall}"

@@ -77,7 +77,9 @@ def knn(
     queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
     check.same_width(queries, rows)
     count = check.neighbor_count(k, len(rows), "n_samples")
-    return plain.search(name, queries, rows, count, _threads.resolve(n_threads), middle=plain.centre(rows))
+    return plain.search(
+        name, queries, rows, count, _threads.resolve(n_threads), middle=plain.centre(rows, len(queries))
+    )
 
 
 def pairwise_distances(

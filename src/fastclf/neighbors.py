@@ -37,11 +37,9 @@ class KNN(Lookups):
     weights : {"uniform", "distance"} or callable, default="uniform"
         Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if any, are
         the only ones to vote; or what a function makes of an array of distances: not negative, nor all 0 of a query.
-    backend : {"auto", "exact", "kdtree", "faiss"}, default="auto"
-        What finds the neighbours. "exact" compares rows by fastclf's kernels; "kdtree" asks SciPy's k-d tree, the
-        faster for many rows of few features; both give the same answer to the bit. "faiss" asks an approximate index by
-        FAISS, an optional package. "auto" is, in `fit`, that of the exact two that should be faster, or with `recall`
-        "faiss" for many rows.
+    backend : {"auto", "exact", "faiss"}, default="auto"
+        What finds the neighbours. "exact" compares rows by fastclf's kernels; "faiss" asks an approximate index by
+        FAISS, an optional package. "auto" is "exact", or with `recall` "faiss" for many rows.
     index : str, optional
         A FAISS factory string of dense vectors, such as "HNSW32" or "IVF1024,PQ32x4fs"; by default one is chosen. Only
         for ``backend="faiss"``.
@@ -83,12 +81,14 @@ class KNN(Lookups):
     on the order of features, or on the processor, except for which rows an approximate index finds: the distances and
     the order of these are the same.
 
-    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
-    millions of values on (of bytes, tens of millions), `fit` also learns short sketches of the rows, at most half as
-    large as these, from which a search proves that most rows are too far to be compared; `explain` tells about them.
-    The answer is the same to the bit with and without. Learning takes up to some 300 MiB for a while. A k-d tree takes
-    8 bytes a value and 24 bytes a row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model;
-    the other parameters take effect in `fit`. A fitted model may be used from several threads at once.
+    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From a thousand
+    rows on, `fit` puts the rows into a tree where a sample shows that searches look into a part of it; else, from some
+    millions of values on (of bytes, tens of millions), it learns short sketches of the rows. From either a search
+    proves that most rows are too far to be compared; `explain` tells about them. They are at most half as large as the
+    rows (a tree of rows of few bytes: and 8 bytes a row), and the answer is the same to the bit with and without.
+    Learning takes up to some 300 MiB for a while, making a tree 8 bytes a row (16 for cosine). `k`, `weights` and
+    `n_threads` may be changed on a fitted model; the other parameters take effect in `fit`. A fitted model may be
+    used from several threads at once.
 
     Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for one, two or four
     features), or where these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index,

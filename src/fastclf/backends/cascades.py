@@ -79,7 +79,8 @@ class Tally:
 class Cascade:
     """Stages, in order, and how their sketches are made; without stages a search is plain.
 
-    `refine_cost` is the cost of a distance, in plain comparisons of a query with a row.
+    `refine_cost` is the cost of a distance, in plain comparisons of a query with a row; `cost` that of one query of
+    many, in nanoseconds as of `choosing.Costs`.
     """
 
     metric: str
@@ -87,6 +88,7 @@ class Cascade:
     refine_cost: float
     sketchers: tuple[Sketcher, ...] = ()
     stages: tuple[Stage, ...] = ()
+    cost: float = np.inf
 
     def appended(self, X: NDArray[Any], n_threads: int) -> Cascade:
         """Return the cascade with more rows."""

@@ -7,10 +7,8 @@ import importlib.util
 import warnings
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _native
 from fastclf import _validation as check
 from fastclf.backends.protocol import Backend, Wanted
 
@@ -24,27 +22,19 @@ class Entry(NamedTuple):
         "module:Class"; the module is imported when its backend is first asked for.
     takes_recall, takes_index : bool
         Whether it has these parameters of `KNN`; one with a recall is approximate.
-    most_features : float
-        Of rows with more it compares nearly all, one by one: the main job leaves it out.
     """
 
     path: str
     takes_recall: bool = False
     takes_index: bool = False
-    most_features: float = np.inf
 
 
 BACKENDS = {
     "exact": Entry("fastclf.backends.exact:Exact"),
-    "kdtree": Entry("fastclf.backends.kdtree:KDTree", most_features=64),
     "faiss": Entry("fastclf.backends.faiss:Faiss", takes_recall=True, takes_index=True),
 }
 
-# From so many rows of so many features on, a k-d tree answers sooner by L2 than all rows are compared, on data that
-# suit it least: independent features of equal scale, in float32.  Of bytes, where exact search is faster and many ties
-# keep a tree busy, and by the other metrics, exact search is taken.  And from so many rows on, an approximate index
-# answers sooner.  Measured by bench/crossovers.py.
-_TREE_FROM_ROWS = {1: 1_000, 2: 1_000, 3: 4_000, 4: 8_000, 5: 32_000, 6: 64_000, 7: 128_000, 8: 512_000}
+# From so many rows on an approximate index answers sooner.  Measured by bench/crossovers.py.
 _FAISS_FROM_ROWS = 16_000
 
 
@@ -70,7 +60,7 @@ def _taken(parameter: str, value: object, takers: list[str], backend: str) -> No
 def build(name: str, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> Backend:
     """Build backend `name` of the rows X, or the one that suits them."""
     if name == "auto":
-        name = suitable(metric, X.shape, _native.fits_u8(X), wanted.recall)
+        name = suitable(len(X), wanted.recall)
     module, _, cls = BACKENDS[name].path.partition(":")
     backend: Backend = getattr(importlib.import_module(module), cls)(metric, X, owned, wanted)
     if wanted.recall is not None and backend.recall < wanted.recall:
@@ -82,11 +72,8 @@ def build(name: str, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) 
     return backend
 
 
-def suitable(metric: str, shape: tuple[int, ...], is_bytes: bool, recall: float | None) -> str:
-    """Return the name of the backend that should be fastest for rows of that shape."""
-    rows, cols = shape
-    if metric == "l2" and not is_bytes and rows >= _TREE_FROM_ROWS.get(cols, np.inf):
-        return "kdtree"
-    if recall is not None and recall < 1 and rows >= _FAISS_FROM_ROWS and importlib.util.find_spec("faiss"):
+def suitable(n_rows: int, recall: float | None) -> str:
+    """Return the name of the backend that should be fastest for so many rows."""
+    if recall is not None and recall < 1 and n_rows >= _FAISS_FROM_ROWS and importlib.util.find_spec("faiss"):
         return "faiss"
     return "exact"

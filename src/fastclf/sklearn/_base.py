@@ -39,7 +39,7 @@ class NeighborsBase(Estimator):
 
     def _check_parameters(self) -> None:
         """Raise for parameters that are not as they have to be, those of the metric aside."""
-        _parameters.backend_name(self.algorithm)
+        _parameters.check_algorithm(self.algorithm)
         check.at_least(self.leaf_size, 1, "leaf_size")
         _parameters.threads_of(self.n_jobs)
 
@@ -53,8 +53,7 @@ class NeighborsBase(Estimator):
     def _learn(self, checked: Any, k: int, metric: Metric) -> None:
         """Remember checked rows, to be asked most often for k neighbours."""
         wanted = Wanted(k, _parameters.threads_of(self.n_jobs))
-        name = _parameters.backend_name(self.algorithm)
-        self._backend = registry.build(name, metric.kernels, *_estimators.rows_to_keep(checked), wanted)
+        self._backend = registry.build("exact", metric.kernels, *_estimators.rows_to_keep(checked), wanted)
         self._metric = metric.kernels
         self.effective_metric_ = metric.effective
         self.effective_metric_params_: dict[str, Any] = {}

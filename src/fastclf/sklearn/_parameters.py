@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fastclf import _threads
 from fastclf import _validation as check
 
-# All find the same neighbours; there is no tree of balls, and "auto" takes what should be fastest.
-_BACKENDS = {"auto": "auto", "ball_tree": "auto", "brute": "exact", "kd_tree": "kdtree"}
+# All find the same neighbours by the same search, which sees to it by itself whether a tree pays.
+ALGORITHMS = ("auto", "ball_tree", "brute", "kd_tree")
 
 _MINKOWSKI: dict[Any, str] = {1: "manhattan", 2: "euclidean", math.inf: "chebyshev"}
 
@@ -26,10 +26,9 @@ class Metric(NamedTuple):
     kernels: str
 
 
-def backend_name(algorithm: object) -> str:
-    """Return what looks for neighbours by scikit-learn's `algorithm`."""
-    check.one_of(algorithm, _BACKENDS, "algorithm")
-    return _BACKENDS[str(algorithm)]
+def check_algorithm(algorithm: object) -> None:
+    """Raise unless scikit-learn knows it."""
+    check.one_of(algorithm, ALGORITHMS, "algorithm")
 
 
 def metric_of(metric: Any, p: Any, metric_params: Any, peer: str) -> Metric:

@@ -54,8 +54,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, _Unsupervised):
     radius : float, default=1.0
         The largest distance of `radius_neighbors`.
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        What looks for neighbours; the answer is the same. "brute" compares rows by fastclf's kernels, "kd_tree" asks
-        SciPy's tree, the others take what should be faster.
+        Taken for the sake of scikit-learn's programs; without effect: `fit` learns whether a tree pays.
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     metric : str, default="minkowski"
