@@ -58,7 +58,8 @@ static direction direction_of(const fc_kernels *kernels, fc_row v, fc_sum square
 }
 
 /* With w = x - c q, |q|^2 |x|^2 - (q x)^2 = |q|^2 |w|^2 - (q w)^2: what cancels on the left does not on the right, where
- * w is small.
+ * w is small.  |w|^2 is off by a part `error`, q w by as much of |q||w|, which bounds q w itself, and |q|^2 by a part:
+ * together 4 error of |q|^2 |w|^2.  The divisor adds 4 error of the quotient; roundings of pairs are below 2^-98.
  */
 static fc_distance small_angle(const fc_kernels *kernels, direction q, direction x, fc_sum qx, double error) {
     const fc_twofold qq = q.squares.value, p = fc_twofold_product(qq, x.squares.value);
@@ -123,6 +124,9 @@ static int is_within_range(fc_pair_kind kind, const gap *g) {
     return kind == FC_PAIR_absdiff ? g->most <= DBL_MAX : fc_is_tame(g->most);
 }
 
+/* What scaling takes from values is below 2^-1074, times factors of at most 4: nothing beside a tame sum, but no sum is
+ * exact then.
+ */
 static gap scaled_gap(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, fc_row a, fc_row b) {
     const int of_rows = larger(fc_scaled_exponent(a), fc_scaled_exponent(b)),
               of_all = larger(fc_scaled_exponent(q), of_rows);
