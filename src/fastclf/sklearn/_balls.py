@@ -20,7 +20,7 @@ FIRST, _TIMES = 32, 4
 _WORTH = 16
 
 _AT_ONCE = 1 << 20  # neighbours, or distances, that are looked at together
-_MOST_HELD = 4 * _AT_ONCE  # rows of the balls of a part, unless it is one query
+_MOST_HELD = 2 * _AT_ONCE  # rows of the balls of a part, unless it is one query
 _SORTING = 20  # times as long as going through the values
 
 
@@ -61,7 +61,7 @@ class BallSearch:
     def in_parts(self, Q: NDArray[Any] | None, radii: NDArray[np.float64]) -> Iterator[tuple[slice, Balls]]:
         """Go through parts of the queries; Q None stands for the rows, of which none is in its own ball.
 
-        A part holds 2**22 neighbours, or those of one query, and takes some 50 bytes for each.
+        A part holds 2**21 neighbours, or those of one query, and takes some 50 bytes for each.
         """
         queries = self.backend.rows if Q is None else Q
         start, step = 0, max(1, _AT_ONCE // self.backend.n_rows)

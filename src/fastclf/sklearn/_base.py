@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _searching, backends
@@ -45,7 +47,7 @@ class NeighborsBase(Estimator):
         """Return the metric, if there is nothing wrong with parameters, nor with the kind of X."""
         self._check_parameters()
         metric = _parameters.metric_of(self.metric, self.p, self.metric_params, type(self).__name__)
-        self._refuse_sparse(X)
+        self._refuse_others(X, "X")
         return metric
 
     def _learn(self, checked: Any, k: int, metric: Metric) -> None:
@@ -62,15 +64,19 @@ class NeighborsBase(Estimator):
         check_is_fitted(self, "_backend")
         if X is None:
             return None
-        self._refuse_sparse(X)
+        self._refuse_others(X, "X")
         return check.kernel_array(_estimators.checked_queries(self, X), "X")
 
-    def _refuse_sparse(self, X: Any) -> None:
-        if scipy.sparse.issparse(X):
+    def _refuse_others(self, a: Any, name: str) -> None:
+        """Raise for what scikit-learn's classes take beside arrays."""
+        peer = f"sklearn.neighbors.{type(self).__name__}"
+        if scipy.sparse.issparse(a):
             raise TypeError(
-                "Sparse data was passed for X, but dense data is required: use X.toarray(), or for rows that are too "
-                f"many for that sklearn.neighbors.{type(self).__name__}"
+                f"Sparse data was passed for {name}, but dense data is required: use {name}.toarray(), or where that "
+                f"is too large {peer}"
             )
+        if isinstance(a, BaseEstimator | BallTree | KDTree):
+            raise TypeError(f"{name} must be an array, got {type(a).__name__}: pass the rows that it was made of")
 
 
 class KNeighborsMixin(NeighborsBase):
