@@ -51,10 +51,9 @@ _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]  # quer
 
 @dataclass(frozen=True)
 class BallSearch:
-    """A search of a backend's rows by a metric; `by_distance` says in which order they come."""
+    """A search of a backend's rows; `by_distance` says in which order they come."""
 
     backend: Backend
-    metric: str
     n_threads: int
     by_distance: bool = True
 
@@ -124,7 +123,7 @@ class BallSearch:
             for start in range(0, len(X), width):
                 rows = X[start : start + width]
                 found = distances.ravel()[: len(some) * len(rows)].reshape(len(some), len(rows))
-                _native.pairwise(self.metric, np.ascontiguousarray(Q[some]), rows, self.n_threads, found)
+                _native.pairwise(self.backend.metric, np.ascontiguousarray(Q[some]), rows, self.n_threads, found)
                 at, row = np.nonzero(found <= radii[some, np.newaxis])
                 yield some[at], row + start, found[at, row]
 

@@ -55,7 +55,6 @@ class NeighborsBase(Estimator):
         wanted = backends.Wanted(k, _parameters.threads_of(self.n_jobs))
         name = _parameters.backend_name(self.algorithm)
         self._backend = backends.build(name, metric.kernels, *_estimators.rows_to_keep(checked), wanted)
-        self._metric = metric.kernels
         self.effective_metric_ = metric.effective
         self.effective_metric_params_: dict[str, Any] = {}
 
@@ -244,7 +243,7 @@ class RadiusNeighborsMixin(NeighborsBase):
         return self._ball_search(by_distance).whole(queries, radii)
 
     def _ball_search(self, by_distance: bool) -> BallSearch:
-        return BallSearch(self._backend, self._metric, _parameters.threads_of(self.n_jobs), by_distance)
+        return BallSearch(self._backend, _parameters.threads_of(self.n_jobs), by_distance)
 
 
 def _ragged(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.object_]:
