@@ -226,8 +226,8 @@ typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
  * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
  *          binary_cross_entropy_with_logits, of positive targets.
  * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
- * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each
- *          true class and each other.
+ * margin, margins   of hinge and crammer_singer: one, or (cols x cols) one for each true class and each other.
+ * parameter  of a loss that is a sum over scores, what its row in lists.h calls p: max_margin's margin.
  * smooth   where not 0, hinge's terms are smooth * log(1 + exp(term / smooth)), and crammer_singer's largest is
  *          smooth * log(sum of exp(term / smooth)).
  * squared  the hinges' terms are squared; they are not smoothed then.
@@ -239,7 +239,7 @@ typedef struct {
     fc_targets targets;
     const int64_t *label;
     const double *weight, *column, *margins;
-    double scale, smoothing, margin, smooth;
+    double scale, smoothing, margin, smooth, parameter;
     int squared, own_term;
 } fc_batch;
 

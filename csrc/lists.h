@@ -65,7 +65,7 @@
  *
  *   name    what Python calls it
  *   let     what both formulas need
- *   loss    of score s and target t; w is the weight of its column, m the margin
+ *   loss    of score s and target t; w is the weight of its column, p the loss's parameter (of max_margin, the margin)
  *   slope   its derivative by s
  */
 // clang-format off
@@ -79,7 +79,7 @@
       /* loss  */ (1 - t) * (positive_f64(s) + l) + w * t * (positive_f64(-s) + l), \
       /* slope */ (1 - t) * sigmoid(s, e) - w * t * sigmoid(-s, e)) \
     X(max_margin, \
-      /* let   */ const v_f64 d = m - s + t, \
+      /* let   */ const v_f64 d = p - s + t, \
       /* loss  */ positive_f64(d), \
       /* slope */ only_f64(d > 0, all_f64(-1)))
 // clang-format on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from names import FLOAT_DTYPES
 
 
 def scaled_normal(scale):
@@ -179,7 +180,7 @@ EVERY_BYTES = BYTES | SKETCHED_BYTES
 EVERY_FLOATS = FLOATS | SKETCHED_FLOATS
 DATA = [
     *itertools.product(EVERY_BYTES, ("uint8",)),
-    *itertools.product(EVERY_FLOATS, ("float32", "float64")),
+    *itertools.product(EVERY_FLOATS, FLOAT_DTYPES),
     *itertools.product(DOUBLES, ("float64",)),
 ]
 

@@ -9,10 +9,10 @@ import os
 
 import numpy as np
 from calls import knn
+from names import DTYPES, METRICS
 
 from fastclf import _native
 
-DTYPES = ("uint8", "float32", "float64")
 PAGE = mmap.PAGESIZE
 WIDTHS = range(1, 131)
 WIDE = (255, 256, 257, 511, 512, 513, 767, 1023, 1024, 1025, 2049)
@@ -105,7 +105,7 @@ def run_at_starts(isa, progress_path):
         table = arrays.distance.at(8 * offset, (1, 7), "float64")
         proposed = arrays.proposed.at(8 * offset, (5, 3), "int64")
         proposed[:] = (6, 0, 3)
-        for metric in _native.metrics():
+        for metric in METRICS:
             progress.now(isa, "start", dtype, metric, "d", d, "offset", offset)
             knn(metric, Q, X, 2, centre=centre, out=(distance, index))
             knn(metric, Q, X, 2, as_bytes=True, out=(distance, index))
@@ -127,7 +127,7 @@ def run_at_ends(isa, progress_path):
             Q = arrays.filled(arrays.q.at_end((nq, d), a))
             distance = arrays.distance.at_end((nq, k), "float64")
             index = arrays.index.at_end((nq, k), "int64")
-            for metric in _native.metrics():
+            for metric in METRICS:
                 progress.now(isa, "end", a, b, metric, "d", d, "n", n, "nq", nq)
                 for as_bytes in {False, a != "uint8"}:
                     knn(metric, Q, X, k, centre=centre, as_bytes=as_bytes, out=(distance, index))
@@ -136,7 +136,7 @@ def run_at_ends(isa, progress_path):
         proposed = arrays.proposed.at_end((nq, 2), "int64")
         proposed[:] = (n - 1, 0)
         group = arrays.proposed.at_end((n,), "int64")
-        for metric in _native.metrics():
+        for metric in METRICS:
             if n > 1:
                 group[:] = np.arange(n)
                 apart = arrays.distance.at_end((n, k - 1), "float64"), arrays.index.at_end((n, k - 1), "int64")
@@ -214,7 +214,7 @@ def run_stages(isa, progress_path):
         rows = min(d, 5)
         directions = place(sketches.directions, (rows, d), "float32")
         directions[...] = np.eye(rows, d)
-        for metric in _native.metrics():
+        for metric in METRICS:
             progress.now(isa, place.__name__, a, b, metric, "d", d, "nq", nq, "n", n)
             for size in (1, 3, None):  # features of a group; None for directions
                 if size:

@@ -7,12 +7,13 @@ import os
 import random
 
 import numpy as np
-from guarded import DTYPES, WIDTHS, Guarded, Progress
+from guarded import WIDTHS, Guarded, Progress
+from names import DTYPES, FLOAT_DTYPES
+from reference_losses import LOSSES
 
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
-SCORES = ("float32", "float64")
 CLASSES = (*WIDTHS, 255, 256, 257, 511, 513, 1023, 1024, 1025, 2049)
 ROW_COUNTS = (1, 7, 16, 17, 33)
 ENDS = (False, True)
@@ -20,7 +21,7 @@ PLANTED_SHAPES = ((1, 24), (33, 5), (17, 300))
 
 NO_TARGETS = {"softmax", "log_softmax"}
 LABELS_ONLY = {"hinge", "crammer_singer"}
-OVER_SCORES = {"mse", "binary_cross_entropy_with_logits", "max_margin", "softmax_mse"}
+OVER_SCORES = {name for name, loss in LOSSES.items() if loss.by_score}
 COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 
 
@@ -37,9 +38,9 @@ class Arrays:
         rng = np.random.default_rng(1)
         rows, cols = max(ROW_COUNTS), max(CLASSES)
         values = rng.integers(-4, 5, rows * cols)
-        self._scores = {name: (values / 2).astype(name) for name in SCORES}
+        self._scores = {name: (values / 2).astype(name) for name in FLOAT_DTYPES}
         parts = np.abs(values) / 4
-        self._targets = {name: (parts if name in SCORES else parts > 0).astype(name) for name in DTYPES}
+        self._targets = {name: (parts if name in FLOAT_DTYPES else parts > 0).astype(name) for name in DTYPES}
         self._rng = rng
         sizes = {"scores": rows * cols, "target": rows * cols, "gradient": rows * cols, "of_scores": rows * cols}
         sizes |= {"label": rows, "weight": rows, "of_rows": rows, "column": cols, "margins": cols * cols}
@@ -84,6 +85,7 @@ class Arrays:
             options.get("smooth", 0.0),
             options.get("squared", False),
             options.get("own_term", False),
+            parameter=1.0,
         )
         bad = _native.losses(how, scores, 0.5, 1, view("of_rows", (rows,)), view("of_scores", shape), gradient)
         assert bad is None, bad
@@ -111,7 +113,7 @@ def options_of(loss, chosen):
 
 def loss_cases():
     """Yield loss, dtype, classes, rows and whether arrays lie at the end of their room."""
-    return itertools.product(_native.loss_names(), SCORES, CLASSES, ROW_COUNTS, ENDS)
+    return itertools.product(_native.loss_names(), FLOAT_DTYPES, CLASSES, ROW_COUNTS, ENDS)
 
 
 def run_losses(isa, progress_path):
@@ -147,7 +149,7 @@ def statuses_of_plants(isa, planted):
     """How forked processes end that call kernels with one array beyond its room, or none: by case, as text."""
     _native.use_isa(isa)
     arrays, found = Arrays(), {}
-    for loss, dtype, shape, end in itertools.product(_native.loss_names(), SCORES, PLANTED_SHAPES, ENDS):
+    for loss, dtype, shape, end in itertools.product(_native.loss_names(), FLOAT_DTYPES, PLANTED_SHAPES, ENDS):
         for name, options in planted_arguments(loss):
             pid = os.fork()
             if pid == 0:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 from guarded import Guarded, Progress
 from guarded_losses import ENDS, lie
+from names import FLOAT_DTYPES
 
 from fastclf import _native
 
-DTYPES = ("float32", "float64")
 DIMS = (1, 2, 3, 4, 7, 8, 15, 16, 17, 33)
 SHAPES = ((0, None, 2), (1, None, 5), (2, 3, 4), (1, 17, 6), (3, 8, 2))  # window, hidden, classes
 WORDS, WINDOWS = 5, 9
@@ -62,7 +62,7 @@ class Arrays:
 
 
 def cases():
-    return itertools.product(DTYPES, DIMS, SHAPES, ENDS)
+    return itertools.product(FLOAT_DTYPES, DIMS, SHAPES, ENDS)
 
 
 def run_window(isa, progress_path):
@@ -80,7 +80,7 @@ def statuses_of_plants(isa, planted):
     """How forked processes end that call the kernels with one array beyond its room, or none: by case, as text."""
     _native.use_isa(isa)
     arrays, found = Arrays(), {}
-    for dtype, end, name in itertools.product(DTYPES, ENDS, PLANTED):
+    for dtype, end, name in itertools.product(FLOAT_DTYPES, ENDS, PLANTED):
         pid = os.fork()
         if pid == 0:
             arrays.call(dtype, 8, (1, 16, 4), end, name if planted else None)

@@ -181,7 +181,7 @@ static unsigned variants_of(fc_loss loss) {
 }
 
 static fc_batch make_batch(fc_loss loss, const inputs *in, unsigned variant) {
-    fc_batch b = {.loss = loss, .scores = in->scores, .scale = 1.0 / 3, .margin = 1};
+    fc_batch b = {.loss = loss, .scores = in->scores, .scale = 1.0 / 3, .margin = 1, .parameter = 1};
     const unsigned target = variant >> 1 & 3;
     const int fourth = variant >> 3 & 1;
     if (variant & 1) b.weight = in->weight.data;

@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 import reference
 from calls import outputs
+from names import DTYPES, each_dtype, each_metric
 
 from fastclf import _native
-
-DTYPES = ("uint8", "float32", "float64")
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def apart(metric, X, group, k, *, centre=None, as_bytes=False, n_threads=1):

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import reference
 from children import result
+from names import each_dtype, each_metric
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from fastclf import KNN, _native, backends
-from fastclf.backends import indexed, kdtree
+from fastclf import KNN
+from fastclf.backends import indexed, kdtree, registry
 
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-DTYPES = ("uint8", "float32", "float64")
+OTHERS = [name for name, entry in registry.BACKENDS.items() if name != "exact" and not entry.takes_recall]
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def same(model, other, Q, k):
         assert found.tobytes() == expected.tobytes()
 
 
-def pair(metric, X, y=None, **options):
+def pair(metric, X, y=None, backend="kdtree", **options):
     y = np.arange(len(X)) % 3 if y is None else y
-    return [KNN(3, metric=metric, backend=backend, **options).fit(X, y) for backend in ("kdtree", "exact")]
+    return [KNN(3, metric=metric, backend=name, **options).fit(X, y) for name in (backend, "exact")]
 
 
 def rows_of(name, rng, dtype, d, n=300):
@@ -55,19 +55,20 @@ NAMES = ("random", "grid", "one place", "far", "line")
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", DTYPES)
+@each_dtype
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.usefixtures("asks_always")
-def test_a_tree_answers_to_the_bit(metric, dtype, name, rng):
+def test_an_exact_backend_answers_to_the_bit(metric, dtype, name, backend, rng):
     d = 1 if name == "grid" else 3
     X, Q = rows_of(name, rng, dtype, d), rows_of(name, rng, dtype, d, 40)
     Q[:2] = 0
-    tree, exact = pair(metric, X)
+    other, exact = pair(metric, X, backend=backend)
     for k in (1, 4, 299):
-        same(tree, exact, Q, k)
-        same(tree, exact, None, k)
-    assert tree.predict(Q).tolist() == exact.predict(Q).tolist()
-    assert tree.predict_proba(Q).tobytes() == exact.predict_proba(Q).tobytes()
+        same(other, exact, Q, k)
+        same(other, exact, None, k)
+    assert other.predict(Q).tolist() == exact.predict(Q).tolist()
+    assert other.predict_proba(Q).tobytes() == exact.predict_proba(Q).tobytes()
 
 
 @pytest.mark.usefixtures("asks_always")
@@ -149,19 +150,19 @@ def test_check_estimator(estimator, check):
 
 
 def chosen(n, d, metric="l2", recall=None, is_bytes=False):
-    return backends.suitable(metric, (n, d), is_bytes, recall)
+    return registry.suitable(metric, (n, d), is_bytes, recall)
 
 
 def test_auto_takes_a_tree_for_many_rows_of_few_features():
-    for d, least in backends._TREE_FROM_ROWS.items():
+    for d, least in registry._TREE_FROM_ROWS.items():
         assert chosen(least, d) == "kdtree"
         assert chosen(least - 1, d) == chosen(least, d, "cosine") == chosen(least, d, "l1") == "exact"
         assert chosen(least, d, is_bytes=True) == "exact"
-    assert chosen(10**7, max(backends._TREE_FROM_ROWS) + 1) == "exact"
+    assert chosen(10**7, max(registry._TREE_FROM_ROWS) + 1) == "exact"
 
 
 def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
-    least = backends._FAISS_FROM_ROWS
+    least = registry._FAISS_FROM_ROWS
     assert chosen(least, 100) == chosen(least - 1, 100, recall=0.9) == "exact"
     assert chosen(least, 100, recall=0.9) == "faiss"
     assert chosen(least, 100, recall=1.0) == "exact"
@@ -169,7 +170,7 @@ def test_auto_takes_faiss_only_where_a_recall_is_asked_for():
 
 def test_auto_does_without_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    assert chosen(backends._FAISS_FROM_ROWS, 100, recall=0.9) == "exact"
+    assert chosen(registry._FAISS_FROM_ROWS, 100, recall=0.9) == "exact"
 
 
 def deep():

@@ -14,14 +14,13 @@ import staged
 from adversarial import few_directions
 from hypothesis import given
 from hypothesis import strategies as st
+from names import DTYPES, each_dtype, each_metric, each_shifting_metric
 from test_kernels import assert_same_bytes
 from test_properties import anything
 
-from fastclf import _native
 from fastclf.backends import cascades
 from fastclf.backends.cascades import Stage
 
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 pytestmark = pytest.mark.usefixtures("searches_in_stages")
 
 
@@ -98,7 +97,7 @@ def test_levels_add_up(metric):
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 def test_numbers_of_queries_threads_and_batches(isa, metric, dtype):
     name = "bytes near a plane" if dtype == "uint8" else "near a plane"
     rows = adversarial.built(name, dtype, (500, 26))
@@ -139,7 +138,7 @@ def test_segments_of_the_rows(isa, metric):
 
 
 @each_metric
-@pytest.mark.parametrize(("q_dtype", "x_dtype"), list(itertools.permutations(("uint8", "float32", "float64"), 2)))
+@pytest.mark.parametrize(("q_dtype", "x_dtype"), list(itertools.permutations(DTYPES, 2)))
 def test_queries_of_another_dtype(isa, metric, q_dtype, x_dtype):
     def rows(dtype, shape, seed):
         values = few_directions(6.0)(np.random.default_rng(seed), shape, dtype)
@@ -194,7 +193,7 @@ def by_hand(how, X, tilt=1.0):
 
 # A row's second number is cut to 0 towards a query's 1, so that its error lies along their difference: the bound is the
 # distance itself, but for roundings.
-@pytest.mark.parametrize("metric", ["l1", "l2"])
+@each_shifting_metric
 @pytest.mark.parametrize("tilt", [1e-9, 0.1, 1.0, 0.49 / 0.51, 9.0, 1e9])
 def test_bounds_that_are_the_distance(isa, metric, tilt):
     X = np.full((300, 2), 127.0)

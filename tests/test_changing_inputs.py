@@ -15,7 +15,7 @@ import scipy.sparse
 
 import fastclf
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 SECONDS = 0.6
 FAR = 1 << 40  # what a number becomes that is an address: far from all memory

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 import sklearn
+from names import each_metric
 
-from fastclf import KNN, KNNCV, LinearClassifier, WindowClassifier, _native
+from fastclf import KNN, KNNCV, LinearClassifier, WindowClassifier
 
 X = np.arange(24.0).reshape(12, 2) / 8
 Y = np.arange(12) % 2
@@ -35,7 +36,7 @@ each_bad = pytest.mark.parametrize("bad", [spoilt(*case) for case in (
 
 @each_bad
 @pytest.mark.parametrize("backend", ["exact", "kdtree", "faiss"])
-@pytest.mark.parametrize("metric", _native.metrics())
+@each_metric
 def test_neighbours_of_what_is_not_finite(bad, backend, metric):
     if backend == "faiss":
         pytest.importorskip("faiss")

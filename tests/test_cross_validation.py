@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from names import each_dtype
 from scipy.spatial.distance import cdist
 from sklearn import model_selection as sk
 from sklearn.datasets import load_digits
@@ -59,7 +60,7 @@ SPLITS = {
 MUTUAL, NOT_MUTUAL = {"_folds._BOTH_WAYS": 0}, {"_folds._MOST_HELD": 0}
 TOGETHER, APART = NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 0}, NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 1e9}
 BLOCKS = {"_folds._NEIGHBORS_AT_ONCE": 100}
-TREE = {"backends.suitable": lambda *_: "kdtree", "backends.kdtree._WORTH": 1, "_folds._LEAST_INDEXED": 0}
+TREE = {"backends.registry.suitable": lambda *_: "kdtree", "backends.kdtree._WORTH": 1, "_folds._LEAST_INDEXED": 0}
 WAYS = {
     "chosen": {},
     "mutual": MUTUAL,
@@ -341,7 +342,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 def test_dtypes_and_layouts(layout, dtype):
     rows = (X + (0 if dtype == "uint8" else 0.5)).astype(dtype)
     before = rows.tobytes()

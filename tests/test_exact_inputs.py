@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from names import each_float
 from tables import FAR, TABLES, fractions
 
 import fastclf
@@ -259,7 +260,7 @@ def test_word_vectors_of_a_frame():
     assert [model.vectors_[model.vocabulary_[word]].tolist() for word in "ab"] == frame.to_numpy().tolist()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_frames_of_floats_are_not_copied_before_the_kernels(dtype, monkeypatch):
     X = np.arange(12, dtype=dtype).reshape(6, 2) / 8
     frame = pd.DataFrame(X, columns=["a", "b"], copy=False)

@@ -13,12 +13,10 @@ import staged
 from calls import outputs
 from hypothesis import given
 from hypothesis import strategies as st
+from names import FLOAT_DTYPES, each_float, each_metric, each_shifting_metric
 
 import fastclf
 from fastclf import KNN, KNNCV, _native
-
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-each_shifting_metric = pytest.mark.parametrize("metric", ["l1", "l2"])
 
 NEAR_TIES = ("tenths", "just above one", "large and small", "nearly parallel rows", "noisy copies", "one ULP apart")
 
@@ -47,7 +45,7 @@ def test_small_angles_are_told_apart(isa):
     assert (found[0] > 0).all()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_the_nearest_of_noisy_copies(isa, dtype):
     rng = np.random.default_rng(1)
     query = rng.normal(size=(1, 64))
@@ -150,9 +148,7 @@ def data(name, dtype, shape=(130, 12)):
     return rows[:30].copy(), rows[10:].copy()
 
 
-each_near_tie = pytest.mark.parametrize(
-    ("name", "dtype"), list(itertools.product(NEAR_TIES, ("float32", "float64"))), ids=str
-)
+each_near_tie = pytest.mark.parametrize(("name", "dtype"), list(itertools.product(NEAR_TIES, FLOAT_DTYPES)), ids=str)
 
 
 @each_metric

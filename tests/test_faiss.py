@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import reference
 from children import result
+from names import each_dtype, each_metric
 
-from fastclf import KNN, _native, backends, threads
-from fastclf.backends import calibration, faiss_api
+from fastclf import KNN, threads
+from fastclf.backends import calibration, faiss_api, registry
 from fastclf.backends import faiss as approximate
 
 faiss = pytest.importorskip("faiss")
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def test_any_index(metric, index, rng):
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 def test_a_flat_index_answers_to_the_bit(metric, dtype, rng):
     X = rng.integers(0, 200, (900, 6)).astype(dtype)
     X[:3] = 0
@@ -368,7 +368,7 @@ def test_settings_between_and_beyond_those_known():
 
 
 def test_auto_with_a_recall(monkeypatch, rng):
-    monkeypatch.setattr(backends, "_FAISS_FROM_ROWS", 500)
+    monkeypatch.setattr(registry, "_FAISS_FROM_ROWS", 500)
     X = clouds(rng, 600, 20)
     assert KNN(3, recall=0.9).fit(X, np.zeros(600)).explain().title == "approximate search"
     assert KNN(3).fit(X, np.zeros(600)).explain().title == "exact search"

@@ -11,8 +11,7 @@ import guarded_losses
 import guarded_window
 import pytest
 from isas import each_isa
-
-from fastclf import _native
+from names import METRICS
 
 
 def check_run(function, isa, tmp_path):
@@ -24,20 +23,20 @@ def check_run(function, isa, tmp_path):
 
 @pytest.mark.parametrize("name", each_isa())
 def test_arrays_right_behind_a_guard_page(name, tmp_path):
-    cases = len(list(guarded.start_cases())) * len(_native.metrics())
+    cases = len(list(guarded.start_cases())) * len(METRICS)
     assert check_run(guarded.run_at_starts, name, tmp_path) == 5 * cases
 
 
 @pytest.mark.parametrize("name", each_isa())
 def test_arrays_up_to_a_guard_page(name, tmp_path):
-    cases = len(list(guarded.end_cases())) * len(_native.metrics())
+    cases = len(list(guarded.end_cases())) * len(METRICS)
     assert check_run(guarded.run_at_ends, name, tmp_path) == (len(guarded.QUERY_COUNTS) + 2) * cases
 
 
 @pytest.mark.parametrize("name", each_isa())
 def test_sketches_and_stages_beside_guard_pages(name, tmp_path):
     # Two kinds of groups for each metric, and directions for all but one.
-    kinds = 3 * len(_native.metrics()) - 1
+    kinds = 3 * len(METRICS) - 1
     assert check_run(guarded.run_stages, name, tmp_path) == kinds * len(list(guarded.stage_cases()))
 
 

@@ -10,6 +10,7 @@ import children
 import numpy as np
 import pytest
 import signal_stack
+from names import DTYPES, METRICS
 
 from fastclf import _native
 
@@ -28,11 +29,11 @@ def answers():
 
     rng = np.random.default_rng(1)
     found = []
-    for dtype in ("uint8", "float32", "float64"):
+    for dtype in DTYPES:
         Q, X = (rng.integers(0, 256, (rows, 70)).astype(dtype) for rows in (9, 60))
         if dtype != "uint8":
             Q, X = Q / Q.dtype.type(7), X / X.dtype.type(7)
-        for metric in _native.metrics():
+        for metric in METRICS:
             for queries in (2, 9):
                 found += [a.tobytes().hex() for a in calls.knn(metric, Q[:queries], X, 4)]
             found.append(_table(metric, Q, X))

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import reference
 from adversarial import BYTES, DOUBLES, FLOATS
+from names import DTYPES, FLOAT_DTYPES, each_dtype, each_float, each_metric
 
 import fastclf
 from fastclf import _native
 from fastclf.backends import plain
 
-DTYPES = ("uint8", "float32", "float64")
-pytestmark = [pytest.mark.parametrize("metric", _native.metrics())]
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+pytestmark = each_metric
 
 # Queries, rows, features, k around the edges of: the scan for few queries (4), a register tile (24, 16, 12, 6, 3 or 1
 # rows; 16 or 32 lanes), the blocks of rows (24, 48, 96, then 120) and of queries (256), a vector, a part of the depth
@@ -130,7 +129,7 @@ def noise(metric, dtype, d):
     return Q, X, reference.METRICS[metric](Q, X)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 @pytest.mark.parametrize(
     "d", [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 100, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 1100]
 )
@@ -141,7 +140,7 @@ def test_floats_are_rounded_once(isa, metric, dtype, d):
 
 HARD = [
     *itertools.product(BYTES, DTYPES),
-    *itertools.product(FLOATS, ("float32", "float64")),
+    *itertools.product(FLOATS, FLOAT_DTYPES),
     *itertools.product(DOUBLES, ("float64",)),
 ]
 
@@ -172,7 +171,7 @@ def test_hard_data(isa, metric, name, dtype):
     assert_same_bytes(search(metric, X[:50], X[:50], 5, own=np.arange(50)), of_own)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_any_centre_gives_the_same_answer(isa, metric, dtype, rng):
     Q, X = hard("offset 1e4", dtype)
     expected = reference.knn(pairwise(metric, Q, X), 9)

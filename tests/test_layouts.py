@@ -7,11 +7,10 @@ import warnings
 import numpy as np
 import pytest
 import reference
+from names import DTYPES, each_dtype, each_float
 
 import fastclf
 from fastclf import KNN, _native
-
-KERNEL_DTYPES = ("uint8", "float32", "float64")
 
 
 def answers(Q, X, y=None):
@@ -75,7 +74,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", KERNEL_DTYPES)
+@each_dtype
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(plain, dtype, layout):
     Q, X = (a.astype(dtype) for a in plain)
@@ -85,7 +84,7 @@ def test_layouts(plain, dtype, layout):
     assert answers(Q, make(X)) == expected
 
 
-@pytest.mark.parametrize("dtype", KERNEL_DTYPES)
+@each_dtype
 def test_broadcast_rows(rng, dtype):
     rows = np.broadcast_to(rng.integers(0, 256, 6).astype(dtype), (20, 6))
     columns = np.broadcast_to(rng.integers(0, 256, (20, 1)).astype(dtype), (20, 6))
@@ -94,7 +93,7 @@ def test_broadcast_rows(rng, dtype):
         assert answers(columns, a) == answers(columns.copy(), a.copy())
 
 
-@pytest.mark.parametrize("dtype", [*KERNEL_DTYPES, ">f4"])
+@pytest.mark.parametrize("dtype", [*DTYPES, ">f4"])
 @pytest.mark.parametrize("offset", [0, 1, 100])
 def test_read_only_memmaps(tmp_path, plain, dtype, offset):
     Q, X = (a.astype(dtype) for a in plain)
@@ -192,7 +191,7 @@ def test_values_that_float64_cannot_hold_are_refused(name):
         KNN(1).fit(good, [0]).predict(X)
 
 
-@pytest.mark.parametrize("dtype", KERNEL_DTYPES)
+@each_dtype
 def test_floats_that_hold_bytes_are_kept_as_bytes(plain, dtype):
     Q, X = (a.astype(dtype) for a in plain)
     model = KNN(3).fit(X, np.zeros(len(X)))
@@ -202,7 +201,7 @@ def test_floats_that_hold_bytes_are_kept_as_bytes(plain, dtype):
         assert [a.tobytes() for a in model.kneighbors(queries)] == [a.tobytes() for a in expected]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 @pytest.mark.parametrize("value", [0.0, -0.0, 255.0, 256.0, 255.00001, -1.0, 0.5, 1e-45, 1e30, -1e30])
 def test_which_floats_are_bytes(dtype, value):
     for at in (0, 1, 30, 31, 32, 63, 64, 4999):
@@ -211,7 +210,7 @@ def test_which_floats_are_bytes(dtype, value):
         assert _native.fits_u8(X) == (float(X.ravel()[at]) in range(256))
 
 
-@pytest.mark.parametrize("dtype", KERNEL_DTYPES)
+@each_dtype
 def test_plain_arrays_are_not_copied_on_their_way_to_the_kernels(monkeypatch, plain, dtype):
     Q, X = (a.astype(dtype) for a in plain)
     seen = []

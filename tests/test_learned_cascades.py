@@ -12,15 +12,15 @@ import pytest
 import reference
 import staged
 from adversarial import few_directions
+from names import METRICS, each_metric
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from test_kernels import assert_same_bytes
 
 import fastclf
-from fastclf import KNN, _native
+from fastclf import KNN
 from fastclf.backends import choosing
 
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 pytestmark = pytest.mark.usefixtures("searches_in_stages")
 
 
@@ -159,7 +159,7 @@ def test_bytes_without_structure_get_no_stages(monkeypatch, rng):
     for name in ("LEAST_ROWS", "LEAST_TIME"):
         monkeypatch.setattr(choosing, name, 1)
     X = rng.integers(0, 256, (1500, 200)).astype("uint8")
-    for metric in _native.metrics():
+    for metric in METRICS:
         assert choosing.learn(metric, X, 2).stages == ()
 
 

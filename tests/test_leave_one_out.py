@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from names import each_metric
 from sklearn.neighbors import KNeighborsClassifier
 
 from fastclf import KNN, KNNCV
@@ -41,7 +42,7 @@ def test_scikit_learn_says_the_same(task, weights, backend):
     assert ours.score(None, y, sample_weight=weight) == pytest.approx(theirs.score(None, y, sample_weight=weight))
 
 
-@pytest.mark.parametrize("metric", ["l1", "l2", "cosine"])
+@each_metric
 @pytest.mark.parametrize("backend", ["exact", "kdtree"])
 @pytest.mark.parametrize("k", [1, 2, 7])
 def test_rows_that_come_often(metric, backend, k, rng):

@@ -7,6 +7,7 @@ import pytest
 import reference_linear as reference
 import scipy.optimize
 import scipy.sparse
+from names import each_dtype
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -192,7 +193,7 @@ def test_the_duality_gap_bounds_the_distance(loss, rng):
 
 
 @pytest.mark.parametrize("loss", ["softmax", "hinge", "sigmoid"])
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 @each_solver
 def test_sparse_rows_are_fitted_as_dense_ones(dtype, loss, solver, rng):
     dense = (rng.integers(0, 9, (90, 12)) * (rng.random((90, 12)) < 0.4)).astype(dtype)

@@ -10,10 +10,10 @@ import reference_losses as reference
 import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
+from names import FLOAT_DTYPES, each_float
 
 from fastclf import _native, losses
 
-each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 each_reduction = pytest.mark.parametrize("reduction", reference.REDUCTIONS)
 each_case = pytest.mark.parametrize(("name", "option"), reference.CASES)
 LECTURE = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
@@ -54,7 +54,7 @@ def close(found, wanted, eps, times=4.0, beside=None):
 
 
 @each_reduction
-@each_dtype
+@each_float
 @each_case
 def test_losses_and_gradients(isa, name, option, dtype, reduction):
     loss_of = reference.LOSSES[name]
@@ -77,7 +77,7 @@ def test_without_the_gradient_the_loss_is_the_same(name, option):
         assert np.asarray(loss).tobytes() == np.asarray(compute(name, option, (10,), "float32", reduction)[0]).tobytes()
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("name", ["mse", "binary_cross_entropy_with_logits", "max_margin"])
 def test_scores_of_one_dimension_are_a_column(name, dtype):
     for option in range(len(reference.LOSSES[name].options)):
@@ -95,7 +95,7 @@ def test_scores_of_one_dimension_are_a_column(name, dtype):
             assert gradient.tobytes() == slopes.tobytes()
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("name", reference.VALUES)
 @pytest.mark.parametrize("shape", [(3,), (1, 1), (5, 2), (7, 16), (2, 0, 3), (0, 4), (3, 2, 4, 17), (4, 100)], ids=str)
 def test_softmax_of_any_shape(isa, name, dtype, shape, rng):
@@ -176,7 +176,7 @@ def torch_agrees(torch, loss_of, name, scores, target, reduction="mean", **keywo
     np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=times, atol=times)
 
 
-@each_dtype
+@each_float
 @each_reduction
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -215,7 +215,7 @@ def test_where_torch_has_no_finite_loss(torch):
     assert losses.cross_entropy(np.zeros((0, 3)), np.zeros(0, int)) == 0
 
 
-@each_dtype
+@each_float
 def test_other_losses_are_those_of_torch(torch, rng, dtype):
     F = torch.nn.functional
     z = rng.normal(0, 3, (31, 5)).astype(dtype)
@@ -268,7 +268,7 @@ def test_weighted_hinge_beside_that_of_torch(request, rng, reduction, p, install
     np.testing.assert_allclose(found * factor, wanted, rtol=1e-14)
 
 
-@each_dtype
+@each_float
 def test_scipy_says_the_same(rng, dtype):
     z = rng.normal(0, 5, (20, 30)).astype(dtype)
     t, wide = reference.probabilities(rng, z.shape), z.astype("float64")
@@ -305,7 +305,7 @@ def test_examples_of_lectures():
 
 seeds, sizes = st.integers(0, 2**32 - 1), st.tuples(st.integers(1, 9), st.integers(1, 40))
 scales = st.sampled_from([1e-3, 1.0, 30.0, 1e4])
-float_dtypes = st.sampled_from(["float32", "float64"])
+float_dtypes = st.sampled_from(FLOAT_DTYPES)
 
 
 def random_case(seed, size, scale, dtype):

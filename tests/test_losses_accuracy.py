@@ -10,12 +10,12 @@ import pytest
 import reference_losses as reference
 from hypothesis import given
 from hypothesis import strategies as st
+from names import FLOAT_DTYPES, each_float
 from test_kernels import on_isa
 from test_losses import case
 
 from fastclf import _native, losses
 
-each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 each_case = pytest.mark.parametrize(("name", "option"), reference.CASES)
 CLASSES = [(1, 4), (2, 60), (3, 60), (10, 40), (15, 30), (16, 30), (17, 30), (100, 12), (1000, 4), (50257, 1)]
 
@@ -81,7 +81,7 @@ def batch(kind, dtype, c, n):
     return scores, label, {"loss": bits[rows, label], "gradient": slopes, "softmax": p, "log_softmax": -bits}
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("kind", SCORES)
 def test_softmax_and_cross_entropy_are_exact_to_some_ulp(isa, kind, dtype):
     for c, n in CLASSES:
@@ -105,7 +105,7 @@ def test_probabilities_of_many_classes_are_within_three_ulp():
         assert ulps(losses.softmax(z), e / e.sum(axis=1, keepdims=True), "float32") <= 3
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("gap", [17, 40, 87, 100, 300, 700])
 def test_a_good_guess_still_costs_something(isa, dtype, gap):
     rows = np.array([[gap, 0.0, 0.0]], dtype)
@@ -127,7 +127,7 @@ LOSS_LIMITS = {
 }
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("scale", [0.01, 1, 10, 60])
 @each_case
 def test_means_are_exact_to_some_ulp(name, option, scale, dtype):
@@ -142,7 +142,7 @@ def test_means_are_exact_to_some_ulp(name, option, scale, dtype):
         assert ulps(loss, np.asarray(wanted), in_dtype) <= LOSS_LIMITS.get(name, 4)
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize(
     "keywords", [o for o in reference.LOSSES["cross_entropy"].options if "probab" not in o["target"].__name__]
 )
@@ -158,7 +158,7 @@ def test_cross_entropy_of_any_options_is_exact_to_some_ulp(keywords, scale, dtyp
         assert ulps(gradient, slopes, dtype) <= LIMITS[dtype]["gradient"]
 
 
-@each_dtype
+@each_float
 def test_divergence_from_itself_is_off_by_rounding_only(isa, dtype, rng):
     z = rng.normal(0, 3, (50, 30)).astype(dtype)
     t = losses.softmax(z.astype("float64"))
@@ -176,7 +176,7 @@ def test_the_least_exact_probability_known(isa):
     assert 3 < ulps(losses.softmax(row)[:, 1:], wanted, "float32") < 5.1
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("weight", [1e-290, 1e-30, 1e30, 1e290])
 @pytest.mark.parametrize("name", reference.LOSSES)
 def test_weights_of_any_size(name, weight, dtype):
@@ -200,7 +200,7 @@ def test_weights_that_a_mean_cannot_divide_by(name):
             getattr(losses, name)(scores, target, sample_weight=np.full(len(scores), weight))
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("name", reference.LOSSES)
 def test_slopes_of_small_weights(name, dtype):
     scores, target, keywords = case(name, 0, (10,), dtype)
@@ -213,7 +213,7 @@ def test_slopes_of_small_weights(name, dtype):
             np.testing.assert_allclose(a, b * weight, rtol=2 * np.finfo(dtype).eps)
 
 
-@each_dtype
+@each_float
 def test_finite_scores_never_give_nan(isa, dtype):
     top = 3e38 if dtype == "float32" else 1e308
     rows = np.array([[top, -top, 0], [-top, -top, -top], [top, top, top], [-top, 0, top]], dtype)
@@ -260,7 +260,7 @@ def answer(name, scores, target, keywords, **more):
     return [[np.asarray(part).tobytes() for part in call(reduction=r)] for r in reference.REDUCTIONS]
 
 
-@each_dtype
+@each_float
 @each_case
 def test_instruction_sets_do_not_matter(name, option, dtype):
     for columns in ((1,), (3,), (10,), (17,), (100,), (1001,)):
@@ -272,7 +272,7 @@ def test_instruction_sets_do_not_matter(name, option, dtype):
         assert all(f == found[0] for f in found)
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("kind", SCORES)
 def test_instruction_sets_do_not_matter_at_any_scale(kind, dtype):
     for c, n in CLASSES[:-1]:
@@ -289,7 +289,7 @@ def test_instruction_sets_do_not_matter_at_any_scale(kind, dtype):
         assert all(f == found[0] for f in found)
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("name", reference.LOSSES)
 def test_threads_do_not_matter(name, dtype):
     for columns, rows in (((10,), 6001), ((100,), 701), ((2049,), 37)):
@@ -300,7 +300,7 @@ def test_threads_do_not_matter(name, dtype):
 
 @given(
     st.sampled_from(reference.CASES),
-    st.sampled_from(["float32", "float64"]),
+    st.sampled_from(FLOAT_DTYPES),
     st.sampled_from([1, 2, 3, 7, 10, 16, 33]),
     st.lists(st.integers(0, 400), max_size=5),
 )
@@ -319,7 +319,7 @@ def test_other_rows_do_not_matter(which, dtype, columns, cuts):
         assert slopes.tobytes() == gradient[i:j].tobytes()
 
 
-@each_dtype
+@each_float
 @each_case
 def test_in_place(isa, name, option, dtype):
     for columns in ((1,), (3,), (10,), (40,)):
@@ -333,7 +333,7 @@ def test_in_place(isa, name, option, dtype):
         assert own.tobytes() == np.asarray(gradient if name != "max_margin" else gradient[0]).tobytes()
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("name", reference.VALUES)
 def test_softmax_in_place_and_by_threads(isa, name, dtype, rng):
     scores = rng.normal(0, 9, (5003, 11)).astype(dtype)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import reference_losses as reference
 import scipy.sparse
+from names import each_float
 from test_bad_inputs import NOT_NUMBERS, LiesAboutItsShape, RaisesWhenRead, nullable
 
 from fastclf import losses
@@ -257,7 +258,7 @@ def test_softmax_of_bad_values(isa, name):
                 getattr(losses, name)(scores[-1])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_nan_and_infinity_are_found_everywhere(isa, dtype):
     for at, value, loss in itertools.product(range(37), (np.nan, np.inf), reference.LOSSES):
         scores = np.zeros((1, 37), dtype)

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference_losses as reference
+from names import FLOAT_DTYPES, each_float
 from test_kernels import on_isa
 from test_layouts import LAYOUTS, Subclass, misaligned, read_only
 from test_losses import case
 
 from fastclf import _native, losses
 
-DTYPES = ("float32", "float64")
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_loss = pytest.mark.parametrize("name", reference.LOSSES)
 
 
@@ -70,7 +69,7 @@ HOLDERS = {
 }
 
 
-@each_dtype
+@each_float
 @each_loss
 @pytest.mark.parametrize("layout", HOLDERS)
 def test_layouts_of_scores(name, layout, dtype):
@@ -84,7 +83,7 @@ def test_layouts_of_scores(name, layout, dtype):
     assert all(type(a) is np.ndarray for a in arrays(found))
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("layout", HOLDERS)
 @pytest.mark.parametrize(
     "name", ["cross_entropy", "kl_div", "softmax_mse", "mse", "binary_cross_entropy_with_logits", "max_margin"]
@@ -102,7 +101,7 @@ def test_layouts_of_softmax(layout, rng):
         assert getattr(losses, name)(HOLDERS[layout](scores)).tobytes() == getattr(losses, name)(scores).tobytes()
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("offset", [0, 1, 64])
 def test_read_only_memmaps(tmp_path, dtype, offset):
     scores, target, _ = case("cross_entropy", 0, (10,), dtype)
@@ -247,7 +246,7 @@ OUTPUTS = {
 }
 
 
-@each_dtype
+@each_float
 @each_loss
 @pytest.mark.parametrize("kind", OUTPUTS)
 def test_gradients_are_written_where_asked(name, kind, dtype):
@@ -285,7 +284,7 @@ def test_tensors_are_not_copied(monkeypatch):
 def test_nothing_is_written_beside_the_gradient():
     for isa in _native.isas():
         for columns in (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65):
-            for dtype in DTYPES:
+            for dtype in FLOAT_DTYPES:
                 frame = np.full((5, columns), 7, dtype)
                 with on_isa(isa):
                     for name in reference.LOSSES:
@@ -321,7 +320,7 @@ def test_pairs_of_any_dtypes_have_gradients_of_one(first, second):
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
-@each_dtype
+@each_float
 @each_loss
 def test_no_rows(isa, name, dtype):
     scores, target, keywords = case(name, 1, (10,), dtype)
@@ -342,7 +341,7 @@ def test_no_scores_of_one_dimension(name):
 
 
 # Rows of a task hold 2048 scores.
-@each_dtype
+@each_float
 @each_loss
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10), (2049, 1), *((n, 10) for n in (203, 204, 205, 408, 409)),
                                    *((3, c) for c in (682, 683, 1024, 1025, 2047, 2048, 2049))], ids=str)  # fmt: skip
@@ -377,11 +376,16 @@ def test_ignored_rows_are_not_looked_at(isa, name, held):
             assert not gradient.any()
 
 
-@pytest.mark.parametrize(("name", "part"), [(name, 4) for name in reference.LOSSES] + [("of bits", 2)])
-def test_memory_stays_below_the_scores(name, part):
-    name, options = (
-        ("binary_cross_entropy_with_logits", 0) if name == "of bits" else (name, 1 if name.startswith("b") else 0)
-    )
+# The loss, which of its cases, and which part of the scores' memory it stays below.
+MEMORY = [
+    *((name, 0, 4) for name in reference.LOSSES if name != "binary_cross_entropy_with_logits"),
+    ("binary_cross_entropy_with_logits", 0, 2),
+    ("binary_cross_entropy_with_logits", 1, 4),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "part"), MEMORY)
+def test_memory_stays_below_the_scores(name, options, part):
     scores, target, _ = case(name, options, (400,), "float32", 5000)
     target = target.astype("float32") if target.dtype == np.float64 else target
     out = np.empty_like(scores)

@@ -60,7 +60,7 @@ PEAKS = [
 
 def fractions(rows, cols, dtype):
     values = np.random.default_rng(rows).integers(-1000 if dtype != "uint8" else 0, 256, (rows, cols))
-    return (values / 4).astype(dtype) if dtype.startswith("float") else values.astype(dtype)
+    return (values / 4).astype(dtype) if np.dtype(dtype).kind == "f" else values.astype(dtype)
 
 
 def call_for(what, nq, n, d, k, row_dtype, query_dtype, n_threads, order):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reference
+from names import DTYPES, each_dtype
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -197,7 +198,7 @@ def test_pandas_frames_and_their_feature_names(grid):
 
 
 def test_changing_x_and_y_after_fit_changes_nothing(rng, state):
-    for dtype in ("uint8", "float32", "float64"):
+    for dtype in DTYPES:
         X, y = rng.integers(0, 255, (50, 4)).astype(dtype), rng.integers(0, 3, 50)
         model = KNN(3).fit(X, y)
         more, more_y = X.copy(), y.copy()
@@ -234,7 +235,7 @@ def assert_same_answers(a, b, Q):
     assert a.kneighbors()[0].tobytes() == b.kneighbors()[0].tobytes()
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@each_dtype
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_partial_fit_equals_fit(rng, dtype, size):
     X = (rng.normal(size=(150, 4)) * 50 + 100).clip(0, 255).astype(dtype)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from names import each_metric, each_shifting_metric
 
 import fastclf
-from fastclf import _native
-
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
-each_shifting_metric = pytest.mark.parametrize("metric", ["l1", "l2"])
 
 sizes = st.integers(1, 40)
 widths = st.integers(1, 20)

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 import reference
 from calls import outputs
+from names import each_dtype, each_float, each_metric
 
 from fastclf import _native
-
-DTYPES = ("uint8", "float32", "float64")
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 
 
 def rerank(metric, Q, X, rows, k, own=None, n_threads=1):
@@ -57,7 +55,7 @@ SHAPES = [
 
 
 @each_metric
-@pytest.mark.parametrize("dtype", DTYPES)
+@each_dtype
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_nearest_of_what_is_proposed(metric, dtype, shape, isa, rng):
     nq, n, d, proposed, k = shape
@@ -89,7 +87,7 @@ def test_queries_and_rows_of_different_dtypes(metric, of_queries, of_rows, rng):
 
 @each_metric
 @pytest.mark.parametrize("d", [1, 2, 5, 15, 16, 17, 31, 40])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_sums_that_end_within_a_vector_are_right(metric, d, dtype, isa, rng):
     Q, X = data(rng, dtype, 4, 30, d)
     found = rerank(metric, Q, X, np.tile(np.arange(30), (4, 1)), 30)

@@ -19,8 +19,8 @@ from scipy.spatial.distance import cdist
 
 import fastclf
 from fastclf import _native
+from fastclf._batch import Batch
 from fastclf.linear import certificate
-from fastclf.losses._evaluate import Batch
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
 REPETITIONS = 3

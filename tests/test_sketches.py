@@ -12,12 +12,12 @@ import pytest
 import reference
 import staged
 from adversarial import DATA, built
+from names import each_metric
 
 from fastclf import _native
 from fastclf.backends import sketches
 from fastclf.backends.sketches import TERMS
 
-each_metric = pytest.mark.parametrize("metric", _native.metrics())
 LONG = np.longdouble
 
 

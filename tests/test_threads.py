@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import reference
 import watching
+from names import FLOAT_DTYPES, METRICS, each_float
 
 CPUS = len(os.sched_getaffinity(0))
 NO_QUOTA = sys.maxsize
@@ -344,7 +345,7 @@ def answers_in_mode(library, mode, dtype):
     table = np.empty((4, len(X)))
     helper = ctypes.CDLL(library)
     answers, modes = {}, set()
-    cases = [("l1", 1, 300), ("l1", 2, 300), *((metric, 1, 2) for metric in _native.metrics())]
+    cases = [("l1", 1, 300), ("l1", 2, 300), *((metric, 1, 2) for metric in METRICS)]
     for metric, n_threads, queries in cases:
         out, apart = calls.outputs(queries, 5), calls.outputs(len(some), 5)
         helper.set_mode(mode)
@@ -358,7 +359,7 @@ def answers_in_mode(library, mode, dtype):
     return [answers, sorted(modes)]
 
 
-@pytest.fixture(scope="module", params=["float32", "float64"])
+@pytest.fixture(scope="module", params=FLOAT_DTYPES)
 def dtype_and_answers(request, mode_library):
     return request.param, children.result(answers_in_mode, mode_library, NORMAL, request.param)[0]
 
@@ -371,7 +372,7 @@ def test_answers_do_not_depend_on_the_floating_point_mode(mode_library, mode, dt
     assert modes == [mode]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@each_float
 def test_subnormal_distances_are_right(dtype):
     import fastclf
 

@@ -99,7 +99,7 @@ def test_pictures_in_no_regular_file(tmp_path, name):
     cases = []
     for i, make in enumerate((os.mkfifo, device, Path.mkdir)):
         folder = tmp_path / str(i)
-        pictures(folder, "idx" if name.startswith("train") else "cifar")
+        pictures(folder, "idx" if name in (IMAGES, LABELS) else "cifar")
         (folder / name).unlink(missing_ok=True)
         make(folder / name)
         cases.append(("load", folder, f"{folder / name}: {KINDS[make]}; a regular file is required"))

@@ -9,13 +9,13 @@ import hashlib
 import numpy as np
 import pytest
 import reference_window as reference
+from names import FLOAT_DTYPES, each_float
 
 from fastclf import _native
 from fastclf.window.net import ACTIVATIONS, Net, drawn_vectors
 from fastclf.window.training import Steps
 
-DTYPES = ("float32", "float64")
-EPS = {dtype: float(np.finfo(dtype).eps) for dtype in DTYPES}
+EPS = {dtype: float(np.finfo(dtype).eps) for dtype in FLOAT_DTYPES}
 
 # words, dim, window, hidden, classes, windows: around the sizes of lines, tiles and blocks
 SHAPES = [
@@ -27,7 +27,6 @@ SHAPES = [
     (9, 3, 2, 16, 13, 65),
     (40, 50, 2, 33, 4, 100),
 ]
-each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def drawn(shape, dtype, rng, activation="tanh", trained=None):
@@ -56,7 +55,7 @@ def test_every_activation_has_a_reference():
     assert set(reference.ACTIVATIONS) == set(ACTIVATIONS)
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize(
     ("shape", "activation"),
     [(shape, name) for shape in SHAPES for name in (ACTIVATIONS if shape[3] else ACTIVATIONS[:1])],
@@ -98,7 +97,7 @@ def test_slopes_of_the_whole_model_are_those_of_differences(isa, pairs, hidden, 
     assert net.vectors[trained:].tobytes() == before.vectors[trained:].tobytes()
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("pairs", [False, True])
 @pytest.mark.parametrize("hidden", [None, 3])
 def test_steps_are_those_of_adagrad(isa, dtype, pairs, hidden, rng):
@@ -123,7 +122,7 @@ def test_steps_are_those_of_adagrad(isa, dtype, pairs, hidden, rng):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
 
 
-@each_dtype
+@each_float
 @pytest.mark.parametrize("pairs", [False, True])
 def test_training_has_the_same_bytes_on_every_processor_with_any_threads(dtype, pairs):
     before, seen = _native.isa(), {}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run the kernels of arm64 under emulation, and show that every instruction set of both machines gives the same bytes.
 #
-# Needs: a C compiler here, and on Debian the packages gcc-12-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static.
+# Needs: a C compiler here, and on Debian the packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -12,7 +12,7 @@ first_of() {
 
 missing=
 cross=$(first_of aarch64-linux-gnu-gcc aarch64-linux-gnu-gcc-14 aarch64-linux-gnu-gcc-13 aarch64-linux-gnu-gcc-12) ||
-    missing="$missing aarch64-linux-gnu-gcc (gcc-12-aarch64-linux-gnu)"
+    missing="$missing aarch64-linux-gnu-gcc (gcc-aarch64-linux-gnu)"
 [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || missing="$missing /usr/aarch64-linux-gnu/lib/libc.a (libc6-dev-arm64-cross)"
 emulator=$(first_of qemu-aarch64-static qemu-aarch64) || missing="$missing qemu-aarch64-static (qemu-user-static)"
 native=$(first_of "${CC:-cc}" gcc clang) || missing="$missing cc (gcc)"

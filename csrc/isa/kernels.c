@@ -19,8 +19,10 @@
 #include "load.inc.h"
 #include "pair.inc.h"
 #include "sum.inc.h"
+#include "closer.inc.h"
 #include "distance.inc.h"
 #include "quick.inc.h"
+#include "panel.inc.h"
 #include "sieve.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
@@ -37,6 +39,9 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
     .sum = {FC_PAIRS(FC_SUM_ENTRY)},
+    .gap = {FC_GAP_ENTRIES},
+    .residual = residual,
     .quick = {FC_QUICK_ENTRIES},
+    .panel = {FC_PAIRS(FC_PANEL_ENTRY)},
     .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
+from fastclf.backends.registry import BACKENDS
 from fastclf.neighbors import KNN
 
 RECALLS = (0.9, 0.99)
 
-_TREE_FEATURES = 64  # more, and a tree compares nearly all rows, one by one
 _ROUNDS = 5
 
 
@@ -48,10 +48,12 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
 
 
 def _others(model: KNN, n_features: int) -> Iterator[tuple[str, Any]]:
-    if n_features <= _TREE_FEATURES:
-        yield "fastclf kdtree", _model("kdtree", model)
-    for recall in RECALLS:
-        yield f"fastclf faiss, recall {recall}", _model("faiss", model, recall)
+    for name, entry in BACKENDS.items():
+        if name == "exact" or n_features > entry.most_features:
+            continue
+        for recall in RECALLS if entry.takes_recall else (None,):
+            promised = "" if recall is None else f", recall {recall}"
+            yield f"fastclf {name}{promised}", _model(name, model, recall)
     yield "scikit-learn brute", KNeighborsClassifier(model.k, algorithm="brute", metric=model.metric)
 
 

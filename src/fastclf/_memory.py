@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _validation as check
-from fastclf import backends
 from fastclf._growing import GrowingArray
+from fastclf.backends.protocol import Backend
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Memory:
     `masses` says how many rows each stands for; None: one.
     """
 
-    backend: backends.Backend
+    backend: Backend
     codes: GrowingArray
     classes: NDArray[Any]
     masses: GrowingArray | None = None

@@ -119,6 +119,7 @@ cdef extern from "fastclf.h" nogil:
         double smoothing
         double margin
         double smooth
+        double parameter
         int squared
         int own_term
     fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row)

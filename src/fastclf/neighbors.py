@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _native, _threads, backends
+from fastclf import _estimators, _native, _threads
 from fastclf import _validation as check
 from fastclf._ballots import Ballot, ballots, row_masses
 from fastclf._growing import GrowingArray
@@ -18,6 +18,8 @@ from fastclf._lookups import Lookups
 from fastclf._memory import Memory
 from fastclf._types import Metric
 from fastclf._voting import Weights, check_weights
+from fastclf.backends import registry
+from fastclf.backends.protocol import Wanted
 
 
 class KNN(Lookups):
@@ -175,7 +177,7 @@ class KNN(Lookups):
                 if not kept.all():
                     rows, owned, labels, masses = rows[kept], True, labels[kept], masses[kept]
             classes, codes = _estimators.codes_of(labels)
-            backend = backends.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
+            backend = registry.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
             each = None if masses is None or (masses == 1).all() else GrowingArray(masses)
             self._memory = Memory(backend, GrowingArray(codes), classes, each)
         return self
@@ -306,14 +308,14 @@ class KNN(Lookups):
         check_is_fitted(self, "_memory")
         return self._memory.classes
 
-    def _checked_wanted(self) -> backends.Wanted:
+    def _checked_wanted(self) -> Wanted:
         """Check the parameters that need no data; what a backend is to be built for."""
         check.metric_name(self.metric)
         check_weights(self.weights)
         k = check.neighbor_count(self.k)
         verbose = check.at_least(self.verbose, 0, "verbose")
-        backends.checked(self.backend, self.index, self.recall)
-        return backends.Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
+        registry.checked(self.backend, self.index, self.recall)
+        return Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""

@@ -8,15 +8,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf.backends import Wanted, choosing
+from fastclf.backends import choosing
 from fastclf.backends.cascades import Tally
 from fastclf.backends.plain import Found
+from fastclf.backends.protocol import Wanted
 from fastclf.backends.report import Report, Step
 from fastclf.backends.rows import Rows
 
 
 class Exact:
-    """All rows, compared by blocked kernels; see `fastclf.backends.Backend`.
+    """All rows, compared by blocked kernels; see `fastclf.backends.protocol.Backend`.
 
     Beside the rows there may be sketches of them, which prove most rows of a search too far to matter.
     """
@@ -66,9 +67,14 @@ class Exact:
             fewer._cascade = self._cascade.keeping(kept)
         return fewer
 
-    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> Found:
+    def query(self, Q: NDArray[Any] | None, k: int, n_threads: int, tally: Tally | None = None) -> Found:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""
-        return self._search(Q, k, n_threads, None)
+        distances, indices = self._rows.room(Q, k)
+        for part, queries, own, as_bytes in self._rows.batches(Q):
+            distances[part], indices[part] = self._cascade.search(
+                queries, self._rows.view, k, n_threads, own=own, as_bytes=as_bytes, tally=tally
+            )
+        return distances, indices
 
     def explain(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> Report:
         """Tell what searches for Q do or, for Q None, should do by what a sample has shown."""
@@ -77,7 +83,7 @@ class Exact:
         if Q is None:
             tally.pairs[:] = [len(rows), *(stage.left * len(rows) for stage in cascade.stages)]
         else:
-            self._search(Q, k, n_threads, tally)
+            self.query(Q, k, n_threads, tally)
             tally.pairs /= max(len(Q), 1)
         words = [*(stage.words for stage in cascade.stages), "in full"]
         seconds = np.append(tally.seconds, tally.sketching * n_threads)
@@ -95,14 +101,6 @@ class Exact:
             preparing_share=float(shares[-1]),
             given_up=tally.given_up,
         )
-
-    def _search(self, Q: NDArray[Any] | None, k: int, n_threads: int, tally: Tally | None) -> Found:
-        distances, indices = self._rows.room(Q, k)
-        for part, queries, own, as_bytes in self._rows.batches(Q):
-            distances[part], indices[part] = self._cascade.search(
-                queries, self._rows.view, k, n_threads, own=own, as_bytes=as_bytes, tally=tally
-            )
-        return distances, indices
 
     def _learn(self, n_threads: int) -> None:
         self._learned_rows = len(self._rows)

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf.backends import Wanted, plain
+from fastclf.backends import plain
 from fastclf.backends.plain import Found
+from fastclf.backends.protocol import Wanted
 from fastclf.backends.report import Report, Step
 from fastclf.backends.rows import Batch, Rows
 
@@ -74,7 +75,7 @@ class _Tally:
 
 
 class Indexed:
-    """All rows, with an index of the first ones; see `fastclf.backends.Backend`."""
+    """All rows, with an index of the first ones; see `fastclf.backends.protocol.Backend`."""
 
     title: str
 

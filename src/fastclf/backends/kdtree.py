@@ -15,8 +15,8 @@ from scipy.spatial import cKDTree
 
 from fastclf._aligning import realigned
 from fastclf._interrupts import aside
-from fastclf.backends import Wanted
 from fastclf.backends.indexed import Index, Indexed, Proposal
+from fastclf.backends.protocol import Wanted
 from fastclf.backends.rows import Batch, Rows
 from fastclf.backends.vectors import unit_rows
 
@@ -39,7 +39,7 @@ _POWERS = {"l1": 1, "l2": 2, "cosine": 2}
 
 
 class KDTree(Indexed):
-    """A k-d tree over the rows; see `fastclf.backends.Backend`."""
+    """A k-d tree over the rows; see `fastclf.backends.protocol.Backend`."""
 
     title = "exact search by a k-d tree"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 Scores = Any  # float64 arrays of shape (rows, classes), or (rows, classes, classes)
 

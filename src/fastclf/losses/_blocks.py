@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _threads
+from fastclf._batch import Batch
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, reduced, scale_of
+from fastclf.losses._evaluate import Wanted, reduced, scale_of
 
 # Scores of a block take at most so many bytes, or are a row's.  W is read for each block: small ones cost time.
 _BLOCK_BYTES = 64 << 20

@@ -8,8 +8,9 @@ from typing import Any, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf._batch import Batch
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
 from fastclf.losses._types import Binary, Classes, Each, Gradient, No, Reduced, Unreduced, Yes
 
 __all__ = ["binary_cross_entropy_with_logits", "mse"]

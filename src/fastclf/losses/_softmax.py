@@ -7,8 +7,10 @@ from typing import Any, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf._batch import Batch
+from fastclf._parameters import number
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
 from fastclf.losses._types import Classes, Each, Entropy, Gradient, No, Plain, Reduced, Unreduced, Yes
 
 __all__ = ["cross_entropy", "kl_div", "log_softmax", "softmax", "softmax_mse"]
@@ -211,7 +213,7 @@ def cross_entropy_batch(
 ) -> tuple[Batch, NDArray[np.float64] | None]:
     """Return the batch, and the weights of its rows in a mean if they are not its own."""
     label, probabilities = _checks.class_targets(target, z, _checks.integer_or_none(ignore_index, "ignore_index"))
-    smoothing = _checks.number(label_smoothing, "label_smoothing", 0, 1)
+    smoothing = number(label_smoothing, "label_smoothing", 0, 1)
     of_class = _checks.weights(weight, z.shape[1], "weight")
     of_row = _checks.weights(sample_weight, len(z), "sample_weight")
     mean_weight = None

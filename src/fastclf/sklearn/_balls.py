@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastclf import _native
 from fastclf._interrupts import aside
-from fastclf.backends import Backend
+from fastclf.backends.protocol import Backend
 
 # How many neighbours are looked for at first, and how many times as many next.
 FIRST, _TIMES = 32, 4

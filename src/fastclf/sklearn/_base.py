@@ -12,10 +12,12 @@ from sklearn.base import BaseEstimator
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _searching, backends
+from fastclf import _estimators, _searching
 from fastclf import _validation as check
 from fastclf._estimators import Estimator
+from fastclf.backends import registry
 from fastclf.backends.plain import Found
+from fastclf.backends.protocol import Wanted
 from fastclf.sklearn import _parameters
 from fastclf.sklearn._balls import Balls, BallSearch
 from fastclf.sklearn._parameters import Metric
@@ -52,9 +54,9 @@ class NeighborsBase(Estimator):
 
     def _learn(self, checked: Any, k: int, metric: Metric) -> None:
         """Remember checked rows, to be asked most often for k neighbours."""
-        wanted = backends.Wanted(k, _parameters.threads_of(self.n_jobs))
+        wanted = Wanted(k, _parameters.threads_of(self.n_jobs))
         name = _parameters.backend_name(self.algorithm)
-        self._backend = backends.build(name, metric.kernels, *_estimators.rows_to_keep(checked), wanted)
+        self._backend = registry.build(name, metric.kernels, *_estimators.rows_to_keep(checked), wanted)
         self.effective_metric_ = metric.effective
         self.effective_metric_params_: dict[str, Any] = {}
 
@@ -113,10 +115,10 @@ class KNeighborsMixin(NeighborsBase):
         TypeError, ValueError
             If X is not as described, or there are not so many rows.
         """
-        queries = self._queries(X)
+        queries, backend = self._queries(X), self._backend
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        n_threads = _parameters.threads_of(self.n_jobs)
-        distances, indices = _searching.nearest(self._backend, queries, k, n_threads, "n_neighbors")
+        count = _searching.checked_count(backend, queries, k, "n_neighbors")
+        distances, indices = backend.query(queries, count, _parameters.threads_of(self.n_jobs))
         return (distances, indices) if return_distance else indices
 
     def kneighbors_graph(
@@ -149,10 +151,11 @@ class KNeighborsMixin(NeighborsBase):
 
     def _nearest_in_parts(self, X: ArrayLike | None) -> tuple[int, Iterator[tuple[slice, Found]]]:
         """Return how many queries there are, and what goes through parts of them with their neighbours."""
-        queries = self._queries(X)
+        queries, backend = self._queries(X), self._backend
+        count = _searching.checked_count(backend, queries, self.n_neighbors, "n_neighbors")
         n_threads = _parameters.threads_of(self.n_jobs)
-        parts = _searching.nearest_in_parts(self._backend, queries, self.n_neighbors, n_threads, "n_neighbors")
-        return self._backend.n_rows if queries is None else len(queries), parts
+        parts = ((part, backend.query(some, count, n_threads)) for part, some in _searching.in_parts(queries, count))
+        return backend.n_rows if queries is None else len(queries), parts
 
 
 class RadiusNeighborsMixin(NeighborsBase):
