@@ -124,7 +124,8 @@ static int is_within_range(fc_pair_kind kind, const gap *g) {
 }
 
 static gap scaled_gap(const fc_kernels *kernels, fc_pair_kind kind, fc_row q, fc_row a, fc_row b) {
-    const int of_rows = larger(fc_scaled_exponent(a), fc_scaled_exponent(b)), of_all = larger(fc_scaled_exponent(q), of_rows);
+    const int of_rows = larger(fc_scaled_exponent(a), fc_scaled_exponent(b)),
+              of_all = larger(fc_scaled_exponent(q), of_rows);
     gap g = gap_of(kernels, kind, q, a, b, ldexp(1, -of_all), ldexp(1, -of_rows));
     g.sum.lost = 1;
     return g;

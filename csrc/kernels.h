@@ -83,7 +83,8 @@ typedef struct {
     /* Add d features of a query and the first `rows` rows, and perhaps more of them. */
     void (*add)(fc_panel_sums *s, const double *q, const double *panel, size_t d, size_t rows);
     /* The rounded distances, or NaN where they stay open, of sums that are off by a part `error` of a pair's `most`. */
-    void (*finish)(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, double error, double *distance);
+    void (*finish)(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, double error,
+                   double *distance);
 } fc_panel_kernels;
 
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */

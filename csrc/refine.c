@@ -96,9 +96,9 @@ static fc_sum quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
     fc_sum sum = {{0, 0}, 1};
     for (size_t from = 0; from < d; from += step) {
         const size_t count = fc_smaller(step, d - from);
-        const fc_twofold t = p->kernels->quick[p->dtype](
-            fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
-            fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
+        const fc_twofold t =
+            p->kernels->quick[p->dtype](fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                        fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
         const fc_twofold high = fc_two_sum(sum.value.high, t.high);
         sum.value = (fc_twofold){high.high, high.low + (sum.value.low + t.low)};
     }

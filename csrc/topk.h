@@ -21,7 +21,7 @@ typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
     size_t sorted; /* so many of the first items are settled, in order */
-    double limit; /* k rows are no further, but for its rounding; +inf at first */
+    double limit;  /* k rows are no further, but for its rounding; +inf at first */
     int in_any_order;
 } fc_topk;
 

@@ -69,8 +69,7 @@ static void count_all(const ballots *b, size_t row, const size_t *label, const c
     double *votes = c->votes;
     size_t winner = label[0];
     for (size_t i = 0; i < b->k && !stops(c, i);)
-        for (const size_t end = stretch_end(i, b->k); i < end; i++)
-            votes[label[i]] += weights ? weights[i] : 1;
+        for (const size_t end = stretch_end(i, b->k); i < end; i++) votes[label[i]] += weights ? weights[i] : 1;
     for (size_t i = 0; i < b->k && !stops(c, i);)
         for (const size_t end = stretch_end(i, b->k); i < end; i++)
             winner = leads(label[i], votes[label[i]], winner, votes[winner]) ? label[i] : winner;

@@ -63,10 +63,10 @@ def test_rows_of_every_scale_together(metric, dtype, width):
 
 
 def test_roots_of_sums_below_the_normal_range(isa):
-    """Roots of small integers, in units of the least number: float64 holds only integers there."""
-    unit = 5e-324
-    rows = [[n, n, 2 * n, 3 * n, m] for n in range(1, 12) for m in range(1, 9)]
-    X = np.array(rows, float) * unit
+    """In units of the least number float64 holds integers only, and the root of m^2 + m is just below m + 1/2."""
+    small = [[n, n, 2 * n, 3 * n, m] for n in range(1, 9) for m in range(1, 9)]
+    large = [[j**2, j, more, 0, 0] for j in range(9001, 20000, 999) for more in (0, 1)]
+    X = np.array(small + large, float) * 5e-324
     Q = np.vstack([np.zeros((5, 5)), X[:3]])
     assert_all_exact("l2", Q, X, 60)
 
@@ -113,6 +113,18 @@ def test_many_rows_at_one_reported_distance(metric, dtype, k):
         rows = adversarial.built(name, dtype, (260, 7))
         X = np.vstack([rows[rng.permutation(260)], rows[:100]])
         assert_all_exact(metric, rows[:5], X, k)
+
+
+@pytest.mark.parametrize("metric", ["l1", "l2"])
+def test_gaps_that_only_the_least_bits_decide(isa, metric):
+    """The same large values in another order, and some so small that they are lost beside them."""
+    rng = np.random.default_rng(9)
+    large = np.ldexp(1.0, [100, 75, 50, 25, 0, -25])
+    rows = [
+        np.concatenate([large, np.ldexp(rng.integers(-3, 4, 18), -150 if metric == "l1" else -75)]) for _ in range(80)
+    ]
+    X = np.array([rng.permutation(row) for row in rows])
+    assert_all_exact(metric, np.zeros((5, 24)), X, 80)
 
 
 # --- panels of rows ---------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ LAYERS = (
     {"fastclf._memory", "fastclf._searching", "fastclf._voting", "fastclf.functional"},
     {"fastclf._ballots", "fastclf._lookups"},
     {"fastclf.neighbors"},
+    {"fastclf.sklearn.*"},
+    {"fastclf.sklearn"},
     {"fastclf._folds"},
     {"fastclf._scoring"},
     {"fastclf.model_selection"},

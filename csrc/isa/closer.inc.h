@@ -58,15 +58,13 @@ static inline v_twofold sqdiff_gap(v_f64 q, v_f64 a, v_f64 b, double far, double
                            double far, double near) { \
         sums s = {0}; \
         v_f64 all = {0}; \
-        for (size_t i = 0; i < d; i += SUM_LANES) \
-            FC_UNROLL \
-            for (int v = 0; v < SUM_VECTORS; v++) { \
-                const size_t at = i + (size_t)v * F64_LANES; \
-                const v_twofold t = \
-                    kind##_gap(load_v_f64(q + at), load_v_f64(a + at), load_v_f64(b + at), far, near); \
-                all += abs_f64(t.term); \
-                add_twofold(&s, v, t); \
-            } \
+        for (size_t i = 0; i < d; i += SUM_LANES) FC_UNROLL \
+        for (int v = 0; v < SUM_VECTORS; v++) { \
+            const size_t at = i + (size_t)v * F64_LANES; \
+            const v_twofold t = kind##_gap(load_v_f64(q + at), load_v_f64(a + at), load_v_f64(b + at), far, near); \
+            all += abs_f64(t.term); \
+            add_twofold(&s, v, t); \
+        } \
         for (int l = 0; l < F64_LANES; l++) *most += all[l]; \
         fold_sums(sum, &s); \
     }
@@ -88,15 +86,14 @@ static inline v_pair residual_of(v_f64 q, v_f64 x, double c, v_i64 *lost) {
 
 static void residual(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c) {
     sums of_squares = {0}, of_product = {0};
-    for (size_t i = 0; i < d; i += SUM_LANES)
-        FC_UNROLL
-        for (int v = 0; v < SUM_VECTORS; v++) {
-            const size_t at = i + (size_t)v * F64_LANES;
-            const v_f64 of_q = load_v_f64(q + at);
-            const v_pair w = residual_of(of_q, load_v_f64(x + at), c, &of_squares.lost);
-            add_twofold(&of_squares, v, product_of_pairs(w, w));
-            add_twofold(&of_product, v, product_of_pairs(w, (v_pair){of_q, (v_f64){0}}));
-        }
+    for (size_t i = 0; i < d; i += SUM_LANES) FC_UNROLL
+    for (int v = 0; v < SUM_VECTORS; v++) {
+        const size_t at = i + (size_t)v * F64_LANES;
+        const v_f64 of_q = load_v_f64(q + at);
+        const v_pair w = residual_of(of_q, load_v_f64(x + at), c, &of_squares.lost);
+        add_twofold(&of_squares, v, product_of_pairs(w, w));
+        add_twofold(&of_product, v, product_of_pairs(w, (v_pair){of_q, (v_f64){0}}));
+    }
     fold_sums(squares, &of_squares);
     fold_sums(product, &of_product);
 }

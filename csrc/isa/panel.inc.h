@@ -72,15 +72,14 @@ static inline v_i64 range_product(v_f64 most) { return range_sqdiff(most); }
                 const v_f64 of_q = spread_f64(q + i); \
                 FC_UNROLL \
                 for (int v = 0; v < PANEL_GROUP; v++) \
-                    add_##what(&sum[v], &rest[v], of_q, \
-                               load_v_f64(panel + i * FC_PANEL + l + (size_t)v * F64_LANES)); \
+                    add_##what(&sum[v], &rest[v], of_q, load_v_f64(panel + i * FC_PANEL + l + (size_t)v * F64_LANES)); \
             } \
             memcpy(s->sum + l, sum, sizeof sum); \
             memcpy(s->rest + l, rest, sizeof rest); \
         } \
     } \
-    static void panel_finish_##kind(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, double error, \
-                                    double *distance) { \
+    static void panel_finish_##kind(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, \
+                                    double error, double *distance) { \
         for (int l = 0; l < FC_PANEL; l += F64_LANES) { \
             const v_f64 most = most_##kind(q->most, load_v_f64(x->most + l)); \
             const v_pair of_x = {load_v_f64(x->high + l), load_v_f64(x->low + l)}; \
