@@ -44,8 +44,6 @@ LAYERS = (
     {"fastclf._folds"},
     {"fastclf._scoring"},
     {"fastclf.model_selection"},
-    {"fastclf.sklearn.*"},
-    {"fastclf.sklearn"},
     # linear classifiers: what is minimised, the protocol of solvers, those who implement it, a fit
     {"fastclf.linear.dense", "fastclf.linear.losses", "fastclf.linear.penalty", "fastclf.linear.rows"},
     {"fastclf.linear.objective"},
