@@ -169,6 +169,6 @@ def test_a_pickled_model_goes_on(rng):
 def test_the_registry_says_which_parameters_a_backend_takes(rng):
     X = rng.normal(size=(20, 2))
     with pytest.raises(ValueError, match=r"recall=0\.5 is for backend='faiss' or 'lists' or 'unclonable' or"):
-        fitted("kdtree", X, recall=0.5)
+        fitted("exact", X, recall=0.5)
     with pytest.raises(ValueError, match="index='Flat' is for backend='faiss', got backend='lists'"):
         fitted("lists", X, index="Flat")

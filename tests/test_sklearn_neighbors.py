@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -118,6 +119,18 @@ def test_parts_of_balls_are_bounded(rng, monkeypatch):
     assert sum(sizes) > 300 * 300
 
 
+@pytest.mark.slow
+def test_votes_of_balls_that_hold_all_rows_take_bounded_memory(rng):
+    X, y = rng.normal(size=(4000, 2)), rng.integers(0, 2, 4000)
+    model = ours.RadiusNeighborsClassifier(math.inf).fit(X, y)
+    tracemalloc.start()
+    probabilities = model.predict_proba(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(probabilities, np.tile([(y == 0).mean(), (y == 1).mean()], (4000, 1)), rtol=1e-12)
+    assert peak < 200e6 < 4000 * 4000 * 24  # bytes of all neighbours
+
+
 @pytest.mark.parametrize("mode", ["connectivity", "distance"])
 @pytest.mark.parametrize("own", [False, True])
 def test_graphs_agree_with_scikit_learn(task, mode, own):
@@ -194,6 +207,13 @@ def test_weights_by_distance_keep_their_proportions_at_any_scale(unit):
     model = ours.RadiusNeighborsClassifier(math.inf, weights="distance").fit(X, [1, 0])
     np.testing.assert_allclose(model.predict_proba(q), [[0.25, 0.75]])
     np.testing.assert_allclose(ours.KNeighborsRegressor(2, weights="distance").fit(X, [1, 0]).predict(q), [0.75])
+
+
+def test_means_of_huge_targets_are_finite():
+    X, y = [[0.0], [1.0], [2.0]], [1.5e308, 1.5e308, -1.5e308]
+    for weights in ("uniform", "distance"):
+        found = ours.KNeighborsRegressor(2, weights=weights).fit(X, y).predict([[0.4]])
+        np.testing.assert_allclose(found, [1.5e308], rtol=1e-14)
 
 
 def test_many_queries_are_voted_on_in_parts(task, monkeypatch):
@@ -375,6 +395,13 @@ BAD = [
     ({"outlier_label": [[1]]}, TypeError, r"outlier_label must be a label, or one for each output, got \[\[1\]\]"),
     ({"outlier_label": "x"}, TypeError, "outlier_label 'x' does not go with the classes in y"),
     ({"X": scipy.sparse.csr_matrix(X0)}, TypeError, r"Sparse data .*X\.toarray\(\).*sklearn\.neighbors\.{}"),
+    ({"X": theirs.KDTree(X0)}, TypeError, "X must be an array, got KDTree: pass the rows that it was made of"),
+    ({"X": theirs.NearestNeighbors()}, TypeError, "X must be an array, got NearestNeighbors"),
+    ({"y": scipy.sparse.csr_matrix(np.ones((6, 2)))}, TypeError, r"Sparse data was passed for y.*y\.toarray\(\)"),
+    ({"y": np.empty((6, 0))}, ValueError, "0 feature"),
+    ({"metric": np.array(["l1", "l2"])}, ValueError, "metric must be a name, got array"),
+    ({"metric": "cosine", "metric_params": np.ones(2)}, TypeError, "metric_params must be a dict or None"),
+    ({"radius": 10**400}, ValueError, "radius must be in the range of float64, got 1000"),
     ({"X": np.where(X0 == 3, np.nan, X0)}, ValueError, "X contains NaN"),
     ({"X": X0[:0]}, ValueError, "minimum of 1"),
     ({"X": X0[0]}, ValueError, "Expected 2D array"),

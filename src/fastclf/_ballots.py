@@ -37,9 +37,8 @@ def ballots(memory: Memory, queries: NDArray[Any] | None, k: int, weights: Weigh
     if memory.masses is not None:
         yield from _ballots_by_mass(memory, queries, k, weights, n_threads)
         return
-    count = memory.neighbor_count(k, queries is None)
-    for part in _searching.parts(queries, count):
-        some = None if queries is None else queries[part]
+    count = _searching.checked_count(memory.backend, queries, k)
+    for part, some in _searching.in_parts(queries, count):
         distances, indices = memory.backend.query(some, count, n_threads)
         yield part, indices, vote_weights(weights, distances)
 
@@ -53,7 +52,8 @@ def _ballots_by_mass(
     open_, count = np.arange(backend.n_rows if queries is None else len(queries)), min(k, others)
     while len(open_):
         left = []
-        for some in _searching.blocks(open_, count):
+        for part, _ in _searching.in_parts(open_, count):
+            some = open_[part]
             of_some = None if queries is None else queries[some]
             distances, indices = _searching.nearest_to(backend, of_some, some, count, n_threads)
             share = masses[indices]

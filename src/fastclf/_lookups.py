@@ -72,7 +72,8 @@ class Lookups(_estimators.Classifier):
         queries, count = self._queries(X), self.k if k is None else k
         backend, n_threads = self._memory.backend, _threads.resolve(self.n_threads)
         if among is None:
-            distances, indices = _searching.nearest(backend, queries, count, n_threads)
+            count = _searching.checked_count(backend, queries, count)
+            distances, indices = backend.query(queries, count, n_threads)
         else:
             distances, indices = _searching.nearest_among(backend, queries, count, n_threads, among)
         return (distances, indices) if return_distance else indices

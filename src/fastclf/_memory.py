@@ -25,11 +25,6 @@ class Memory:
     classes: NDArray[Any]
     masses: GrowingArray | None = None
 
-    def neighbor_count(self, k: object, among_themselves: bool) -> int:
-        """Return k if there are as many neighbours, one less where the rows are the queries: none is its own."""
-        n_rows, what = self.backend.n_rows - among_themselves, "n_samples_fit" + " - 1" * among_themselves
-        return check.neighbor_count(k, n_rows, what)
-
     def counting(self, labels: NDArray[Any] | None, name: str) -> Memory:
         """With classes for all of the labels."""
         if labels is None:

@@ -21,28 +21,23 @@ NEIGHBORS_AT_ONCE = 1 << 18
 MODES = ("connectivity", "distance")
 
 
-def nearest(backend: Backend, queries: NDArray[Any] | None, k: object, n_threads: int, name: str = "k") -> Found:
-    """Distances and rows of the k nearest, if there are so many; queries None stand for the rows, without themselves.
+def checked_count(backend: Backend, queries: NDArray[Any] | None, k: object, name: str = "k") -> int:
+    """Return k, which the user's argument of that name says, if each query has as many neighbours.
 
-    The argument of the user's is called `name`.
+    Queries None stand for the rows, of which none is its own neighbour.
     """
     others = backend.n_rows - (queries is None)
-    what = "n_samples_fit" if queries is not None else "n_samples_fit - 1"
-    return backend.query(queries, check.neighbor_count(k, others, what, name), n_threads)
+    return check.neighbor_count(k, others, "n_samples_fit" + " - 1" * (queries is None), name)
 
 
-def nearest_in_parts(
-    backend: Backend, queries: NDArray[Any] | None, k: object, n_threads: int, name: str = "k"
-) -> Iterator[tuple[slice, Found]]:
-    """Go through parts of the queries, or all rows at once, with what is nearest to them."""
-    for part in parts(queries, check.neighbor_count(k, backend.n_rows, name=name)):
-        yield part, nearest(backend, None if queries is None else queries[part], k, n_threads, name)
-
-
-def parts(queries: NDArray[Any] | None, count: int) -> list[slice]:
-    """Return parts of the queries, so many that their neighbours are looked up at a time; all rows at once."""
+def in_parts(queries: NDArray[Any] | None, count: int) -> Iterator[tuple[slice, NDArray[Any] | None]]:
+    """Go through parts of the queries whose neighbours are looked up at a time; None stands for all rows at once."""
+    if queries is None:
+        yield slice(None), None
+        return
     step = max(1, NEIGHBORS_AT_ONCE // count)
-    return [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
+    for start in range(0, len(queries), step):
+        yield slice(start, start + step), queries[start : start + step]
 
 
 def nearest_to(
@@ -64,7 +59,7 @@ def _without_own(found: Found, own: NDArray[np.int64]) -> Found:
 
 
 def nearest_among(backend: Backend, queries: NDArray[Any] | None, k: object, n_threads: int, among: ArrayLike) -> Found:
-    """`nearest`, of the rows that a mask allows, all of which are compared."""
+    """Distances and rows of the k nearest that a mask allows: all of these are compared."""
     mask = check.bool_mask(among, backend.n_rows, "among")
     rows = np.flatnonzero(mask)
     others = len(rows) - (queries is None)
@@ -76,13 +71,6 @@ def nearest_among(backend: Backend, queries: NDArray[Any] | None, k: object, n_t
         return distances, rows[indices]
     distances, indices = allowed.search_plainly(backend.rows, min(count + 1, len(rows)), n_threads)
     return _without_own((distances, rows[indices]), np.arange(backend.n_rows))
-
-
-def blocks(queries: NDArray[np.int64], count: int) -> Iterator[NDArray[np.int64]]:
-    """Go through queries, so many that their neighbours are looked up at a time."""
-    step = max(1, NEIGHBORS_AT_ONCE // count)
-    for start in range(0, len(queries), step):
-        yield queries[start : start + step]
 
 
 def graph(

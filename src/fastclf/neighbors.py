@@ -171,15 +171,15 @@ class KNN(Lookups):
         wanted = self._checked_wanted()
         with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
+            masses = None
             if sample_weight is not None:
                 masses, kept = row_masses(sample_weight, len(rows))
                 if not kept.all():
                     rows, owned, labels, masses = rows[kept], True, labels[kept], masses[kept]
             classes, codes = _estimators.codes_of(labels)
             backend = registry.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
-            self._memory = Memory(
-                backend, GrowingArray(codes), classes, None if sample_weight is None else GrowingArray(masses)
-            )
+            each = None if masses is None or (masses == 1).all() else GrowingArray(masses)
+            self._memory = Memory(backend, GrowingArray(codes), classes, each)
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:

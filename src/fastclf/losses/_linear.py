@@ -125,7 +125,8 @@ def linear_cross_entropy(
 
     Examples
     --------
-    >>>     >>> from fastclf import losses
+    >>> import numpy as np
+    >>> from fastclf import losses
     >>> X, W = np.eye(2), np.zeros((2, 2))
     >>> loss, (grad_X, grad_W, grad_b) = losses.linear_cross_entropy(X, W, [0, 1], return_grad=True)
     >>> loss
@@ -254,7 +255,8 @@ def linear_hinge(
 
     Examples
     --------
-    >>>     >>> from fastclf import losses
+    >>> import numpy as np
+    >>> from fastclf import losses
     >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0, 1], b=[0.0, 0.5])
     1.0
     """

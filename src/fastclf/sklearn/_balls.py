@@ -20,7 +20,7 @@ FIRST, _TIMES = 32, 4
 _WORTH = 16
 
 _AT_ONCE = 1 << 20  # neighbours, or distances, that are looked at together
-_MOST_HELD = 4 * _AT_ONCE  # rows of the balls of a part, unless it is one query
+_MOST_HELD = 2 * _AT_ONCE  # rows of the balls of a part, unless it is one query
 _SORTING = 20  # times as long as going through the values
 
 
@@ -51,17 +51,16 @@ _Hits = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]  # quer
 
 @dataclass(frozen=True)
 class BallSearch:
-    """A search of a backend's rows by a metric; `by_distance` says in which order they come."""
+    """A search of a backend's rows; `by_distance` says in which order they come."""
 
     backend: Backend
-    metric: str
     n_threads: int
     by_distance: bool = True
 
     def in_parts(self, Q: NDArray[Any] | None, radii: NDArray[np.float64]) -> Iterator[tuple[slice, Balls]]:
         """Go through parts of the queries; Q None stands for the rows, of which none is in its own ball.
 
-        A part holds 2**22 neighbours, or those of one query, and takes some 50 bytes for each.
+        A part holds 2**21 neighbours, or those of one query, and takes some 50 bytes for each.
         """
         queries = self.backend.rows if Q is None else Q
         start, step = 0, max(1, _AT_ONCE // self.backend.n_rows)
@@ -124,7 +123,7 @@ class BallSearch:
             for start in range(0, len(X), width):
                 rows = X[start : start + width]
                 found = distances.ravel()[: len(some) * len(rows)].reshape(len(some), len(rows))
-                _native.pairwise(self.metric, np.ascontiguousarray(Q[some]), rows, self.n_threads, found)
+                _native.pairwise(self.backend.metric, np.ascontiguousarray(Q[some]), rows, self.n_threads, found)
                 at, row = np.nonzero(found <= radii[some, np.newaxis])
                 yield some[at], row + start, found[at, row]
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf import _estimators, _searching
@@ -47,14 +49,13 @@ class NeighborsBase(Estimator):
         """Return the metric, if there is nothing wrong with parameters, nor with the kind of X."""
         self._check_parameters()
         metric = _parameters.metric_of(self.metric, self.p, self.metric_params, type(self).__name__)
-        self._refuse_sparse(X)
+        self._refuse_others(X, "X")
         return metric
 
     def _learn(self, checked: Any, k: int, metric: Metric) -> None:
         """Remember checked rows, to be asked most often for k neighbours."""
         wanted = Wanted(k, _parameters.threads_of(self.n_jobs))
         self._backend = registry.build("exact", metric.kernels, *_estimators.rows_to_keep(checked), wanted)
-        self._metric = metric.kernels
         self.effective_metric_ = metric.effective
         self.effective_metric_params_: dict[str, Any] = {}
 
@@ -63,15 +64,19 @@ class NeighborsBase(Estimator):
         check_is_fitted(self, "_backend")
         if X is None:
             return None
-        self._refuse_sparse(X)
+        self._refuse_others(X, "X")
         return check.kernel_array(_estimators.checked_queries(self, X), "X")
 
-    def _refuse_sparse(self, X: Any) -> None:
-        if scipy.sparse.issparse(X):
+    def _refuse_others(self, a: Any, name: str) -> None:
+        """Raise for what scikit-learn's classes take beside arrays."""
+        peer = f"sklearn.neighbors.{type(self).__name__}"
+        if scipy.sparse.issparse(a):
             raise TypeError(
-                "Sparse data was passed for X, but dense data is required: use X.toarray(), or for rows that are too "
-                f"many for that sklearn.neighbors.{type(self).__name__}"
+                f"Sparse data was passed for {name}, but dense data is required: use {name}.toarray(), or where that "
+                f"is too large {peer}"
             )
+        if isinstance(a, BaseEstimator | BallTree | KDTree):
+            raise TypeError(f"{name} must be an array, got {type(a).__name__}: pass the rows that it was made of")
 
 
 class KNeighborsMixin(NeighborsBase):
@@ -109,10 +114,10 @@ class KNeighborsMixin(NeighborsBase):
         TypeError, ValueError
             If X is not as described, or there are not so many rows.
         """
-        queries = self._queries(X)
+        queries, backend = self._queries(X), self._backend
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        n_threads = _parameters.threads_of(self.n_jobs)
-        distances, indices = _searching.nearest(self._backend, queries, k, n_threads, "n_neighbors")
+        count = _searching.checked_count(backend, queries, k, "n_neighbors")
+        distances, indices = backend.query(queries, count, _parameters.threads_of(self.n_jobs))
         return (distances, indices) if return_distance else indices
 
     def kneighbors_graph(
@@ -145,10 +150,11 @@ class KNeighborsMixin(NeighborsBase):
 
     def _nearest_in_parts(self, X: ArrayLike | None) -> tuple[int, Iterator[tuple[slice, Found]]]:
         """Return how many queries there are, and what goes through parts of them with their neighbours."""
-        queries = self._queries(X)
+        queries, backend = self._queries(X), self._backend
+        count = _searching.checked_count(backend, queries, self.n_neighbors, "n_neighbors")
         n_threads = _parameters.threads_of(self.n_jobs)
-        parts = _searching.nearest_in_parts(self._backend, queries, self.n_neighbors, n_threads, "n_neighbors")
-        return self._backend.n_rows if queries is None else len(queries), parts
+        parts = ((part, backend.query(some, count, n_threads)) for part, some in _searching.in_parts(queries, count))
+        return backend.n_rows if queries is None else len(queries), parts
 
 
 class RadiusNeighborsMixin(NeighborsBase):
@@ -239,7 +245,7 @@ class RadiusNeighborsMixin(NeighborsBase):
         return self._ball_search(by_distance).whole(queries, radii)
 
     def _ball_search(self, by_distance: bool) -> BallSearch:
-        return BallSearch(self._backend, self._metric, _parameters.threads_of(self.n_jobs), by_distance)
+        return BallSearch(self._backend, _parameters.threads_of(self.n_jobs), by_distance)
 
 
 def _ragged(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -38,6 +38,7 @@ class NeighborsClassifier(_estimators.Classifier, NeighborsBase):
     def _fit(self, X: ArrayLike, y: ArrayLike, k: int) -> None:
         _votes.check_weights(self.weights)
         metric = self._checked_metric(X)
+        self._refuse_others(y, "y")
         rows, labels = _estimators.checked_data(self, X, y, reset=True)
         self._outputs = Outputs.of(labels)
         self._learn(rows, k, metric)

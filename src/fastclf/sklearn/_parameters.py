@@ -33,24 +33,24 @@ def check_algorithm(algorithm: object) -> None:
 
 def metric_of(metric: Any, p: Any, metric_params: Any, peer: str) -> Metric:
     """Return the metric that the parameters name; `peer` is the class of scikit-learn's that has the others."""
-    effective = _minkowski(p, metric_params, peer) if metric == "minkowski" else metric
-    if not isinstance(effective, str):
+    if not isinstance(metric, str):
         raise ValueError(
             f"metric must be a name, got {metric!r}: functions of two rows are for sklearn.neighbors.{peer}"
         )
-    if effective not in check.METRIC_NAMES:
-        known = sorted({"minkowski", *check.METRIC_NAMES})
-        raise ValueError(f"metric must be one of {known}, got {effective!r}{_advice(effective, peer)}")
-    if metric != "minkowski" and metric_params:
-        raise ValueError(f"metric_params={metric_params!r} is for metric='minkowski', got metric={metric!r}")
-    return Metric(effective, check.METRIC_NAMES[effective])
-
-
-def _minkowski(p: Any, metric_params: Any, peer: str) -> str:
-    """Return scikit-learn's name of a Minkowski metric that has one."""
     params = {} if metric_params is None else metric_params
     if not isinstance(params, dict):
         raise TypeError(f"metric_params must be a dict or None, got {metric_params!r}")
+    effective = _minkowski(p, params, peer) if metric == "minkowski" else metric
+    if effective not in check.METRIC_NAMES:
+        known = sorted({"minkowski", *check.METRIC_NAMES})
+        raise ValueError(f"metric must be one of {known}, got {effective!r}{_advice(effective, peer)}")
+    if metric != "minkowski" and params:
+        raise ValueError(f"metric_params={params!r} is for metric='minkowski', got metric={metric!r}")
+    return Metric(effective, check.METRIC_NAMES[effective])
+
+
+def _minkowski(p: Any, params: dict[Any, Any], peer: str) -> str:
+    """Return scikit-learn's name of a Minkowski metric that has one."""
     if params.get("w") is not None:
         raise ValueError(
             "metric_params['w'], weights of the features, is not supported: multiply the columns by w ** (1 / p), "
@@ -91,7 +91,10 @@ def radii_of(radius: Any, n_queries: int | None = None) -> NDArray[np.float64]:
     is_number = isinstance(array, numbers.Real) and not isinstance(array, bool)
     if not is_number and not (isinstance(array, np.ndarray) and array.dtype.kind in "iuf"):
         raise TypeError(f"radius must be a number, got {radius!r} of type {type(radius).__name__}")
-    radii = np.asarray(array, dtype=np.float64)
+    try:
+        radii = np.asarray(array, dtype=np.float64)
+    except OverflowError:
+        raise ValueError(f"radius must be in the range of float64, got {radius!r:.60}") from None
     if not (radii >= 0).all():  # NaN is not
         raise ValueError(f"radius must be at least 0, got {radius!r}")
     if radii.shape not in ((), (n_queries,)):

@@ -68,9 +68,9 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
     Examples
     --------
     >>> from fastclf.sklearn import RadiusNeighborsClassifier
-    >>> model = RadiusNeighborsClassifier(radius=1.0, outlier_label=-1).fit([[0], [1], [2], [3]], [0, 0, 1, 1])
+    >>> model = RadiusNeighborsClassifier(radius=1.0, outlier_label=1).fit([[0], [1], [2], [3]], [0, 0, 1, 1])
     >>> model.predict([[0.5], [9.0]]).tolist()
-    [0, -1]
+    [0, 1]
     """
 
     def __init__(
@@ -139,6 +139,11 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         TypeError, ValueError
             If X is not as described, or what `weights` returns; if no row is near enough to a query, and
             `outlier_label` is None.
+
+        Warns
+        -----
+        UserWarning
+            As `predict_proba` does.
         """
         votes, is_alone = self._votes(X)
         outputs, labels = self._fitted_outputs, []

@@ -104,6 +104,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
         """
         check_weights(self.weights)
         metric = self._checked_metric(X)
+        self._refuse_others(y, "y")
         with _estimators.unchanged_if_it_fails(self):
             rows, targets = _estimators.checked_data(self, X, y, reset=True)
             self._y = _finite_numbers(targets)
@@ -134,7 +135,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
             weights = neighbor_weights(self.weights, distances)
             targets = self._y[indices]
             if weights is None:
-                predicted[part] = targets.mean(axis=1)
+                predicted[part] = _means(targets)
             else:
                 shares = weights / weights.sum(axis=1, keepdims=True)
                 predicted[part] = np.einsum("qk,qk...->q...", shares, targets)
@@ -145,6 +146,15 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _means(targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the means along the second dimension, also where sums leave float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        means: NDArray[np.float64] = targets.mean(axis=1)
+    if not np.isfinite(means).all():
+        means = (targets / targets.shape[1]).sum(axis=1)
+    return means
 
 
 def _finite_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
