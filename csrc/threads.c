@@ -39,6 +39,12 @@ struct fc_team {
     void *job;
 };
 
+/* The team that a thread works for, and its number there. */
+static _Thread_local struct {
+    fc_team *team;
+    int thread;
+} at_work;
+
 /* Waking a thread costs some microseconds: it should save as much. */
 static const double WORK_PER_THREAD = 4e6;
 
@@ -95,6 +101,12 @@ int fc_stopped(fc_team *team, int thread) {
     return atomic_load_explicit(&team->status, memory_order_relaxed) != FC_OK;
 }
 
+int fc_interrupted(void) {
+    if (!at_work.team) return 0;
+    fc_stopped(at_work.team, at_work.thread);
+    return atomic_load_explicit(&at_work.team->status, memory_order_relaxed) == FC_INTERRUPTED;
+}
+
 int fc_next_task(fc_team *team, size_t *task) {
     if (atomic_load(&team->status) != FC_OK) return 0;
     *task = atomic_fetch_add(&team->next, 1);
@@ -127,7 +139,10 @@ static const fp_mode IEEE_MODE = 0;
 static void run_body(fc_team *team, int thread) {
     const fp_mode saved = get_mode();
     set_mode(IEEE_MODE);
+    at_work.team = team;
+    at_work.thread = thread;
     team->body(team->job, team, thread);
+    at_work.team = NULL;
     set_mode(saved);
     atomic_fetch_add(&team->done, 1);
 }

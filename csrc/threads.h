@@ -21,6 +21,11 @@ int fc_next_task(fc_team *team, size_t *task);
 /* Whether to give up; to be asked every few milliseconds, as once in fc_stop_interval rows. */
 int fc_stopped(fc_team *team, int thread);
 
+/* Whether a signal has ended the call that this thread works for: for loops too deep to know their team, to be asked as
+ * often.  What they leave undone is thrown away.
+ */
+__attribute__((cold)) int fc_interrupted(void);
+
 /* So many rows are summed over their features between two questions: about a million features. */
 static inline size_t fc_stop_interval(size_t cols) { return 1 + ((size_t)1 << 20) / (cols + 64); }
 

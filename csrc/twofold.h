@@ -38,7 +38,7 @@ static inline fc_twofold fc_two_product(double a, double b) {
 #endif
 }
 
-static inline fc_twofold fc_twofold_sum(fc_twofold a, fc_twofold b) {
+static inline __attribute__((always_inline)) fc_twofold fc_twofold_sum(fc_twofold a, fc_twofold b) {
     const fc_twofold high = fc_two_sum(a.high, b.high), low = fc_two_sum(a.low, b.low);
     const fc_twofold sum = fc_fast_two_sum(high.high, high.low + low.high);
     return fc_fast_two_sum(sum.high, sum.low + low.low);

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 import fastclf
-from fastclf import KNN
+from fastclf import KNN, LinearClassifier
 from fastclf.backends import exact
 from fastclf.backends.registry import BACKENDS
 
@@ -47,7 +47,7 @@ BAD_ARRAYS = {
     "no features": (GOOD[:, :0], ValueError, r"0 feature\(s\).* required for {}", ValueError, r"0 feature\(s\)"),
     "ragged": ([[1, 2, 3], [4, 5]], ValueError, "{}.*inhomogeneous", ValueError, "inhomogeneous"),
     "empty list": ([], ValueError, "Expected 2D array for {}, got 1D", ValueError, "Expected 2D array, got 1D"),
-    "None": (None, ValueError, "Expected 2D array for {}, got 0D", ValueError, "Expected 2D array"),
+    "None": (None, ValueError, "{} is None; an array is required", ValueError, "X is None; an array is required"),
     "a string": ("abc", ValueError, "Expected 2D array for {}, got 0D", ValueError, "Expected 2D array"),
     "a dict": ({"a": [1]}, ValueError, "Expected 2D array for {}, got 0D", ValueError, "Expected 2D array"),
     "a generator": ((row for row in GOOD), ValueError, "Expected 2D array for {}, got 0D", ValueError, "Expected 2D"),
@@ -286,7 +286,7 @@ BAD_WEIGHTS = [
     (lambda d: np.full(d.shape, np.nan), ValueError, r"weights\[0, 0\] = nan"),
     (lambda d: np.full(d.shape, np.inf), ValueError, r"weights\[0, 0\] = inf"),
     (lambda d: np.full(d.shape, "heavy"), TypeError, "weights must be numbers"),
-    (lambda _: None, TypeError, "weights must be numbers"),
+    (lambda _: None, ValueError, "weights is None; an array is required"),
 ]
 
 
@@ -352,3 +352,27 @@ def test_a_model_survives_a_lack_of_memory(state, monkeypatch, method, step, col
         getattr(model, method)(GOOD[:, :columns], [7, 8, 9])
     assert state(model) == before
     assert model.predict(GOOD).tolist() == LABELS
+
+
+def test_what_has_no_values_yet_is_refused():
+    polars = pytest.importorskip("polars")
+    plan = polars.DataFrame({"a": [0.0, 1.0]}).lazy()
+    model = KNN(1).fit([[0.0], [1.0]], [0, 1])
+    for name, call in {
+        "X": lambda: KNN(1).fit(plan, [0, 1]),
+        "y": lambda: KNN(1).fit([[0.0], [1.0]], plan),
+        "Q": lambda: fastclf.knn(plan, [[0.0]], 1),
+        "sample_weight": lambda: model.score([[0.0], [1.0]], [0, 1], sample_weight=plan),
+    }.items():
+        with pytest.raises(TypeError, match=rf"^{name} is a LazyFrame, .* give {name}\.collect\(\) instead"):
+            call()
+
+
+def test_scores_need_labels_and_linear_ones_rows():
+    X, y = [[0.0], [1.0]], [0, 1]
+    for model in (KNN(1), LinearClassifier()):
+        for rows in (X, None):
+            with pytest.raises(ValueError, match=r"^y is None; an array is required"):
+                model.fit(X, y).score(rows, None)
+    with pytest.raises(ValueError, match=r"^X is None; an array is required"):
+        LinearClassifier().fit(X, y).score(None, y)

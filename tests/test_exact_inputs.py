@@ -229,6 +229,19 @@ def test_weights_are_not_rounded():
             LinearClassifier().fit([[0.0], [1.0]], [0, 1], sample_weight=weights)
         with pytest.raises(ValueError, match=f"^sample_weight .*{FAR}"):
             losses.cross_entropy(np.zeros((2, 2)), [0, 1], sample_weight=weights)
+    long = np.array([np.nextafter(np.longdouble(1), 2), 1])
+    for weights in (long, list(long), np.array([np.longdouble("1e4000"), 1])):
+        if weights[0] == np.float64(weights[0]):
+            pytest.skip("long double is no longer than float64 here")
+        for call in (
+            lambda w: LinearClassifier().fit([[0.0], [1.0]], [0, 1], sample_weight=w),
+            lambda w: losses.cross_entropy(np.zeros((2, 2)), [0, 1], sample_weight=w),
+            lambda w: KNN(1).fit([[0.0], [1.0]], [0, 1]).score([[0.0], [1.0]], [0, 1], sample_weight=w),
+        ):
+            with pytest.raises(ValueError, match=r"^sample_weight of dtype .* does not hold exactly: .* at \[0\]"):
+                call(weights)
+    with pytest.raises(ValueError, match=r"^margin of dtype .* does not hold exactly: .* at \[0, 0\]"):
+        losses.hinge(np.zeros((1, 2)), [0], margin=np.array([long, long]))
     with pytest.raises(ValueError, match=f"^weights .*{FAR}"):
         fastclf.majority_vote([[0, 1]], 2, weights=[[FAR, 0.5]])
 

@@ -137,6 +137,77 @@ def test_labels_that_would_be_changed_are_refused(model, labels, message):
         model.fit(X, labels)
 
 
+HELD = {
+    "list": list,
+    "tuple": tuple,
+    "objects": lambda labels: np.array(labels, object),
+    "Series": pd.Series,
+    "categories": lambda labels: pd.Series(labels, dtype="category"),
+}
+
+
+@each_model
+@pytest.mark.parametrize("hold", HELD)
+def test_labels_that_differ_in_a_nul_at_the_end_are_kept_apart(model, hold):
+    labels = ["a", "a\0"] * 2
+    fitted = model.fit(X, HELD[hold](labels))
+    assert fitted.classes_.tolist() == ["a", "a\0"]
+    assert fitted.predict(X).tolist() == labels
+    assert fitted.score(X, HELD[hold](labels)) == 1.0
+
+
+@pytest.mark.parametrize("model", [KNN(1), LinearClassifier()], ids=["KNN", "LinearClassifier"])
+def test_a_nul_makes_another_class_of_more_rows(model):
+    model.partial_fit(X, ["a", "b", "a", "b"], classes=["a", "a\0", "b"]).partial_fit(X, ["a\0", "b", "a\0", "b"])
+    assert model.classes_.tolist() == ["a", "a\0", "b"]
+
+
+DAY, SECOND = np.datetime64("2020-01-01"), np.datetime64("2020-01-01T00:00:01")
+HOUR, MINUTE = np.timedelta64(1, "h"), np.timedelta64(1, "m")
+TIMES = {"dates": [DAY, SECOND] * 2, "time spans": [HOUR, MINUTE] * 2}
+
+
+@each_model
+@pytest.mark.parametrize("hold", ["list", "tuple", "objects"])
+@pytest.mark.parametrize("name", TIMES)
+def test_times_of_several_units(model, hold, name):
+    fitted = model.fit(X, HELD[hold](TIMES[name]))
+    assert fitted.predict(X).tolist() == np.array(TIMES[name]).tolist()
+    assert len(fitted.classes_) == 2
+
+
+@each_model
+@pytest.mark.parametrize("hold", [list, lambda times: np.array(times, object)])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([np.datetime64("9999999", "Y"), np.datetime64(1, "ns")], "y has labels of several units, .*9999999"),
+        ([np.timedelta64(2**62, "s"), np.timedelta64(1, "ns")], "y has labels of several units, .*4611686018427387904"),
+        ([DAY, np.timedelta64(1, "s")], "y has dates and other labels, a mix .*timedelta64"),
+        ([np.timedelta64(1, "s"), 3], "y has time spans and other labels, a mix .*: 3 of type int"),
+    ],
+)
+def test_times_that_would_be_changed_are_refused(model, hold, labels, message):
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, hold(labels * 2))
+
+
+def test_times_do_not_become_known_classes_by_overflow():
+    first = np.array([0, 1], "M8[ns]")
+    for model in (KNN(1), LinearClassifier()):
+        model.partial_fit(X[:2], first)
+        with pytest.raises(ValueError, match=r"y has class labels that are datetime64\[us\]"):
+            model.partial_fit(X[:2], np.array([2**61, 2**61], "M8[us]"))
+
+
+def test_bools_in_a_list_of_integers_are_integers():
+    for model in (KNN(1), LinearClassifier()):
+        assert model.fit(X, [True, 2, 0, 2]).classes_.tolist() == [0, 1, 2]
+        for labels in (np.array([True, 2] * 2, object), pd.Series([True, 2] * 2, dtype=object)):
+            with pytest.raises(ValueError, match=r"y has bools and other labels, a mix .*: 2 of type int at \[1\]"):
+                model.fit(X, labels)
+
+
 def test_integers_do_not_become_known_classes_by_rounding():
     for model in (LinearClassifier(random_state=0), KNN(1)):
         model.partial_fit(X, [0.0, 2.0**53] * 2)

@@ -272,3 +272,16 @@ def test_unknown_names_of_the_package_are_attribute_errors():
     assert set(fastclf.__all__) <= set(dir(fastclf))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         fastclf.nothing  # noqa: B018
+
+
+def test_labels_that_another_thread_changes(monkeypatch):
+    labels = np.array([[0, 1, 1]])
+
+    def changed(*args):
+        labels[0, 0] = 1 << 40
+        return vote(*args)
+
+    vote = _native.vote
+    monkeypatch.setattr(_native, "vote", changed)
+    with pytest.raises(ValueError, match=r"^labels changed during the call: one was outside \[0, 3\)"):
+        fastclf.majority_vote(labels, 3)

@@ -21,10 +21,10 @@ LAYERS = (
     {"fastclf._native"},
     {
         f"fastclf._{name}"
-        for name in ("aligning", "files", "growing", "interrupts", "progress", "reading", "threads", "types")
+        for name in ("aligning", "files", "growing", "interrupts", "progress", "labels", "reading", "threads", "types")
     },
     {f"fastclf._{name}" for name in ("batch", "config", "parameters", "validation")},
-    {"fastclf._estimators", "fastclf.datasets", "fastclf.plotting"},
+    {"fastclf._estimators", "fastclf._sparse", "fastclf.datasets", "fastclf.plotting"},
     # what losses are made of, and what users see
     {"fastclf.losses.*"},
     {"fastclf.losses"},

@@ -168,6 +168,17 @@ def losses_of_integers():
     return lambda: fastclf.losses.cross_entropy(scores, np.arange(len(scores)) % 1000, n_threads=2)
 
 
+def long_row(loss, target):
+    """A row of so many classes that one pass through it takes long."""
+
+    def made():
+        scores = np.zeros((1, 60_000_000), np.float32)
+        targets = [5] if target == "label" else scores
+        return lambda: getattr(fastclf.losses, loss)(scores, targets, return_grad=True)
+
+    return made
+
+
 def rows_of_integers():
     X = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000))
     return lambda: fastclf.pairwise_distances(X[:10], X, n_threads=2)
@@ -221,6 +232,11 @@ CALLS = {
         building_a_tree,
         ordering_queries,
     )
+} | {
+    "cross_entropy_of_a_long_row": long_row("cross_entropy", "label"),
+    "hinge_of_a_long_row": long_row("hinge", "label"),
+    "mse_of_a_long_row": long_row("mse", "values"),
+    "softmax_mse_of_a_long_row": long_row("softmax_mse", "label"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -236,6 +237,36 @@ def test_values_that_are_no_numbers(file, value):
         with pytest.raises(ValueError, match=f"line {number}: could not convert string to float: ") as error:
             read_vectors(file(text))
         assert repr(value) in str(error.value)
+
+
+def middles(rng):
+    """Pairs of neighbours in float32, of all lengths, and the decimal digits of what is in their middle."""
+    digits = [*rng.integers(1, 0x7F7FFFFF, 40), *rng.integers(1, 0x00FFFFFF, 40), 1, 0x7FFFFF, 0x7F7FFFFE]
+    for low in np.array(digits, np.uint32).view(np.float32):
+        high = np.nextafter(low, np.float32(np.inf))
+        yield low, high, format((Decimal(float(low)) + Decimal(float(high))) / 2, "f")
+
+
+def test_values_are_rounded_once(file, rng):
+    with localcontext(prec=400):
+        cases = list(middles(rng))
+    for low, high, middle in cases:
+        dotted = middle if "." in middle else middle + "."
+        even = low if low.view(np.uint32) % 2 == 0 else high
+        below = dotted.rstrip("0")
+        below = below[:-1] + str(int(below[-1]) - 1) + "9" * 40 if below[-1] != "." else None
+        wanted = {dotted: even, dotted + "0" * 40 + "1": high}
+        if below is not None:
+            wanted[below] = low
+        _, vectors = read_vectors(file("".join(f"{i} {text} -{text}\n" for i, text in enumerate(wanted))))
+        assert vectors.tolist() == [[float(value), -float(value)] for value in wanted.values()]
+
+
+def test_values_just_below_what_rounds_to_infinity(file):
+    middle = 2**128 - 2**103
+    assert read_vectors(file(f"a {middle - 1}\n"))[1].tolist() == [[float(np.finfo(np.float32).max)]]
+    with pytest.raises(ValueError, match="line 1: values must be finite in float32"):
+        read_vectors(file(f"a {middle}\n"))
 
 
 def test_values_as_programs_write_them(file):

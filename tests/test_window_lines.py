@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastclf.window import read_tagged, read_vectors
+from fastclf.window.lines import MOST_BLANK
 
 
 def test_other_encodings(file):
@@ -123,6 +124,13 @@ def test_packed_files(file, pack):
     assert vectors.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("zeros", [1, 20_000])
+def test_zeros_may_follow_what_is_packed(file, pack, zeros):
+    path = file(pack(b"a 1\n") + bytes(zeros) + pack(b"") + pack(b"b 2\n") + bytes(zeros))
+    assert read_tagged(path) == ([["a", "b"]], [["1", "2"]])
+
+
 @pytest.mark.parametrize(
     ("content", "match"),
     [
@@ -130,6 +138,21 @@ def test_packed_files(file, pack):
         (gzip.compress(b"a 1\n")[:-8] + bytes(8), "file.txt: cannot be read: CRC check failed"),
         (gzip.compress(b"a 1\n") + b"more", "file.txt: cannot be read: Not a gzipped file"),
         (bz2.compress(b"a 1\n")[:-9] + bytes(9), "file.txt: cannot be read: Invalid data stream"),
+        *(
+            (bz2.compress(b"a 1\n" * 9) + damaged, "file.txt: cannot be read: Invalid data stream")
+            for damaged in (b"more", b"\0\0more", b"BZx" + bz2.compress(b"b 2\n")[3:], b"BZh9" + bytes(20))
+        ),
+        *(
+            (
+                bz2.compress(b"a 1\n" * 9) + bz2.compress(b"b 2\n")[:cut],
+                "file.txt: cannot be read: Compressed file ended before",
+            )
+            for cut in (1, 3, 4, 20, -1)
+        ),
+        *(
+            (gzip.compress(b"a 1\n" * 9) + gzip.compress(b"b 2\n")[:cut], "file.txt: cannot be read: ")
+            for cut in (1, 2, 9, 20, -1)
+        ),
         (lzma.compress(b"a 1\n"), "file.txt: is packed by xz, which is not read; unpack it first"),
         (b"PK\x03\x04", "file.txt: is packed by zip, which is not read; unpack it first"),
     ],
@@ -139,3 +162,11 @@ def test_packed_files_that_cannot_be_read(file, content, match):
     for read in (read_tagged, read_vectors):
         with pytest.raises(ValueError, match=match):
             read(path)
+
+
+@pytest.mark.parametrize("read", [read_tagged, read_vectors])
+@pytest.mark.parametrize("blank", ["\n", " \n", "\t\r\n"])
+def test_blank_lines_one_after_the_other_are_bounded(file, read, blank):
+    assert read(file("a 1\n" + blank * MOST_BLANK + "b 2\n"))[0] in ([["a"], ["b"]], ["a", "b"])
+    with pytest.raises(ValueError, match=f"file.txt, line {MOST_BLANK + 2}: is blank, as are {MOST_BLANK} before it"):
+        read(file("a 1\n" + blank * (MOST_BLANK + 1) + "b 2\n"))

@@ -40,10 +40,10 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     lanes loss = {{{0}}}, total = {{{0}}};
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n);
-    for (size_t g = 0; g < r->groups; g++) {
-        NAME(ask)(ahead, g * FC_LANES);
+    FC_STRETCHES (group, r->groups * FC_LANES, FC_LANES) {
+        NAME(ask)(ahead, group);
         for (int l = 0; l < LANE_VECTORS; l++) {
-            const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
+            const size_t i = group + (size_t)(l * F64_LANES);
             const hinge_term h = hinge_of(NAME(terms_at)(r, i, margins, -(double)INFINITY), squared, smooth);
             memcpy(slope + i, &h.slope, sizeof h.slope);
             loss.v[l] += h.loss;
@@ -65,16 +65,16 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r) {
 static inline double NAME(smooth_largest)(const NAME(a_row) * r, double *term, double most) {
     const double smooth = r->batch->smooth;
     double sum = 0;
-    for (size_t i = 0; i < r->n; i += F64_LANES) {
+    FC_STRETCHES (i, r->n, F64_LANES) {
         const v_f64 e = exp_f64((load_v_f64(term + i) - most) / smooth);
         memcpy(term + i, &e, sizeof e);
     }
-    for (size_t i = 0; i < r->n; i++) sum += term[i];
-    for (size_t i = 0; i < r->n; i++) term[i] /= sum;
+    FC_STRETCHES (i, r->n, 1) sum += term[i];
+    FC_STRETCHES (i, r->n, 1) term[i] /= sum;
     if (r->gradient) {
         const size_t label = (size_t)*r->label;
         double others = 0;
-        for (size_t i = 0; i < r->n; i++) others += i == label ? 0 : term[i];
+        FC_STRETCHES (i, r->n, 1) others += i == label ? 0 : term[i];
         NAME(put_row)(r->gradient, term, r->n, r->factor);
         r->gradient[label] = (TYPE)((0 - others) * r->factor);
     }
@@ -88,16 +88,16 @@ static inline double NAME(crammer_singer_row)(const NAME(a_row) * r) {
     double *term = r->room[2], most = 0;
     size_t at = label;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
-    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+    FC_STRETCHES (i, r->groups * FC_LANES, F64_LANES) {
         const v_f64 v = NAME(terms_at)(r, i, margins, 0);
         memcpy(term + i, &v, sizeof v);
     }
-    for (size_t i = 0; i < r->n; i++)
+    FC_STRETCHES (i, r->n, 1)
         if (term[i] > most) most = term[i], at = i;
     if (r->batch->smooth > 0 && !r->batch->squared) return NAME(smooth_largest)(r, term, most);
     if (r->gradient) {
         const double slope = (r->batch->squared ? 2 * most : most > 0) * r->factor;
-        memset(r->gradient, 0, r->n * sizeof(TYPE));
+        clear(r->gradient, r->n * sizeof(TYPE));
         r->gradient[label] = (TYPE)(0 - slope);
         r->gradient[at] = (TYPE)(at == label ? 0 : slope);
     }

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "../kernels.h"
+#include "../threads.h"
 
 #define FC_STR(x) #x
 #define FC_HEADER(isa) FC_STR(isa.h)
 #define FC_GLUE(a, b) a##b
 #define FC_NAME(a, b) FC_GLUE(a, b)
 #define FC_UNROLL _Pragma("GCC unroll 32")
+#define FC_INLINED static inline __attribute__((always_inline)) /* of what small rows would wait for */
 
 #include FC_HEADER(FC_ISA)
 #include "load.inc.h"

@@ -30,16 +30,32 @@ static inline double sum_of_lanes(lanes sum) {
     return lane[0];
 }
 
+/* for (i = 0; i < n; i += step), left where a signal ends the call: that is asked after each stretch, so that most rows
+ * never do.  `step` is a part of a stretch.
+ */
+enum { FC_STRETCH = 1 << 16 };
+#define FC_STRETCHES(i, n, step) \
+    for (size_t i = 0, i##_end; i < (n) && !(__builtin_expect(i != 0, 0) && fc_interrupted());) \
+        for (i##_end = fc_smaller(i + FC_STRETCH, (n)); i < i##_end; i += (step))
+
+static inline void clear(void *to, size_t bytes) {
+    FC_STRETCHES (i, bytes, FC_STRETCH) memset((char *)to + i, 0, fc_smaller(FC_STRETCH, bytes - i));
+}
+
+static inline void copy(double *to, const double *from, size_t n) {
+    FC_STRETCHES (i, n, FC_STRETCH) memcpy(to + i, from + i, fc_smaller(FC_STRETCH, n - i) * sizeof *to);
+}
+
 /* n values, which memory follows: those beyond whole groups are the last terms of the first lanes. */
 static inline double sum_of_row(const double *v, size_t n) {
     lanes sum = {{{0}}};
-    size_t i = 0;
+    const size_t whole = n - n % FC_LANES;
     if (n == 1) return v[0];
-    for (; i + FC_LANES <= n; i += FC_LANES)
+    FC_STRETCHES (i, whole, FC_LANES)
         for (int l = 0; l < LANE_VECTORS; l++) sum.v[l] += load_v_f64(v + i + l * F64_LANES);
-    for (int l = 0; i < n && l < LANE_VECTORS; l++) {
-        const v_i64 left = (v_i64){0} + ((int64_t)(n - i) - l * F64_LANES);
-        sum.v[l] += only_f64(count_f64 < left, load_v_f64(v + i + l * F64_LANES));
+    for (int l = 0; whole < n && l < LANE_VECTORS; l++) {
+        const v_i64 left = (v_i64){0} + ((int64_t)(n - whole) - l * F64_LANES);
+        sum.v[l] += only_f64(count_f64 < left, load_v_f64(v + whole + l * F64_LANES));
     }
     return sum_of_lanes(sum);
 }
@@ -48,16 +64,16 @@ static inline double sum_of_row(const double *v, size_t n) {
 static inline int all_within(const double *t, size_t n, fc_targets targets) {
     const double low = targets == FC_ANY_FINITE ? -DBL_MAX : 0, high = targets == FC_ANY_FINITE ? DBL_MAX : 1;
     v_i64 ok = ~(v_i64){0};
-    size_t i = 0;
-    for (; i + F64_LANES <= n; i += F64_LANES) ok &= (load_v_f64(t + i) >= low) & (load_v_f64(t + i) <= high);
-    for (; i < n; i++) ok[0] &= -(int64_t)(t[i] >= low && t[i] <= high);
+    const size_t whole = n - n % F64_LANES;
+    FC_STRETCHES (i, whole, F64_LANES) ok &= (load_v_f64(t + i) >= low) & (load_v_f64(t + i) <= high);
+    for (size_t i = whole; i < n; i++) ok[0] &= -(int64_t)(t[i] >= low && t[i] <= high);
     for (int l = 1; l < F64_LANES; l++) ok[0] &= ok[l];
     return ok[0] != 0;
 }
 
-static inline double dot_f64(const double *a, const double *b, size_t groups) {
+FC_INLINED double dot_f64(const double *a, const double *b, size_t groups) {
     lanes sum = {{{0}}};
-    for (size_t i = 0; i < groups * FC_LANES; i += FC_LANES)
+    FC_STRETCHES (i, groups * FC_LANES, FC_LANES)
         for (int l = 0; l < LANE_VECTORS; l++)
             sum.v[l] += load_v_f64(a + i + l * F64_LANES) * load_v_f64(b + i + l * F64_LANES);
     return sum_of_lanes(sum);
@@ -82,11 +98,11 @@ static inline hinge_term hinge_of(v_f64 term, int squared, double smooth) {
 /* n values of a matrix of any dtype, from entry `from`. */
 static void widen_row(double *to, const fc_matrix *m, size_t from, size_t n) {
     if (m->dtype == FC_u8)
-        for (size_t i = 0; i < n; i++) to[i] = ((const uint8_t *)m->data)[from + i];
+        FC_STRETCHES (i, n, 1) to[i] = ((const uint8_t *)m->data)[from + i];
     else if (m->dtype == FC_f32)
-        for (size_t i = 0; i < n; i++) to[i] = (double)((const float *)m->data)[from + i];
+        FC_STRETCHES (i, n, 1) to[i] = (double)((const float *)m->data)[from + i];
     else
-        memcpy(to, (const double *)m->data + from, n * sizeof *to);
+        copy(to, (const double *)m->data + from, n);
 }
 
 /* loss = weight * (loss + log(1 + ratio)), where there is a ratio and a weight; of weight 0, nothing. */

@@ -73,12 +73,12 @@ static inline void NAME(ask)(NAME(ahead) a, size_t i) {
 }
 
 /* Whether all of n values are finite. */
-static inline int NAME(all_finite)(const TYPE *row, size_t n) {
+FC_INLINED int NAME(all_finite)(const TYPE *row, size_t n) {
     VECTOR zero = ALL(0);
     TYPE lane[NAME(LANES)], sum = 0;
-    size_t i = 0;
-    for (; i + NAME(LANES) <= n; i += NAME(LANES)) zero += LOAD(row + i) * 0;
-    for (; i < n; i++) sum += row[i] * 0;
+    const size_t whole = n - n % NAME(LANES);
+    FC_STRETCHES (i, whole, NAME(LANES)) zero += LOAD(row + i) * 0;
+    for (size_t i = whole; i < n; i++) sum += row[i] * 0;
     memcpy(lane, &zero, sizeof zero);
     for (int l = 0; l < NAME(LANES); l++) sum += lane[l];
     return sum == 0;
@@ -86,14 +86,17 @@ static inline int NAME(all_finite)(const TYPE *row, size_t n) {
 
 /* n values times `factor`, rounded. */
 static inline void NAME(put_row)(TYPE *to, const double *from, size_t n, double factor) {
-    size_t i = 0;
-    for (; i + F64_LANES <= n; i += F64_LANES) NAME(narrow)(to + i, load_v_f64(from + i) * factor);
-    if (i < n && n >= F64_LANES) NAME(narrow)(to + n - F64_LANES, load_v_f64(from + n - F64_LANES) * factor), i = n;
-    for (; i < n; i++) to[i] = (TYPE)(from[i] * factor);
+    const size_t whole = n - n % F64_LANES;
+    FC_STRETCHES (i, whole, F64_LANES) NAME(narrow)(to + i, load_v_f64(from + i) * factor);
+    if (whole == n) return;
+    if (n >= F64_LANES)
+        NAME(narrow)(to + n - F64_LANES, load_v_f64(from + n - F64_LANES) * factor);
+    else
+        for (size_t i = 0; i < n; i++) to[i] = (TYPE)(from[i] * factor);
 }
 
 /* Make r the part's row i. */
-static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, size_t i) {
+FC_INLINED void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, size_t i) {
     const fc_batch *b = part->batch;
     r->row = part->first + i;
     r->label = part->label ? part->label + i : NULL;
@@ -108,8 +111,8 @@ static inline void NAME(point_to)(NAME(a_row) * r, const fc_batch_part *part, si
 static inline int NAME(is_left_out)(const NAME(a_row) * r) { return (r->label && *r->label < 0) || r->weight == 0; }
 
 static inline void NAME(put_nothing)(const NAME(a_row) * r) {
-    if (r->gradient) memset(r->gradient, 0, r->n * sizeof(TYPE));
-    if (r->each) memset(r->each, 0, r->n * sizeof *r->each);
+    if (r->gradient) clear(r->gradient, r->n * sizeof(TYPE));
+    if (r->each) clear(r->each, r->n * sizeof *r->each);
 }
 
 /* Call `loss_of` for each row of a part: it returns the row's loss, or NaN if there is none; or, for few classes,

@@ -12,7 +12,7 @@ static inline int NAME(fill_run)(const fc_batch_part *p, double *t, size_t n) {
         widen_row(t, &b->target, p->first * cols, n);
         return all_within(t, n, b->targets);
     }
-    memset(t, 0, n * sizeof *t);
+    clear(t, n * sizeof *t);
     for (size_t i = 0; i < p->rows; i++)
         if (p->label[i] >= 0) t[i * cols + (size_t)p->label[i]] = 1;
     return 1;
@@ -23,7 +23,7 @@ static inline const double *NAME(fill_columns)(const fc_batch_part *p, double *w
     const double *column = p->batch->column;
     const size_t cols = p->batch->scores.cols;
     if (!column) return NULL;
-    for (size_t i = 0; i < n; i += cols) memcpy(w + i, column, cols * sizeof *w);
+    for (size_t i = 0; i < n; i += cols) copy(w + i, column, cols);
     return w;
 }
 
@@ -42,15 +42,16 @@ static inline double NAME(put_run)(const NAME(a_row) * r) {
     const double *loss = r->room[2] + from, *slope = r->room[3] + from;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
     if (!b->label && !all_within(r->room[0] + from, r->n, b->targets)) return (double)NAN;
-    for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = loss[i] * r->weight;
+    if (r->each)
+        FC_STRETCHES (i, r->n, 1) r->each[i] = loss[i] * r->weight;
     if (r->gradient) NAME(put_row)(r->gradient, slope, r->n, r->factor);
     return sum_of_row(loss, r->n);
 }
 
 /* The same for all rows, where none is special. */
-static inline size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, const double *slope, size_t n) {
+FC_INLINED size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, const double *slope, size_t n) {
     const size_t cols = p->batch->scores.cols;
-    if (p->each) memcpy(p->each, loss, n * sizeof *loss);
+    if (p->each) copy(p->each, loss, n);
     if (p->gradient) NAME(put_row)(p->gradient, slope, n, p->batch->scale);
     for (size_t i = 0; p->loss && i < p->rows; i++) p->loss[i] = sum_of_row(loss + i * cols, cols);
     return p->rows;
@@ -66,7 +67,7 @@ static inline size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, 
         const double *columns = NAME(fill_columns)(part, part->room[1], n); \
         const v_f64 p = all_f64(b->parameter); \
         (void)p; \
-        for (size_t i = 0; i < n; i += F64_LANES) { \
+        FC_STRETCHES (i, n, F64_LANES) { \
             const v_f64 s = NAME(run_at)(scores, i, n), t = load_v_f64(targets + i); \
             const v_f64 w = columns ? load_v_f64(columns + i) : all_f64(1); \
             let; \

@@ -54,12 +54,12 @@ static inline void NAME(exp_block)(const NAME(a_row) * r, NAME(scaling) how, NAM
 }
 
 /* Fill z and e, and find the largest. */
-static inline void NAME(exp_row)(const NAME(a_row) * r, NAME(softened) * s) {
+FC_INLINED void NAME(exp_row)(const NAME(a_row) * r, NAME(softened) * s) {
     const size_t size = r->groups * FC_LANES, block = NAME(BLOCK);
     TYPE first = 0, top = (TYPE)-INFINITY;
     NAME(scaling) how = {0};
     int again = 0;
-    for (size_t from = 0; from < size; from += block) {
+    FC_STRETCHES (from, size, block) {
         const size_t to = from + block < size ? from + block : size;
         const TYPE highest = NAME(copy_top)(r, s->z, from, to);
         if (from == 0) first = highest, how = NAME(scaled_by)(ALL(first));
@@ -67,7 +67,11 @@ static inline void NAME(exp_row)(const NAME(a_row) * r, NAME(softened) * s) {
         again |= !(highest - first < NAME(RISE));
         if (!again) NAME(exp_block)(r, how, s, from, to);
     }
-    if (again) NAME(exp_block)(r, NAME(scaled_by)(ALL(top)), s, 0, size);
+    if (again) how = NAME(scaled_by)(ALL(top));
+    for (size_t from = again ? 0 : size; from < size; from += FC_STRETCH) {
+        if (from && fc_interrupted()) break;
+        NAME(exp_block)(r, how, s, from, fc_smaller(from + FC_STRETCH, size));
+    }
     s->top = (double)top;
 }
 
@@ -94,10 +98,10 @@ static inline unsigned NAME(top_bits)(const NAME(softened) * s, size_t i) {
     return bits;
 }
 
-static inline void NAME(sum_row)(NAME(softened) * s, size_t groups) {
+FC_INLINED void NAME(sum_row)(NAME(softened) * s, size_t groups) {
     NAME(summed) sum = {{{{0}}}, {{{0}}}};
     int ties = 0;
-    for (size_t i = 0; i < groups * FC_LANES; i += FC_LANES) {
+    FC_STRETCHES (i, groups * FC_LANES, FC_LANES) {
         const unsigned bits = NAME(top_bits)(s, i);
         if (bits && !ties) s->at = i + (size_t)__builtin_ctz(bits);
         ties += __builtin_popcount(bits);
@@ -113,7 +117,7 @@ static inline void NAME(sum_row)(NAME(softened) * s, size_t groups) {
 }
 
 /* False if the row has no softmax. */
-static inline int NAME(soften)(const NAME(a_row) * r, NAME(softened) * s) {
+FC_INLINED int NAME(soften)(const NAME(a_row) * r, NAME(softened) * s) {
     s->z = (TYPE *)r->room[0];
     s->e = (TYPE *)r->room[1];
     s->at = 0;
@@ -130,16 +134,16 @@ static inline double NAME(rest)(const NAME(softened) * s, size_t i) {
 /* e times a factor: in the dtype itself where the factor is from LEAST to MOST. */
 static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double factor) {
     const TYPE f = (TYPE)factor;
-    size_t i = 0;
+    const size_t whole = n - n % NAME(LANES);
     if (!(f >= NAME(LEAST) && f <= NAME(MOST))) {
-        for (; i < n; i++) to[i] = (TYPE)((double)e[i] * factor);
+        FC_STRETCHES (i, n, 1) to[i] = (TYPE)((double)e[i] * factor);
         return;
     }
-    for (; i + NAME(LANES) <= n; i += NAME(LANES)) {
+    FC_STRETCHES (i, whole, NAME(LANES)) {
         const VECTOR v = LOAD(e + i) * f;
         memcpy(to + i, &v, sizeof v);
     }
-    if (i == n) return;
+    if (whole == n) return;
     const size_t from = n >= NAME(LANES) ? n - NAME(LANES) : 0;
     const VECTOR v = LOAD(e + from) * f;
     if (n >= NAME(LANES)) {
@@ -163,7 +167,7 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
     double *out = r->room[2];
     if (!NAME(soften)(r, &s)) return (double)NAN;
     const double log_sum = log1p_one(s.others / s.unit);
-    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+    FC_STRETCHES (i, r->groups * FC_LANES, F64_LANES) {
         const v_f64 v = (NAME(widen)(s.z + i) - s.top) - log_sum;
         memcpy(out + i, &v, sizeof v);
     }
@@ -177,15 +181,15 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
 static inline void NAME(smooth)(const NAME(a_row) * r, const NAME(softened) * s, double *t) {
     const double part = r->batch->smoothing;
     size_t there = 0;
-    for (size_t i = 0; i < r->n; i++) there += (double)s->z[i] > -(double)INFINITY;
-    for (size_t i = 0; i < r->n; i++)
+    FC_STRETCHES (i, r->n, 1) there += (double)s->z[i] > -(double)INFINITY;
+    FC_STRETCHES (i, r->n, 1)
         t[i] = (1 - part) * t[i] + ((double)s->z[i] > -(double)INFINITY ? part / (double)there : 0);
 }
 
 /* The row's targets in float64, padded by 0, and their sum; false if they are not what they have to be. */
-static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened) * s, double *t, double *total) {
+FC_INLINED int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened) * s, double *t, double *total) {
     const fc_batch *b = r->batch;
-    memset(t, 0, r->groups * FC_LANES * sizeof *t);
+    clear(t, r->groups * FC_LANES * sizeof *t);
     if (r->label) {
         t[*r->label] = 1;
     } else {
@@ -195,7 +199,7 @@ static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened)
     }
     if (b->smoothing > 0) NAME(smooth)(r, s, t);
     if (b->column)
-        for (size_t i = 0; i < r->n; i++) t[i] *= b->column[i];
+        FC_STRETCHES (i, r->n, 1) t[i] *= b->column[i];
     *total = sum_of_row(t, r->n);
     return 1;
 }
@@ -204,9 +208,9 @@ static inline int NAME(fill_targets)(const NAME(a_row) * r, const NAME(softened)
 static inline double NAME(soft_loss)(const NAME(a_row) * r, const NAME(softened) * s, const double *t, int divergence) {
     const double log_sum = log1p_one(s->others / s->unit);
     lanes sum = {{{0}}};
-    for (size_t g = 0; g < r->groups; g++)
+    FC_STRETCHES (group, r->groups * FC_LANES, FC_LANES)
         for (int l = 0; l < LANE_VECTORS; l++) {
-            const size_t i = g * FC_LANES + (size_t)(l * F64_LANES);
+            const size_t i = group + (size_t)(l * F64_LANES);
             const v_f64 w = load_v_f64(t + i);
             v_f64 nats = (s->top - NAME(widen)(s->z + i)) + log_sum;
             if (divergence) nats += log_f64(w);
@@ -220,7 +224,7 @@ static inline void NAME(put_soft_slopes)(const NAME(a_row) * r, const NAME(softe
                                          double total) {
     double *slope = r->room[3];
     const double share = 1 / s->sum;
-    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+    FC_STRETCHES (i, r->groups * FC_LANES, F64_LANES) {
         const v_f64 e = NAME(widen)(s->e + i), w = load_v_f64(t + i), q = e * share, others = (s->sum - e) * share;
         const v_f64 v = q * (total - w) - w * others;
         memcpy(slope + i, &v, sizeof v);
@@ -263,7 +267,7 @@ static inline double NAME(softmax_mse_row)(const NAME(a_row) * r) {
     double *t = r->room[2], *q = r->room[3], *d = r->room[4], total;
     if (!NAME(soften)(r, &s) || !NAME(fill_targets)(r, &s, t, &total)) return (double)NAN;
     const double missing = s.others / s.sum, of_top = s.unit / s.sum;
-    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+    FC_STRETCHES (i, r->groups * FC_LANES, F64_LANES) {
         const v_f64 share = NAME(widen)(s.e + i) / s.sum, difference = share - load_v_f64(t + i);
         memcpy(q + i, &share, sizeof share);
         memcpy(d + i, &difference, sizeof difference);
@@ -271,12 +275,13 @@ static inline double NAME(softmax_mse_row)(const NAME(a_row) * r) {
     d[s.at] = (1 - t[s.at]) - missing;
     q[s.at] = 0;
     const double others = dot_f64(q, d, r->groups), loss = dot_f64(d, d, r->groups), top = of_top * d[s.at];
-    for (size_t i = 0; i < r->groups * FC_LANES; i += F64_LANES) {
+    FC_STRETCHES (i, r->groups * FC_LANES, F64_LANES) {
         const v_f64 slope = 2 * load_v_f64(q + i) * ((load_v_f64(d + i) - top) - others);
         memcpy(t + i, &slope, sizeof slope);
     }
     t[s.at] = 2 * of_top * (d[s.at] * missing - others);
     if (r->gradient) NAME(put_row)(r->gradient, t, r->n, r->factor);
-    for (size_t i = 0; r->each && i < r->n; i++) r->each[i] = d[i] * d[i] * r->weight;
+    if (r->each)
+        FC_STRETCHES (i, r->n, 1) r->each[i] = d[i] * d[i] * r->weight;
     return loss;
 }

@@ -53,7 +53,7 @@ static inline void NAME(turn_in)(const NAME(a_row) * r, TYPE *z) {
     }
 }
 
-static inline void NAME(turn_out)(const NAME(a_row) * r, const TYPE *z) {
+FC_INLINED void NAME(turn_out)(const NAME(a_row) * r, const TYPE *z) {
     const size_t n = r->n;
     TYPE *gradient = r->gradient;
     for (size_t c = 0; c < n; c += NAME(LANES)) {

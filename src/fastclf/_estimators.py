@@ -16,7 +16,7 @@ from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastclf import _reading
+from fastclf import _reading, _sparse
 from fastclf import _validation as check
 from fastclf._aligning import realigned
 from fastclf._interrupts import aside
@@ -65,7 +65,10 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         (1.0, 0.667)
         """
         labels = y if scipy.sparse.issparse(y) else check.labels_array(y, "y")
-        weights = None if sample_weight is None else check.as_array(sample_weight, "sample_weight")
+        weights = None
+        if sample_weight is not None:
+            weights = check.weights_of(sample_weight, labels.shape[:1], "sample_weight")
+            weights = check.summable(weights[np.newaxis])[0]
         with _full_checks():
             return float(accuracy_score(labels, self.predict(X), sample_weight=weights))
 
@@ -82,19 +85,18 @@ def checked_data(model: Any, X: Any, y: Any, reset: bool, **options: Any) -> tup
 def own_structure(a: Any, name: str) -> Any:
     """Return a sparse matrix that is valid and stays so, as nobody else has its indices; anything else as it is.
 
-    Values are copied only where they have to be: they are no addresses.
+    It has one entry for each place. Values are copied only where they have to be: they are no addresses.
     """
     if not scipy.sparse.issparse(a):
         return a
+    _reading.refuse_masked(getattr(a, "data", None), name)
     try:
         own = type(a)((a.data, a.indices.copy(), a.indptr.copy()), shape=a.shape) if a.format == "csr" else a.copy()
-        if own.dtype.kind in "biu" and not getattr(own, "has_canonical_format", True):
-            own = own.astype(np.int64 if own.dtype.itemsize < 8 else own.dtype)  # entries of one place are added up
         if hasattr(own, "check_format"):  # others are checked as they are made, or not indexed by
             aside(own.nnz, own.check_format, full_check=True)
     except (ValueError, IndexError) as error:
         raise ValueError(f"{name} is not a valid sparse matrix, or was changed during the call: {error}") from error
-    return own
+    return aside(_SORTING * own.nnz, _sparse.with_sums, own, name)
 
 
 def checked_classes(labels: Any) -> Any:
@@ -145,7 +147,6 @@ def rows_to_keep(array: NDArray[Any]) -> tuple[NDArray[Any], bool]:
 
 def _array(X: Any) -> Any:
     """Return X as an array of the numbers that it has, for scikit-learn to check; sparse data as they are."""
-    check.refuse_masked(X, "X")
     if scipy.sparse.issparse(X) or isinstance(X, np.matrix):
         return X
     if _reading.is_frame(X) and len(X.columns) and hasattr(X, "sparse"):  # whose columns are all sparse
@@ -161,7 +162,7 @@ def _checked(by: Callable[..., Any], rows: Any, *labels: Any, **options: Any) ->
     """Return what a check of scikit-learn's does; it looks at all values, whatever the configuration."""
 
     def checked() -> Any:  # the configuration is the thread's
-        with _full_checks():
+        with _full_checks(), np.errstate(over="ignore", invalid="ignore"):  # a sum tells it whether all are finite
             found = by(rows, *labels, dtype="numeric", **options)
             _refuse_other_infinite(found[0] if labels else found)
             return found

@@ -11,15 +11,50 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 _PART = 1 << 20  # bytes that are read at a time: what a file only promises is never allocated
+_PACKED_PART = 1 << 13  # bytes of a packed file: few, as bounds on what it unpacks to count what has been read
+
+
+class _Bzip2:
+    """The streams of a file packed by bzip2, one after the other; zeros may follow them.
+
+    Python's own reader takes a stream whose beginning is damaged for the end of the file.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._stream = bz2.BZ2Decompressor()
+        self._packed = b""  # of the stream, read but not unpacked
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many of the next bytes, none only at the end or where none are asked for."""
+        while size and (not self._stream.eof or self._begin_next()):
+            packed, self._packed = self._packed, b""
+            if not packed and self._stream.needs_input:
+                packed = self._raw.read(_PACKED_PART)
+                if not packed:
+                    raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            if part := self._stream.decompress(packed, size):
+                return part
+        return b""
+
+    def _begin_next(self) -> bool:
+        """Begin with the stream behind the one that has ended; False if there is none."""
+        packed = self._stream.unused_data.lstrip(b"\0")
+        while not packed and (more := self._raw.read(_PACKED_PART)):
+            packed = more.lstrip(b"\0")
+        if packed:
+            self._stream, self._packed = bz2.BZ2Decompressor(), packed
+        return bool(packed)
+
 
 # How packed content begins, and what unpacks it; or the name of what packed it, where that is not unpacked: others are
 # not in Python's library, hold several files, or (xz) may ask for gigabytes to unpack a few bytes.
 _PACKED: tuple[tuple[re.Pattern[bytes], Callable[[Any], Any] | str], ...] = (
     (re.compile(rb"\x1f\x8b\x08"), lambda raw: gzip.GzipFile(fileobj=raw)),
-    (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2File),
+    (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), _Bzip2),
     (re.compile(rb"\xfd7zXZ\x00"), "xz"),
     (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
     (re.compile(rb"PK\x03\x04"), "zip"),
@@ -49,7 +84,7 @@ class Content:
     def __init__(self, path: Path, raw: Any) -> None:
         self.path = path
         self._raw = raw
-        self._file: IO[bytes] = raw
+        self._file: Any = raw
         mark = raw.peek(_LONGEST_MARK)
         for pattern, unpack in _PACKED:
             if pattern.match(mark):
@@ -74,7 +109,8 @@ class Content:
     def read(self, size: int) -> bytes:
         """Return at most so many of the next bytes, none at the end; they are allocated first."""
         try:
-            return self._file.read(size)
+            part: bytes = self._file.read(size)
+            return part
         except (EOFError, zlib.error) as error:
             raise ValueError(f"{self.path}: cannot be read: {error}") from error
         except OSError as error:

@@ -34,7 +34,7 @@ def flag(value: object, name: str) -> bool:
 
 def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | None]:
     """One margin, or a matrix of one for each true class (row) and other class (column)."""
-    if isinstance(margin, numbers.Number):
+    if margin is None or isinstance(margin, numbers.Number):
         return number(margin, "margin"), None
     matrix = check.dense_array(margin, "margin")
     if matrix.ndim == 0:

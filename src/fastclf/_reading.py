@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -11,18 +13,27 @@ from numpy.typing import NDArray
 
 _ROUNDED_FROM = np.float64(2**53)  # integers that change in float64 are beyond, and there at or beyond
 
+_MOST_DIMENSIONS = 64  # that NumPy makes of nested lists
+
 # How data frames other than those of pandas, and like them, give the names of their columns, and the columns.
 _INTERFACES = (("columns", "iter_columns"), ("column_names", "itercolumns"))
 
 
 def is_frame(a: Any) -> bool:
     """Whether `a` has named columns, as data frames of pandas, polars or Arrow have them."""
+    if _is_lazy(a):
+        return False
     if hasattr(a, "iloc"):
         return bool(a.ndim == 2)
     return any(hasattr(a, names) and hasattr(a, columns) for names, columns in _INTERFACES)
 
 
-def _named_columns(frame: Any) -> list[tuple[Any, Any]]:
+def _is_lazy(a: Any) -> bool:
+    """Whether `a` is a plan of a frame that is still to be computed, as polars has them."""
+    return hasattr(type(a), "collect") and hasattr(type(a), "collect_schema")
+
+
+def named_columns(frame: Any) -> list[tuple[Any, Any]]:
     if hasattr(frame, "iloc"):
         return list(frame.items())
     names, columns = next(pair for pair in _INTERFACES if all(hasattr(frame, name) for name in pair))
@@ -35,18 +46,59 @@ class _InexactError(ValueError):
 
 def array_of(a: Any, name: str) -> NDArray[Any]:
     """Return `a` as an array; of a frame, in one dtype that holds the numbers of all columns exactly."""
+    refuse_unread(a, name)
     if isinstance(a, np.ndarray) or _is_plain_frame(a):
+        refuse_masked(a, name)
         return np.asarray(a)
-    columns = _named_columns(a) if is_frame(a) else []
+    columns = named_columns(a) if is_frame(a) else []
     if columns:
         return _table(columns, name)
     try:
-        array = column_array(a)
+        array = column_array(a, name)
     except ValueError as error:  # a ragged list, say
         raise ValueError(f"{name} cannot be read as an array: {error}") from None
     if array.dtype.kind == "f" and not hasattr(a, "__array__"):
         _refuse_rounded_items(a, array, name)
     return array
+
+
+def refuse_unread(a: Any, name: str) -> None:
+    """Raise for what has no values, or none yet."""
+    if a is None:
+        raise ValueError(f"{name} is None; an array is required")
+    if _is_lazy(a):
+        raise TypeError(f"{name} is a {type(a).__name__}, which has no values yet: give {name}.collect() instead")
+
+
+def refuse_masked(a: Any, name: str) -> None:
+    """Raise for masked entries, also of arrays in lists and among objects: NumPy would take what is under the mask."""
+    if _has_masked(a):
+        raise TypeError(f"{name} has masked entries; fill or drop them first")
+
+
+def _has_masked(a: Any) -> bool:
+    holders = [a]
+    for _ in range(_MOST_DIMENSIONS):  # a list may hold itself
+        if any(isinstance(holder, np.ma.MaskedArray) and np.ma.is_masked(holder) for holder in holders):
+            return True
+        inner = [_items(holder) for holder in {id(holder): holder for holder in holders}.values()]
+        types = set(map(type, itertools.chain.from_iterable(inner)))
+        further = tuple(of for of in types if issubclass(of, np.ndarray) or _is_list(of))
+        if not further:
+            break
+        holders = [item for item in itertools.chain.from_iterable(inner) if isinstance(item, further)]
+    return False
+
+
+def _items(holder: Any) -> Any:
+    """Return the objects that a list or an array holds; of numbers, or of what is neither, none."""
+    if isinstance(holder, np.ndarray):
+        return holder.ravel() if holder.dtype == object else ()
+    return holder if _is_list(type(holder)) else ()
+
+
+def _is_list(of: type) -> bool:
+    return issubclass(of, Sequence) and not issubclass(of, str | bytes | bytearray | memoryview | range)
 
 
 def _is_plain_frame(a: Any) -> bool:
@@ -60,14 +112,18 @@ def _is_plain_frame(a: Any) -> bool:
     return kinds == {"f"} or (len(dtypes) == 1 and kinds <= set("biu"))
 
 
-def column_array(a: Any) -> NDArray[Any]:
+def column_array(a: Any, name: str) -> NDArray[Any]:
     """Return a column, or anything that NumPy reads, as an array; numbers of a column that come as objects as such."""
+    refuse_masked(a, name)
     try:
-        array = np.asarray(a)
+        array = np.asanyarray(a)
     except Exception:
         if not hasattr(a, "to_list"):
             raise
         array = np.array(a.to_list(), dtype=object)  # integers of 128 bits, say, which NumPy does not have
+    if array is not a:
+        refuse_masked(array, name)
+    array = np.asarray(array)
     return narrowed_objects(array) if hasattr(a, "dtype") or hasattr(a, "type") else array
 
 
@@ -94,7 +150,7 @@ def _table(columns: list[tuple[Any, Any]], name: str) -> NDArray[Any]:
 
 
 def _number_column(column: Any, name: str, label: Any) -> NDArray[Any]:
-    array = column_array(column)
+    array = column_array(column, name)
     if array.dtype.kind in "UT":
         array = array.astype(object)
     if array.ndim != 1 or array.dtype.kind not in "biufO":
@@ -135,11 +191,19 @@ def _refuse_rounded_items(a: Any, array: NDArray[Any], name: str) -> None:
     far = np.abs(array) >= _ROUNDED_FROM
     if not far.any():
         return
-    items = np.array(a, dtype=object)
+    items = items_of(a, array, name)
     for at in zip(*np.nonzero(far), strict=True):
         value = python_number(items[at])
         if value != python_number(array[at]):
             refuse_inexact(name, object, array.dtype, value, f"at {[int(i) for i in at]}")
+
+
+def items_of(a: Any, array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return the objects in nested lists of which NumPy has made an array."""
+    items = np.array(a, dtype=object)
+    if items.shape != array.shape:
+        raise ValueError(f"{name} changed while it was read: its shape was {array.shape} and is {items.shape}")
+    return items
 
 
 def exact_floats(objects: NDArray[Any], name: str, *, column: Any = None) -> NDArray[np.float64]:
@@ -149,13 +213,13 @@ def exact_floats(objects: NDArray[Any], name: str, *, column: Any = None) -> NDA
         try:
             floats[i] = _exact_float(value)
         except _InexactError:
-            refuse_inexact(name, objects.dtype, floats.dtype, value, _place(i, objects.shape, column))
+            refuse_inexact(name, objects.dtype, floats.dtype, value, place(i, objects.shape, column))
         except (TypeError, ValueError) as error:
-            place = _place(i, objects.shape, column)
+            where = place(i, objects.shape, column)
             if is_missing(value):
-                _refuse_nan(name, objects.dtype, value, place)
+                _refuse_nan(name, objects.dtype, value, where)
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{name} has dtype object; numbers are required, got {value!r:.60} {place}: {error}") from None
+            raise kind(f"{name} has dtype object; numbers are required, got {value!r:.60} {where}: {error}") from None
     return floats.reshape(objects.shape)
 
 
@@ -163,49 +227,6 @@ def _refuse_nan(name: str, dtype: Any, value: Any, place: str) -> NoReturn:
     raise ValueError(
         f"Input {name} contains NaN: {name} has dtype {dtype}; numbers are required, got {value!r} {place}"
     )
-
-
-def labels_of(a: Any, name: str) -> NDArray[Any]:
-    """Return labels as an array, in the dtype that NumPy has for them; those of a frame's columns may be any labels."""
-    columns = [column_array(column) for _, column in (_named_columns(a) if is_frame(a) else [])]
-    if len(columns) == 1:
-        array = columns[0][:, np.newaxis]
-    elif any(column.dtype.kind in "OTU" for column in columns):
-        array = np.stack([column.astype(object) for column in columns], axis=1)
-    else:
-        array = array_of(a, name)
-    if array.dtype.kind in "US" and isinstance(a, list | tuple):
-        _refuse_mixed_text(np.array(a, dtype=object), str if array.dtype.kind == "U" else bytes, name)
-    if array.dtype.kind in "fmMO":
-        _refuse_missing(array, name)
-    return narrowed_objects(array)
-
-
-def _refuse_mixed_text(labels: NDArray[Any], text: type, name: str) -> None:
-    """Raise for labels of which NumPy makes text, but that are none."""
-    for i, label in enumerate(labels.ravel().tolist()):
-        if not isinstance(label, text):
-            raise ValueError(
-                f"{name} has text and other labels, a mix that cannot be sorted: {label!r:.60} of type "
-                f"{type(label).__name__} {_place(i, labels.shape, None)}"
-            )
-
-
-def _refuse_missing(labels: NDArray[Any], name: str) -> None:
-    """Raise for what is missing, whichever way it is said."""
-    if labels.dtype == object:
-        items = labels.ravel().tolist()
-        missing = np.array([is_missing(item) or (isinstance(item, float) and item != item) for item in items], bool)
-    else:
-        missing = (np.isnan if labels.dtype.kind == "f" else np.isnat)(labels.ravel())
-    if missing.any():
-        i = int(np.argmax(missing))
-        label = labels.ravel()[i]
-        found = "NaN" if isinstance(label, float | np.floating) else label
-        raise ValueError(
-            f"Input {name} contains {found} (first {_place(i, labels.shape, None)}): what is missing is not valid as a "
-            f"label"
-        )
 
 
 def is_missing(value: Any) -> bool:
@@ -240,7 +261,8 @@ def _exact_float(value: Any) -> float:
     return x
 
 
-def _place(i: int, shape: tuple[int, ...], column: Any) -> str:
+def place(i: int, shape: tuple[int, ...], column: Any = None) -> str:
+    """Say where value i of an array, or of its column, is."""
     if column is not None:
         return f"in row {i}, column {column!r}"
     return f"at {[int(at) for at in np.unravel_index(i, shape)]}"

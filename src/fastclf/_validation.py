@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _native, _reading
+from fastclf import _labels, _native, _reading
 from fastclf._interrupts import aside
 
 KERNEL_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32), np.dtype(np.float64))
@@ -66,12 +66,6 @@ def neighbor_count(k: object, n_rows: int | None = None, what: str = "n_samples_
     return count
 
 
-def refuse_masked(a: object, name: str) -> None:
-    """Raise for a masked array with masked entries: a mask would be ignored."""
-    if isinstance(a, np.ma.MaskedArray) and np.ma.is_masked(a):
-        raise TypeError(f"{name} has masked entries; fill or drop them first")
-
-
 def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
     """Return `a` as a finite two-dimensional array that the kernels take: see `kernel_array`."""
     array = dense_array(a, name)
@@ -87,8 +81,7 @@ def matrix(a: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
-    """Return `a` as an array, unless it is sparse or has masked entries."""
-    refuse_masked(a, name)
+    """Return `a` as an array, unless it is sparse."""
     if hasattr(a, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '.toarray()' to convert.")
     return as_array(a, name)
@@ -97,15 +90,14 @@ def dense_array(a: ArrayLike, name: str) -> NDArray[Any]:
 def as_array(a: Any, name: str) -> NDArray[Any]:
     """Return `a` as an array; memory that it offers by DLPack or the array interface is not copied.
 
-    Numbers keep their values; those of a frame or a list that no dtype holds together are refused.
+    Numbers keep their values; those of a frame or a list that no dtype holds together are refused, as are masked ones.
     """
     return _from_dlpack(a, name) if _is_tensor(a) else _reading.array_of(a, name)
 
 
 def labels_array(a: Any, name: str) -> NDArray[Any]:
     """Return labels as an array of the values that they have, none of which may be missing."""
-    refuse_masked(a, name)
-    return _reading.labels_of(_from_dlpack(a, name) if _is_tensor(a) else a, name)
+    return _labels.labels_of(_from_dlpack(a, name) if _is_tensor(a) else a, name)
 
 
 def _is_tensor(a: Any) -> bool:
@@ -251,7 +243,6 @@ def rows_mask(a: Any, n_rows: int, name: str) -> NDArray[np.bool_]:
 
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
     """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
-    refuse_masked(labels, "labels")
     array = as_array(labels, "labels")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
@@ -268,8 +259,16 @@ def _ids_below(labels: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
     outside = (labels < 0) | (labels >= n_classes)
     if outside.any():
         row, column = np.argwhere(outside)[0]
-        raise ValueError(f"labels[{row}, {column}] = {labels[row, column]} is outside [0, {n_classes})")
+        label = int(labels[row, column])
+        if 0 <= label < n_classes:
+            raise changed_labels(n_classes)
+        raise ValueError(f"labels[{row}, {column}] = {label} is outside [0, {n_classes})")
     return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def changed_labels(n_classes: int) -> ValueError:
+    """Return the error for labels that another thread writes to."""
+    return ValueError(f"labels changed during the call: one was outside [0, {n_classes})")
 
 
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -298,11 +297,9 @@ def _weights_in_float64(weights: NDArray[Any], name: str) -> NDArray[np.float64]
 
 
 def float64_array(a: NDArray[Any], name: str) -> NDArray[np.float64]:
-    """Return `a` in float64, C order, aligned; longer floats are rounded, integers refused if they would be."""
-    if a.dtype.kind in "iu":
-        _integer_dtype(a, name)
-    with np.errstate(over="ignore"):
-        return np.require(a, np.float64, ["C", "A"])
+    """Return `a` in float64, C order, aligned, if that holds its values exactly."""
+    _kernel_dtype(a, name)
+    return np.require(a, np.float64, ["C", "A"])
 
 
 def summable(weights: NDArray[np.float64]) -> NDArray[np.float64]:

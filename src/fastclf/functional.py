@@ -162,8 +162,8 @@ def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | Non
     TypeError
         If `labels` are not integers, `weights` not numbers, or `n_classes` is not an int.
     ValueError
-        If a label is out of range (it names row and value), shapes do not fit, or a weight is negative, NaN or
-        infinite.
+        If a label is out of range (it names row and value), or becomes so during the call; if shapes do not fit, or a
+        weight is negative, NaN, infinite or not exact in float64.
 
     Examples
     --------
@@ -176,5 +176,8 @@ def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | Non
     ids = check.class_ids(labels, n_classes)
     votes = None if weights is None else check.vote_weights(weights, ids.shape)
     winners = np.empty(len(ids), dtype=np.int64)
-    _native.vote(ids, None, int(n_classes), votes, None, winners)
+    try:
+        _native.vote(ids, None, int(n_classes), votes, None, winners)
+    except ValueError:  # they were in range a moment ago
+        raise check.changed_labels(int(n_classes)) from None
     return winners

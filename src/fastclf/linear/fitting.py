@@ -152,10 +152,13 @@ def descend(descent: sgd.Descent, objective: Objective, options: Options) -> tup
     moved.mean_W, moved.mean_b = descent.mean_W.copy(), descent.mean_b.copy()
     n = objective.rows.shape[0]
     order, of_all = options.rng.permutation(n), objective.scale * n
-    moved.learn(objective.rows.take(np.sort(order[:_VARIANCE_ROWS])))
     values = []
-    for start in range(0, n, sgd.BATCH_ROWS):
-        rows = np.sort(order[start : start + sgd.BATCH_ROWS])
-        batch = replace(objective.sample(rows), scale=of_all / len(rows))
-        values.append(moved.step(batch))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found below, or in the scores
+        moved.learn(objective.rows.take(np.sort(order[:_VARIANCE_ROWS])))
+        for start in range(0, n, sgd.BATCH_ROWS):
+            rows = np.sort(order[start : start + sgd.BATCH_ROWS])
+            batch = replace(objective.sample(rows), scale=of_all / len(rows))
+            values.append(moved.step(batch))
+    if not (np.isfinite(moved.mean_W).all() and np.isfinite(moved.mean_b).all()):
+        raise OverflowedError(f"steps overflow {objective.rows.dtype}: X has values that are too large")
     return moved, values

@@ -23,6 +23,7 @@ from fastclf.linear.rows import DenseRows, Rows, SparseRows
 SOLVERS = ("auto", "lbfgs", "newton", "sgd")
 
 _CENTRE_ROWS = 1024  # of which the mean is taken
+_NO_ROOM, _ROOM = 2.0**1000, 2.0**-20  # sums of that many values beyond the former are had times the latter
 _FAR = 1e15  # values beyond this, or all below its inverse, leave float32 too little room for weights and sums
 
 
@@ -79,8 +80,8 @@ class Labels:
             if len(found) < 2:
                 raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
             return cls(found, codes)
-        if found.dtype.kind in "iuf" and classes.dtype.kind in "iuf":
-            check.joined_labels(classes, found, "y")  # no label becomes another one by rounding
+        if found.dtype.kind in "iufmM" and classes.dtype.kind in "iufmM":
+            check.joined_labels(classes, found, "y")  # no label becomes another one by rounding, or overflow
         unknown = np.setdiff1d(found, classes)
         if len(unknown):
             raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
@@ -104,14 +105,16 @@ class Labels:
         given = np.ones(len(self.codes)) if sample_weight is None else sample_weight
         if isinstance(class_weight, str) and class_weight == "balanced":
             of_class = np.bincount(self.codes, given, len(self.classes))
-            counted = np.divide(
-                given.sum(), len(self.classes) * of_class, out=np.zeros_like(of_class), where=of_class > 0
-            )
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+                counted = np.divide(
+                    given.sum(), len(self.classes) * of_class, out=np.zeros_like(of_class), where=of_class > 0
+                )
         else:
             counted = compute_class_weight(class_weight, classes=self.classes, y=self.classes[self.codes])
         if not (np.isfinite(counted).all() and (counted >= 0).all()):
             raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}")
-        weights: NDArray[np.float64] = given * counted[self.codes]
+        with np.errstate(over="ignore"):  # as is what sums to infinity
+            weights: NDArray[np.float64] = given * counted[self.codes]
         return weights
 
     def positive_weights(
@@ -134,7 +137,7 @@ class Labels:
 def kernel_rows(X: Any) -> Any:
     """Return validated X in a form that the kernels read: of arrays in C order, no copy.
 
-    Indices of a sparse X are the caller's own (`_estimators.own_structure`), and are put in order where they are not.
+    A sparse X has passed `_estimators.own_structure`.
     """
     if not scipy.sparse.issparse(X):
         return check.kernel_array(X, "X")
@@ -142,18 +145,9 @@ def kernel_rows(X: Any) -> Any:
         raise ValueError(
             f"sparse X has shape {X.shape}; at most {np.iinfo(np.int32).max} rows and features are supported"
         )
-    return aside(X.nnz, _ordered, scipy.sparse.csr_array(X))
-
-
-def _ordered(X: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-    if not X.has_canonical_format:
-        # A copy; sums of bytes are no bytes.
-        X.data = check.kernel_array(X.data, "X").astype(np.int64) if X.dtype.kind in "biu" else X.data.copy()
-        X.sum_duplicates()
-        if not np.isfinite(X.data).all():
-            raise ValueError(f"Input X contains entries of the same place whose sum is beyond {X.dtype}")
-    X.data = check.kernel_array(X.data, "X")
-    return X
+    rows = scipy.sparse.csr_array(X)
+    rows.data = check.kernel_array(rows.data, "X")
+    return rows
 
 
 def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None) -> Rows:
@@ -164,17 +158,18 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
         return SparseRows(X, options.n_threads)
     some = X[:: max(1, len(X) // _CENTRE_ROWS)]
     some = aside(some.size, some.astype, np.float64)
-    if centre is None and options.fit_intercept:
-        centre = aside(some.size, _mean, some)
     largest = float(max(aside(some.size, some.max, initial=0.0), -aside(some.size, some.min, initial=0.0)))
+    if centre is None and options.fit_intercept:
+        centre = aside(some.size, _mean, some, _ROOM if largest > _NO_ROOM else 1.0)
     far = not (1 / _FAR < largest < _FAR) and largest > 0
     return DenseRows(X, options.n_threads, centre, in_float64=far)
 
 
-def _mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean, exact of a constant: less that, it is no feature."""
+def _mean(rows: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Return the mean, exact of a constant: less that, it is no feature. It is computed of values times `scale`."""
+    rows = rows * scale
     mean: NDArray[np.float64] = rows[0] + (rows - rows[0]).mean(axis=0)
-    return mean
+    return mean / scale
 
 
 def in_float64(X: Any, n_threads: int) -> Rows:

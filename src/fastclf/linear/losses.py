@@ -78,11 +78,17 @@ def _as_diagonals(rows: Scores) -> Scores:
 
 
 def _softmax(scores: Scores) -> Scores:
-    return softmax(scores, axis=1)
+    return softmax(_within_range(scores), axis=1)
 
 
 def _log_softmax(scores: Scores) -> Scores:
-    return log_softmax(scores, axis=1)
+    return log_softmax(_within_range(scores), axis=1)
+
+
+def _within_range(scores: Scores) -> Scores:
+    """Take scores beyond the range, and so far that their differences are, for its half."""
+    half = np.finfo(scores.dtype).max / 2
+    return np.clip(scores, -half, half)
 
 
 def _softmax_curvature(scores: Scores, batch: Batch) -> Scores:  # noqa: ARG001

@@ -62,7 +62,8 @@ class LinearPredictor(_estimators.Classifier):
         """
         scores = self._scores(X)
         if scores.shape[1] == 2 and not self._labels_are_indicators:
-            scores = scores[:, 1] - scores[:, 0]
+            with np.errstate(over="ignore"):
+                scores = scores[:, 1] - scores[:, 0]
         return scores
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from fastclf.window.tagged import Tagged
 _BLANKS = re.compile(r"[ \t]+")
 _HEADER = re.compile(r"([0-9]+)[ \t]+([0-9]+)[ \t]*")  # behind a blank, the word would be one
 _MOST_DIGITS = 18  # of a header's numbers
+_BELOW_FLOAT32, _MIDDLE = (1 << 29) - 1, 1 << 28  # digits of a float64 that float32 has not; they, in the middle
 _FIRST_LINES = 16  # of which one should tell how many values there are
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
 
@@ -51,8 +53,9 @@ def read_tagged(
     ------
     ValueError
         If a line has a word without a tag or a tag without a word, is no text in `encoding` or longer than 4 194 304
-        characters; the message names the line. If the file has no words, is no regular one, is damaged, or unpacks to
-        over 100 times its size and 16 MiB; if `encoding` or `errors` are unknown.
+        characters, or if more than 1 048 576 blank ones follow one another; the message names the line. If the file has
+        no words, is no regular one, is damaged, or unpacks to over 100 times its size and 16 MiB; if `encoding` or
+        `errors` are unknown.
     TypeError
         If `encoding` or `errors` are no str.
     OSError
@@ -110,15 +113,16 @@ def read_vectors(
     words : list of str
         In the order of the file; of a word that comes twice, the first.
     vectors : ndarray of shape (n_words, dim), float32
-        Their vectors.
+        Their vectors: of each value in the file the nearest float32, of two as near the even one.
 
     Raises
     ------
     ValueError
         If a line has fewer values than the first; if a vector that was asked for has a value that is no finite number;
-        if a line is no text in `encoding` or longer than 4 194 304 characters; the message names the line. If there are
-        no vectors, or fewer than the header promises; if the file is no regular one, is damaged, or unpacks to over 100
-        times its size and 16 MiB; if `encoding` or `errors` are unknown.
+        if a line is no text in `encoding` or longer than 4 194 304 characters, or more than 1 048 576 blank ones follow
+        one another; the message names the line. If there are no vectors, or fewer than the header promises; if the file
+        is no regular one, is damaged, or unpacks to over 100 times its size and 16 MiB; if `encoding` or `errors` are
+        unknown.
     TypeError
         If `words` is a str or no collection, or `encoding` or `errors` are no str.
     OSError
@@ -222,16 +226,36 @@ def _parted(line: str, dim: int) -> tuple[str, list[str]]:
 
 def _row(values: list[str], place: str) -> NDArray[np.float32]:
     try:
-        with np.errstate(over="ignore"):
-            row = np.array([float(value) for value in values]).astype(np.float32)
+        wide = np.array([float(value) for value in values])
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     if not _is_plain("".join(values)):
         wrong = next(value for value in values if not _is_plain(value))
         raise ValueError(f"{place}: could not convert string to float: {wrong!r}")
+    for i in np.flatnonzero(_may_be_between(wide)):
+        wide[i] = _to_odd(values[i], wide[i])
+    with np.errstate(over="ignore"):
+        row = wide.astype(np.float32)
     if not np.isfinite(row).all():
         raise ValueError(f"{place}: values must be finite in float32, got {values[np.isfinite(row).argmin()]}")
     return row
+
+
+def _may_be_between(wide: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether numbers may lie in the middle between two float32, where to round what was rounded may go wrong."""
+    in_the_middle = (wide.view(np.int64) & _BELOW_FLOAT32) == _MIDDLE
+    is_small = np.abs(wide) < np.finfo(np.float32).smallest_normal  # where float32 has fewer digits
+    may_be: NDArray[np.bool_] = (in_the_middle | (is_small & (wide != 0))) & np.isfinite(wide)
+    return may_be
+
+
+def _to_odd(value: str, nearest: float) -> float:
+    """Round a number to an odd float64, unless one holds it: which side of a middle it is on is not lost then."""
+    exact = Decimal(value)
+    if exact == nearest:
+        return nearest
+    below = nearest if exact.copy_abs() > abs(nearest) else np.nextafter(nearest, 0)
+    return float((np.float64(below).view(np.int64) | 1).view(np.float64))
 
 
 def _is_plain(value: str) -> bool:

@@ -12,6 +12,7 @@ from fastclf import _files, _progress
 Numbered = tuple[int, str]
 
 LONGEST = 1 << 22  # characters of a line: some 400 000 values
+MOST_BLANK = 1 << 20  # lines without text one after the other: packed, gigabytes of them are nothing
 _BLOCK = 1 << 18  # bytes, decoded at a time
 _MARK = "\ufeff"  # that some programs begin files with
 
@@ -29,7 +30,7 @@ def numbered(
     """
     decoder = _decoder(encoding, errors)
     with _files.opened(path) as content:
-        ended, rest = 0, ""
+        ended, blank, rest = 0, 0, ""
         for block in _blocks(content, tell):
             text = _decoded(decoder, block, content, encoding, ended)
             first, *others = text.split("\n")
@@ -38,6 +39,9 @@ def numbered(
                 raise ValueError(f"{content.path}, line {ended + 1}: is longer than {LONGEST} characters")
             for line in others:
                 ended += 1
+                blank = 0 if rest.strip(" \t") else blank + 1
+                if blank > MOST_BLANK:
+                    raise ValueError(f"{content.path}, line {ended}: is blank, as are {MOST_BLANK} before it")
                 yield ended, rest if ended > 1 else rest.removeprefix(_MARK)
                 rest = line
         if rest:
