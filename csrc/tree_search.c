@@ -10,10 +10,9 @@
 #include "matrix.h"
 #include "once.h"
 #include "topk.h"
-#include "tree.h"
+#include "tree_search.h"
 
 enum {
-    QUERIES = 64,       /* a task */
     MORE_ITEMS = 512,   /* rows that are kept beyond some times k, before they are compared in full */
     LEAVES_A_LOOK = 64, /* between questions whether to stop, */
     QUERIES_A_LOOK = 16,
@@ -24,23 +23,6 @@ enum {
     STACK = FC_TREE_LEVELS * FC_TREE_BOXES,
     SPARE = 64, /* of fc_topk_capacity */
 };
-
-typedef struct {
-    fc_pairs pairs;
-    fc_tree tree;
-    fc_tree_shape shape;
-    fc_space space;
-    fc_gap_kind kind;
-    double stretch; /* > 1, of lengths, for the rounding of sums of gaps */
-    size_t k, n_items, capacity;
-    const int64_t *own;
-    double patience;
-    uint32_t *home, *turn; /* the leaf of each query, and the order in which queries are asked */
-    uint8_t *given_up;
-    double *distance;
-    int64_t *index;
-    double *leaves, *refined; /* by thread */
-} search;
 
 /* A row that may be among the nearest, by its place in the tree: at least `low` away, as a length. */
 typedef struct {
@@ -58,7 +40,7 @@ typedef struct {
  * none of the nearest.
  */
 typedef struct {
-    const search *s;
+    const fc_tree_job *s;
     size_t query;
     double *exact;
     float *point;
@@ -82,11 +64,13 @@ typedef struct {
 } finder;
 
 /* The most gaps that a length may have, rounded up. */
-static float most_gaps(const search *s, double length) {
+static float most_gaps(const fc_tree_job *s, double length) {
     return (float)(fc_gaps_of_length(s->kind, length * s->stretch) * (1 + 0x1p-22));
 }
 
-static size_t row_of(const search *s, size_t place) { return fc_within(FC_ONCE(s->tree.row[place]), s->tree.rows); }
+static size_t row_of(const fc_tree_job *s, size_t place) {
+    return fc_within(FC_ONCE(s->tree.row[place]), s->tree.rows);
+}
 
 static int is_own(const finder *f, size_t place) {
     return f->s->own && FC_ONCE(f->s->own[f->query]) == (int64_t)row_of(f->s, place);
@@ -122,7 +106,7 @@ static void fetch(const finder *f) {
  * spare some that.
  */
 static void compare(finder *f, int at_last) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     const int bounds = !at_last || f->top.count || f->count > s->k + FEW_MORE || fc_orders_all(&s->pairs);
     if (!f->has_squares) f->squares = fc_query_squares(&s->pairs, f->query);
     f->has_squares = 1;
@@ -158,7 +142,7 @@ static void lower_reach(finder *f, double high) {
 
 /* After the first leaf: bring the reach down to so many rows as are needed.  The most gaps of rows that may be within. */
 static float first_limit(finder *f, const float *gaps, size_t count, size_t needed, double error) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     for (size_t i = 0; i < count; i++) f->room[i] = (double)gaps[i];
     const double limit = s->pairs.kernels->limit(f->room, count, needed, needed + needed / 4 + 1);
     f->reach = fc_length_of_gaps(s->kind, limit) * s->stretch + error;
@@ -166,7 +150,7 @@ static float first_limit(finder *f, const float *gaps, size_t count, size_t need
 }
 
 static void look_into(finder *f, size_t leaf) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     const size_t d = s->pairs.X.cols, count = fc_leaf_count(&s->shape, leaf), first = leaf * FC_LEAF_ROWS;
     const float *of = s->tree.leaves + leaf * fc_leaf_floats(d);
     const fc_leaf codes = fc_leaf_at(of, d);
@@ -190,30 +174,10 @@ static void look_into(finder *f, size_t leaf) {
 
 /* --- the tree ------------------------------------------------------------------------------------------------- */
 
-static size_t gaps_of_block(const search *s, int level, size_t block, const float *point, float *gaps) {
-    const size_t d = s->pairs.X.cols;
-    s->pairs.kernels->near_boxes[s->kind](s->tree.boxes + (s->shape.first_block[level] + block) * fc_block_floats(d),
-                                          point, d, gaps);
-    return fc_smaller(FC_TREE_BOXES, s->shape.boxes[level] - block * FC_TREE_BOXES);
-}
-
-/* The leaf that the nearest boxes lead to. */
-static size_t home_of(const search *s, const float *point) {
-    float gaps[FC_TREE_BOXES];
-    size_t block = 0;
-    for (int level = s->shape.levels; level-- > 0;) {
-        const size_t count = gaps_of_block(s, level, block, point, gaps);
-        size_t nearest = 0;
-        for (size_t i = 1; i < count; i++) nearest = gaps[i] < gaps[nearest] ? i : nearest;
-        block = block * FC_TREE_BOXES + nearest;
-    }
-    return block;
-}
-
 /* Put a block's boxes that are within reach on the stack, the nearest last. */
 static void open_block(finder *f, int level, size_t block) {
     float gaps[FC_TREE_BOXES];
-    const size_t count = gaps_of_block(f->s, level, block, f->point, gaps), start = f->height;
+    const size_t count = fc_tree_gaps(f->s, level, block, f->point, gaps), start = f->height;
     for (size_t i = 0; i < count; i++) {
         if (gaps[i] > f->most) continue;
         size_t at = f->height++;
@@ -224,7 +188,7 @@ static void open_block(finder *f, int level, size_t block) {
 
 /* False if the query is given up. */
 static int look_around(finder *f, size_t home) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     look_into(f, home);
     f->height = 0;
     open_block(f, s->shape.levels - 1, 0);
@@ -245,30 +209,11 @@ static int look_around(finder *f, size_t home) {
 
 /* --- queries -------------------------------------------------------------------------------------------------- */
 
-/* The query as a point of floats; how far, as a length, these may be from it. */
-static double take_point(const search *s, size_t query, double *exact, float *point) {
-    const size_t d = s->pairs.Q.cols;
-    double error = fc_point(&s->space, &s->pairs.Q, query, exact), sum = 0;
-    for (size_t i = 0; i < d; i++) {
-        point[i] = (float)exact[i];
-        sum = fc_add_gap(s->kind, sum, exact[i] - (double)point[i]);
-    }
-    return (error + fc_length_of_gaps(s->kind, sum)) * (1 + 0x1p-40);
-}
-
-static void report(const finder *f) {
-    const search *s = f->s;
-    for (size_t j = 0, at = f->query * s->k; j < s->k; j++, at++) {
-        s->distance[at] = j < f->top.count ? f->top.items[j].low : INFINITY;
-        s->index[at] = j < f->top.count ? (int64_t)f->top.items[j].row : -1;
-    }
-}
-
 /* Find what may be among the nearest rows, and ask for these rows. */
 static void look(finder *f, size_t query) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     f->query = query;
-    f->error = take_point(s, query, f->exact, f->point);
+    f->error = fc_tree_point(s, query, f->exact, f->point);
     f->held = f->count = f->leaves = 0;
     f->spent = 0;
     f->has_squares = 0;
@@ -281,16 +226,24 @@ static void look(finder *f, size_t query) {
     fetch(f);
 }
 
+static void report(const finder *f) {
+    const fc_tree_job *s = f->s;
+    for (size_t j = 0, at = f->query * s->k; j < s->k; j++, at++) {
+        s->distance[at] = j < f->top.count ? f->top.items[j].low : INFINITY;
+        s->index[at] = j < f->top.count ? (int64_t)f->top.items[j].row : -1;
+    }
+}
+
 /* Compare them. */
 static void settle(finder *f) {
-    const search *s = f->s;
+    const fc_tree_job *s = f->s;
     s->given_up[f->query] = (uint8_t)!f->found;
     if (!f->found) return;
     compare(f, 1);
     report(f);
 }
 
-static int carve(const search *s, finder *f, char **memory) {
+static int carve(const fc_tree_job *s, finder *f, char **memory) {
     const size_t d = s->pairs.Q.cols;
     size_t used = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -312,7 +265,7 @@ static int carve(const search *s, finder *f, char **memory) {
 }
 
 /* Ask for the leaf and the row of a query that comes soon. */
-static void fetch_query(const search *s, size_t turn) {
+static void fetch_query(const fc_tree_job *s, size_t turn) {
     if (turn >= s->pairs.Q.rows) return;
     const size_t query = s->turn[turn], leaf = fc_within(s->home[query], s->shape.leaves), d = s->pairs.Q.cols;
     const char *row = (const char *)s->pairs.Q.data + query * d * fc_dtype_size(s->pairs.Q.dtype),
@@ -336,7 +289,7 @@ static void find_part(finder *f, size_t start, size_t end) {
 }
 
 static void find_all(void *of, fc_team *team, int thread) {
-    const search *s = of;
+    const fc_tree_job *s = of;
     finder *f = calloc(2, sizeof *f);
     char *memory[2] = {NULL, NULL};
     if (f && carve(s, &f[0], &memory[0]) && carve(s, &f[1], &memory[1])) {
@@ -346,7 +299,7 @@ static void find_all(void *of, fc_team *team, int thread) {
             f[i].thread = thread;
         }
         for (size_t task; fc_next_task(team, &task);)
-            find_part(f, task * QUERIES, fc_smaller((task + 1) * QUERIES, s->pairs.Q.rows));
+            find_part(f, task * FC_TREE_QUERIES, fc_smaller((task + 1) * FC_TREE_QUERIES, s->pairs.Q.rows));
         s->leaves[thread] = f[0].all_leaves + f[1].all_leaves;
         s->refined[thread] = f[0].refined + f[1].refined;
     } else {
@@ -355,35 +308,6 @@ static void find_all(void *of, fc_team *team, int thread) {
     free(memory[0]);
     free(memory[1]);
     free(f);
-}
-
-static void find_homes(void *of, fc_team *team, int thread) {
-    const search *s = of;
-    const size_t d = s->pairs.Q.cols;
-    double *exact = malloc(d * (sizeof(double) + sizeof(float)));
-    if (!exact) fc_stop(team, FC_NO_MEMORY);
-    float *point = (float *)(exact + d);
-    for (size_t task; exact && fc_next_task(team, &task);) {
-        const size_t end = fc_smaller((task + 1) * QUERIES, s->pairs.Q.rows);
-        for (size_t q = task * QUERIES; q < end && !fc_stopped(team, thread); q++) {
-            take_point(s, q, exact, point);
-            s->home[q] = (uint32_t)home_of(s, point);
-        }
-    }
-    free(exact);
-}
-
-/* Put queries in the order of their leaves, about: by a counting sort into so many bins as there are queries. */
-static int put_in_turn(search *s) {
-    const size_t n = s->pairs.Q.rows, leaves = s->shape.leaves, bins = fc_smaller(n, leaves);
-    size_t *end = calloc(bins + 1, sizeof *end);
-    if (!end) return 0;
-    const double by = (double)bins / (double)leaves;
-    for (size_t q = 0; q < n; q++) end[(size_t)((double)s->home[q] * by)]++;
-    for (size_t b = 1; b <= bins; b++) end[b] += end[b - 1];
-    for (size_t q = n; q-- > 0;) s->turn[--end[(size_t)((double)s->home[q] * by)]] = (uint32_t)q;
-    free(end);
-    return 1;
 }
 
 /* --- the call ------------------------------------------------------------------------------------------------- */
@@ -399,38 +323,37 @@ static int arguments_ok(const fc_tree_search *a, fc_run run) {
            !__builtin_mul_overflow(Q->rows, a->k, &out) && out <= PTRDIFF_MAX / (sizeof(double) + sizeof(int64_t));
 }
 
-static search search_for(const fc_tree_search *a, double *distance, int64_t *index) {
+static fc_tree_job job_for(const fc_tree_search *a, double *distance, int64_t *index) {
     const fc_metric_row *m = &fc_metrics[a->metric];
-    return (search){.pairs = {m, fc_kernels_active(), a->Q, a->X, fc_common_dtype(&a->Q, &a->X, a->bytes)},
-                    .tree = *a->tree,
-                    .shape = fc_tree_shape_of(a->tree->rows),
-                    .space = {m, m->shift ? a->tree->centre : NULL, a->tree->scale},
-                    .kind = fc_gaps_of(m),
-                    .stretch = 1 + ((double)a->Q.cols + 16) * 0x1p-23,
-                    .k = a->k,
-                    .n_items = 4 * a->k + MORE_ITEMS,
-                    .capacity = fc_topk_capacity(a->k, SPARE),
-                    .own = a->own,
-                    .patience = a->patience,
-                    .given_up = a->given_up,
-                    .distance = distance,
-                    .index = index};
+    return (fc_tree_job){.pairs = {m, fc_kernels_active(), a->Q, a->X, fc_common_dtype(&a->Q, &a->X, a->bytes)},
+                         .tree = *a->tree,
+                         .shape = fc_tree_shape_of(a->tree->rows),
+                         .space = {m, m->shift ? a->tree->centre : NULL, a->tree->scale},
+                         .kind = fc_gaps_of(m),
+                         .stretch = 1 + ((double)a->Q.cols + 16) * 0x1p-23,
+                         .k = a->k,
+                         .n_items = 4 * a->k + MORE_ITEMS,
+                         .capacity = fc_topk_capacity(a->k, SPARE),
+                         .own = a->own,
+                         .patience = a->patience,
+                         .given_up = a->given_up,
+                         .distance = distance,
+                         .index = index};
 }
 
 fc_status fc_tree_knn(const fc_tree_search *a, fc_run run, double *distance, int64_t *index) {
     if (!arguments_ok(a, run)) return FC_BAD_ARGUMENT;
     if (a->tally) *a->tally = (fc_tree_tally){0};
     if (a->Q.rows == 0) return FC_OK;
-    search s = search_for(a, distance, index);
-    const size_t n = a->Q.rows, tasks = (n + QUERIES - 1) / QUERIES;
+    fc_tree_job s = job_for(a, distance, index);
+    const size_t n = a->Q.rows, tasks = (n + FC_TREE_QUERIES - 1) / FC_TREE_QUERIES;
     run.n_threads = fc_threads_for(run.n_threads, (double)n * FC_LEAF_ROWS * ((double)a->Q.cols + 64));
     s.home = malloc(2 * n * sizeof *s.home);
     s.leaves = calloc(2 * (size_t)run.n_threads, sizeof *s.leaves);
     fc_status status = s.home && s.leaves ? FC_OK : FC_NO_MEMORY;
     s.turn = s.home + n;
     s.refined = s.leaves + run.n_threads;
-    if (status == FC_OK) status = fc_parallel(run, tasks, find_homes, &s);
-    if (status == FC_OK && !put_in_turn(&s)) status = FC_NO_MEMORY;
+    if (status == FC_OK) status = fc_tree_order(&s, run);
     if (status == FC_OK) status = fc_parallel(run, tasks, find_all, &s);
     for (int i = 0; status == FC_OK && a->tally && i < run.n_threads; i++) {
         a->tally->leaves += s.leaves[i];

@@ -37,7 +37,7 @@ def test_digits(tmp_path):
     assert chosen == [max(accuracies)]
     assert max(accuracies) > 0.8
     compared = [line for line in done.stdout.splitlines() if line.startswith(("fastclf ", "scikit-learn b"))]
-    assert [line.split()[0] for line in compared] == ["fastclf"] * 4 + ["scikit-learn"]
+    assert [line.split()[0] for line in compared] == ["fastclf"] * 3 + ["scikit-learn"]
     assert all(line.endswith("200 of 200") for line in compared[:2])  # the tree is exact
     linear = [line.split() for line in done.stdout.splitlines() if line.startswith(("softmax ", "hinge "))]
     assert [row[0] for row in linear] == ["softmax"] * 2 + ["hinge"] * 2

@@ -31,7 +31,8 @@ _SAMPLE_VALUES = 1 << 23
 _QUERIES = 48
 _NEIGHBORS = 10
 _GROWS_WITH_K = 0.5
-_HOPELESS = 0.98  # of the first sample's leaves: the second is not worth its making
+_HOPELESS = 0.98  # of the first sample's leaves: for wide rows the second is not worth its making
+_WIDE = 24
 _SEED = 0
 
 
@@ -175,8 +176,10 @@ def _extrapolated(metric: str, X: NDArray[Any], n_threads: int) -> float:
         return tally.leaves / _QUERIES
 
     first = looked_into(few)
-    if many == few or not first < _HOPELESS * few / LEAF_ROWS:
-        return first if many == few else np.inf
+    if many == few:
+        return first
+    if d >= _WIDE and not first < _HOPELESS * few / LEAF_ROWS:
+        return np.inf
     second = looked_into(many)
     power = np.log(max(second / first, 1.0)) / np.log(many / few)
     return float(second * (n / many) ** power)
