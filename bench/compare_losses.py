@@ -38,7 +38,7 @@ class Case:
 CASES = (
     Case("cross_entropy", "cross_entropy"),
     Case("hinge", "multi_margin_loss", factor=float),
-    Case("binary_cross_entropy", "binary_cross_entropy_with_logits", targets="indicators"),
+    Case("binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits", targets="indicators"),
     Case("mse", "mse_loss", targets="values"),
 )
 

@@ -1,12 +1,11 @@
-"""From how many rows on a k-d tree, and an approximate index, answer sooner than exact search.
+"""From how many rows on SciPy's k-d tree, and an approximate index, answer sooner than exact search.
 
 usage: python bench/crossovers.py [--most N] [--metric l2|l1] [--rounds R] [--threads T]
 
-`_TREE_FROM_ROWS` and `_FAISS_FROM_ROWS` in src/fastclf/backends/__init__.py come from here. For the tree, features are
-independent and uniform, which suits a tree least, in float32, which suits exact search more than float64; for the
-index, which is to find 0.95 of the neighbours, rows are made that resemble embeddings. The number of rows doubles until
-the other has been faster at two numbers in a row: the first of them is told, and exact search's times by the other's,
-medians of paired turns. Building is not in the times.
+`_FAISS_FROM_ROWS` in src/fastclf/backends/__init__.py comes from here. For the tree, features are independent and
+uniform; for the index, which is to find 0.95 of the neighbours, rows are made that resemble embeddings. The number of
+rows doubles until the other has been faster at two numbers in a row: the first of them is told, and exact search's
+times by the other's, medians of paired turns. Building is not in the times.
 """
 
 from __future__ import annotations
@@ -35,16 +34,17 @@ INDEX_LEAST_ROWS = 8000
 TURN_SECONDS = 0.05  # at least, lest a thread of the one before, still waiting for work, be measured too
 
 Rows = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
+Build = Callable[[np.ndarray, str, int], Any]
 
 
 def main() -> int:
     options = parse()
-    print(table("k-d tree", TREE_FEATURES, TREE_LEAST_ROWS, independent, options, backend="kdtree"))
+    print(table("k-d tree", TREE_FEATURES, TREE_LEAST_ROWS, independent, options, peers.SciPyTree))
     if find_spec("faiss") is None:
         say("not installed: faiss")
         return 0
     print()
-    print(table("faiss", INDEX_FEATURES, INDEX_LEAST_ROWS, embedded, options, backend="faiss", recall=0.95))
+    print(table("faiss", INDEX_FEATURES, INDEX_LEAST_ROWS, embedded, options, approximate))
     return 0
 
 
@@ -70,8 +70,12 @@ def embedded(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     return data.X, data.Q[:QUERIES]
 
 
+def approximate(X: np.ndarray, metric: str, n_threads: int) -> peers.FastClf:
+    return peers.FastClf(X, metric, n_threads, k=K, backend="faiss", recall=0.95)
+
+
 def table(
-    name: str, features: range | tuple[int, ...], least: int, rows: Rows, options: argparse.Namespace, **other: Any
+    name: str, features: range | tuple[int, ...], least: int, rows: Rows, options: argparse.Namespace, other: Build
 ) -> str:
     sizes = list(itertools.takewhile(lambda n: n <= options.most, (least << i for i in itertools.count())))
     lines = [
@@ -85,13 +89,11 @@ def table(
     return "\n".join(lines)
 
 
-def until_faster(
-    d: int, sizes: list[int], rows: Rows, options: argparse.Namespace, other: dict[str, Any]
-) -> Iterator[float]:
+def until_faster(d: int, sizes: list[int], rows: Rows, options: argparse.Namespace, other: Build) -> Iterator[float]:
     """How many times as long exact search takes, until it has been longer for two numbers of rows."""
     wins = 0
     for n in sizes:
-        say(f"{other['backend']}: d = {d}, n = {n}")
+        say(f"{other.__name__}: d = {d}, n = {n}")
         ratio = times_as_long(*rows(n, d), options, other)
         yield ratio
         wins = wins + 1 if ratio > 1 else 0
@@ -99,8 +101,8 @@ def until_faster(
             return
 
 
-def times_as_long(X: np.ndarray, Q: np.ndarray, options: argparse.Namespace, other: dict[str, Any]) -> float:
-    searches = [peers.FastClf(X, options.metric, options.threads, k=K, **how) for how in ({}, other)]
+def times_as_long(X: np.ndarray, Q: np.ndarray, options: argparse.Namespace, other: Build) -> float:
+    searches = [build(X, options.metric, options.threads) for build in (peers.FastClf, other)]
     exact, others = in_turns([(search, Q) for search in searches], K, options.rounds, TURN_SECONDS).T
     return float(np.median(exact / others))
 

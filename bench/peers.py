@@ -94,6 +94,20 @@ class Faiss:
         return rows
 
 
+class SciPyTree:
+    """cKDTree: of L1 and L2."""
+
+    def __init__(self, X: np.ndarray, metric: str, n_threads: int) -> None:
+        from scipy.spatial import cKDTree
+
+        self.n_threads = n_threads
+        self.p = {"l1": 1, "l2": 2}[metric]
+        self.tree = cKDTree(X)
+
+    def neighbors(self, Q: np.ndarray, k: int) -> np.ndarray:
+        return self.tree.query(Q, k, p=self.p, workers=self.n_threads)[1]
+
+
 class Torch:
     """cdist and topk, some queries at a time."""
 

@@ -228,12 +228,14 @@ static int pass_rows(const fc_block_plan *s, fc_block *w, span at, size_t end, s
     return 1;
 }
 
-/* Begin with the limits that some rows set, those that look nearest in a part of all; false if stopped. */
-static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end) {
-    const size_t seeds = s->k + FC_MORE_SEEDS;
+/* Begin with the rows that look nearest in a part of all. */
+static void start_seeds(const fc_block_plan *s, fc_block *w, span at) {
     aim_sieve(w, at, FC_LOOKS_NEAR);
-    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, seeds, s->capacity);
-    if (!pass_rows(s, w, at, end, FC_SEED_EVERY)) return 0;
+    for (size_t i = 0; i < at.count; i++) fc_topk_start(&w->top[i], w->top[i].items, s->k + FC_MORE_SEEDS, s->capacity);
+}
+
+/* Take for limits what these rows set; false if stopped. */
+static int take_limits(const fc_block_plan *s, fc_block *w, span at) {
     lap(s, w, 0);
     for (size_t i = 0; i < at.count; i++) {
         const fc_settle settle = settle_for(s, w, at.first, i);
@@ -244,13 +246,6 @@ static int find_limits(const fc_block_plan *s, fc_block *w, span at, size_t end)
     }
     lap(s, w, s->n_stages);
     return 1;
-}
-
-static void search_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) {
-    start_sieve(s, w, at);
-    if (s->n_stages && !find_limits(s, w, at, end)) return;
-    aim_sieve(w, at, FC_MAY_BE_NEAR);
-    pass_rows(s, w, at, end, 1);
 }
 
 static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) {
@@ -265,18 +260,36 @@ static void scan_rows(const fc_block_plan *s, fc_block *w, span at, size_t end) 
     }
 }
 
-void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t count, size_t row, size_t end) {
-    const span at = {.first = first, .count = count, .start = row, .row = row};
+static void start_queries(const fc_block_plan *s, fc_block *w, span at) {
     w->lap = s->times ? fc_now() : 0;
-    for (size_t i = 0; i < count; i++) {
+    w->costly = 0;
+    for (size_t i = 0; i < at.count; i++) {
         fc_topk_start(&w->top[i], w->top[i].items, s->k, s->capacity);
-        w->squares[i] = fc_query_squares(&s->pairs, first + i);
+        w->squares[i] = fc_query_squares(&s->pairs, at.first + i);
         w->spent[i] = w->is_costly[i] = w->given_up[i] = 0;
     }
-    w->costly = 0;
-    (s->scans ? scan_rows : search_rows)(s, w, at, end);
-    for (size_t i = 0; i < count && !fc_stopped(w->product.team, w->product.thread); i++) {
-        const fc_settle settle = settle_for(s, w, first, i);
+}
+
+static void finish_queries(const fc_block_plan *s, fc_block *w, span at) {
+    for (size_t i = 0; i < at.count && !fc_stopped(w->product.team, w->product.thread); i++) {
+        const fc_settle settle = settle_for(s, w, at.first, i);
         if (!w->given_up[i]) fc_topk_finish(&w->top[i], &settle);
     }
+}
+
+void fc_block_search(const fc_block_plan *s, fc_block *w, size_t first, size_t count, size_t row, size_t end) {
+    const span at = {.first = first, .count = count, .start = row, .row = row};
+    start_queries(s, w, at);
+    if (s->scans) {
+        scan_rows(s, w, at, end);
+    } else {
+        start_sieve(s, w, at);
+        if (s->n_stages) {
+            start_seeds(s, w, at);
+            if (!pass_rows(s, w, at, end, FC_SEED_EVERY) || !take_limits(s, w, at)) return;
+        }
+        aim_sieve(w, at, FC_MAY_BE_NEAR);
+        pass_rows(s, w, at, end, 1);
+    }
+    finish_queries(s, w, at);
 }

@@ -106,7 +106,7 @@ static int margin_slopes(const job *j, size_t example, size_t n, const room *r, 
     const fc_batch batch = {.loss = FC_max_margin,
                             .scores = {own, n, 1, FC_f64},
                             .target = {other, n, 1, FC_f64},
-                            .margin = j->steps->margin,
+                            .parameter = j->steps->margin,
                             .scale = 1 / (double)j->examples};
     if (fc_losses_of_rows(&batch, &r->of_losses, 0, n, j->loss + example, NULL, own) < n) return 0;
     memset(block->scores, 0, 2 * n * block->classes * j->net.size);

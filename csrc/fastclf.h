@@ -146,6 +146,64 @@ typedef struct {
  */
 fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index);
 
+enum {
+    FC_LEAF_ROWS = 64,  /* of a tree, */
+    FC_TREE_BOXES = 16, /* and of leaves or nodes in a node */
+};
+
+/* The first `rows` rows of X in a hierarchy of boxes, as fc_tree_make leaves them.
+ *
+ * row     of each place; rows near each other are near here.
+ * boxes   fc_tree_blocks(rows) x 2 FC_TREE_BOXES cols: bounds of the rows' values.
+ * leaves  fc_tree_leaves(rows) x (1 + (2 + FC_LEAF_ROWS / 4) cols): values in a byte each, and their ranges.
+ * centre  as in fc_search;  scale: of what boxes and leaves hold.
+ */
+typedef struct {
+    size_t rows;
+    const uint32_t *row;
+    const float *boxes, *leaves;
+    const float *centre;
+    double scale;
+} fc_tree;
+
+size_t fc_tree_blocks(size_t rows);
+size_t fc_tree_leaves(size_t rows);
+
+/* Put all rows of X, 1 to 2^32 - 1, into a tree's arrays; *scale is 0, and they are unspecified, where values are too
+ * large or too small for that.  Needs 8 bytes for each row (16 for FC_cosine) meanwhile, and of each thread 520 for
+ * each feature.
+ */
+fc_status fc_tree_make(fc_metric metric, fc_matrix X, const float *centre, fc_run run, double *scale, uint32_t *row,
+                       float *boxes, float *leaves);
+
+/* What a search in a tree did: leaves looked into, and rows compared in full. */
+typedef struct {
+    double leaves, refined;
+} fc_tree_tally;
+
+/* A search by a tree for the k of its rows nearest to each row of Q.
+ *
+ * own, bytes  as in fc_search; k + (own given) <= tree->rows.
+ * patience    a query is given up when it has looked into more leaves than that, or compared rows in the same time.
+ * given_up    Q.rows flags, set for these queries, and for those beyond the tree's range; they have no answer.
+ */
+typedef struct {
+    fc_metric metric;
+    const fc_tree *tree;
+    fc_matrix Q, X;
+    size_t k;
+    const int64_t *own;
+    int bytes;
+    double patience;
+    uint8_t *given_up;
+    fc_tree_tally *tally;
+} fc_tree_search;
+
+/* As fc_knn, of the tree's rows.  Scratch memory: of each thread 32 bytes for each of 4 k + 1024 rows, and 8 bytes for
+ * each query.
+ */
+fc_status fc_tree_knn(const fc_tree_search *search, fc_run run, double *distance, int64_t *index);
+
 /* A search for the k nearest rows of X to each of its own rows, those of the same group left out.
  *
  * group    of each row, numbered below X.rows; no group has more than X.rows - k rows.
@@ -224,10 +282,10 @@ typedef enum { FC_ANY_FINITE, FC_PARTS, FC_PROBABILITIES } fc_targets;
  * weight   of each row, or NULL: 1.
  * scale    of the gradient, beyond the row's weight.
  * column   a weight of each column, or NULL: 1.  Of cross_entropy, of the classes of its targets; of
- *          binary_cross_entropy, of positive targets.
+ *          binary_cross_entropy_with_logits, of positive targets.
  * smoothing  the part of cross_entropy's targets that is spread evenly over classes whose score is not -inf.
- * margin, margins   of hinge, crammer_singer and max_margin: one, or (cols x cols, not for max_margin) one for each
- *          true class and each other.
+ * margin, margins   of hinge and crammer_singer: one, or (cols x cols) one for each true class and each other.
+ * parameter  of a loss that is a sum over scores, what its row in lists.h calls p: max_margin's margin.
  * smooth   where not 0, hinge's terms are smooth * log(1 + exp(term / smooth)), and crammer_singer's largest is
  *          smooth * log(sum of exp(term / smooth)).
  * squared  the hinges' terms are squared; they are not smoothed then.
@@ -239,7 +297,7 @@ typedef struct {
     fc_targets targets;
     const int64_t *label;
     const double *weight, *column, *margins;
-    double scale, smoothing, margin, smooth;
+    double scale, smoothing, margin, smooth, parameter;
     int squared, own_term;
 } fc_batch;
 

@@ -13,6 +13,15 @@ typedef enum { FC_PAIR_sqdiff, FC_PAIR_absdiff, FC_PAIR_product, FC_PAIR_COUNT }
 /* Partial sums of a pair of float vectors: lane l holds the terms l, l + 16, l + 32, ... */
 #define FC_LANES 16
 
+/* What coordinates' differences add to a length: their squares, or their absolute values. */
+typedef enum { FC_GAP_squares, FC_GAP_values, FC_GAP_COUNT } fc_gap_kind;
+
+/* Rows of a leaf of a tree: row r has, of feature i, low[i] + step[i] * codes[i * FC_LEAF_ROWS + r]. */
+typedef struct {
+    const float *low, *step;
+    const uint8_t *codes;
+} fc_leaf;
+
 /* Sums over one vector's features, as the filter sees them. */
 typedef struct {
     double sum, abs, sq;
@@ -27,6 +36,20 @@ typedef struct {
 /* How far off a sum may be, whose absolute terms would sum to `most`. */
 static inline double fc_off(fc_sum s, double error, double most) { return s.lost ? error * most : 0; }
 
+/* What fc_kernels' sums over d features are off by, as a part of their absolute terms: at most d / 4 + 2 terms a lane,
+ * d / 512 parts, and some foldings, of which each adds so many roundings of roundings.
+ */
+static inline double fc_sum_error(size_t d) {
+    const double steps = (double)d / 3 + 32;
+    return steps * steps * 0x1p-105;
+}
+
+/* The same of quick sums, as fc_quick_sum makes them. */
+static inline double fc_quick_error(size_t d) {
+    const double steps = (double)d + 32;
+    return steps * steps * 0x1p-100;
+}
+
 /* Whether a sum of squares is so far from the ends of float64 that nothing of account is lost there. */
 static inline int fc_is_tame(double squares) { return squares > 1e-140 && squares < 1e140; }
 
@@ -39,6 +62,39 @@ typedef struct {
 static inline int fc_is_rounded(fc_distance d) {
     return d.nearest + (d.rest - d.within) == d.nearest && d.nearest + (d.rest + d.within) == d.nearest;
 }
+
+/* Rows of which each distance from some queries is wanted: value i of row l is panel[i * FC_PANEL + l]. */
+enum { FC_PANEL = 32 };
+
+/* What is needed of a vector: its sum, its sum of squares or, where terms are products, one over its length; and the sum
+ * of its absolute terms (of products, its length).
+ */
+typedef struct {
+    fc_twofold value;
+    double most;
+} fc_panel_total;
+
+typedef struct {
+    double high[FC_PANEL], low[FC_PANEL], most[FC_PANEL];
+} fc_panel_totals;
+
+/* Quick sums of a query and the rows of a panel, which is filled up to FC_PANEL.  Where a pair's `most`, the vectors' sum
+ * or product, is outside these bounds (of absdiff, above), its distance stays open.
+ */
+#define FC_PANEL_LEAST 0x1p-960
+#define FC_PANEL_MOST 0x1p1000
+typedef struct {
+    double sum[FC_PANEL], rest[FC_PANEL];
+} fc_panel_sums;
+
+typedef struct {
+    void (*start)(fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x);
+    /* Add d features of a query and the first `rows` rows, and perhaps more of them. */
+    void (*add)(fc_panel_sums *s, const double *q, const double *panel, size_t d, size_t rows);
+    /* The rounded distances, or NaN where they stay open, of sums that are off by a part `error` of a pair's `most`. */
+    void (*finish)(const fc_panel_sums *s, const fc_panel_total *q, const fc_panel_totals *x, double error,
+                   double *distance);
+} fc_panel_kernels;
 
 /* Bytes of one vector in a block: a panel of this depth stays in the first cache while the rows pass. */
 #define FC_DEPTH_BYTES 1024
@@ -171,6 +227,13 @@ typedef struct {
     /* The same for sketches: all but scale * (acc + Iq + Ix) + E * B + F * T < A * R. */
     size_t (*keep_sketches)(const void *acc, size_t rows, size_t lanes, const fc_sieve *sieve, uint32_t *passed);
 
+    /* The sums of a point's gaps from FC_TREE_BOXES boxes: for each feature, their lower bounds and then their upper
+     * ones; and from the rows of a leaf, of which those with no more than `most` are listed, as by a sieve.
+     */
+    void (*near_boxes[FC_GAP_COUNT])(const float *boxes, const float *point, size_t d, float *gaps);
+    size_t (*near_rows[FC_GAP_COUNT])(const fc_leaf *leaf, const float *point, size_t d, float most, float *gaps,
+                                      uint32_t *passed);
+
     /* Of n >= k >= 1 values, none negative: one that at least k are at or below and, unless they tie, no more than
      * `enough` >= k. */
     double (*limit)(const double *v, size_t n, size_t k, size_t enough);
@@ -180,13 +243,25 @@ typedef struct {
      */
     void (*pair[FC_PAIR_COUNT][FC_DTYPE_COUNT])(double *lanes, const void *q, const void *x, size_t d);
 
-    /* Add a pair's sum, off by at most (d / 3 + 32)^2 2^-105 of the sum of its absolute terms; of floats only. */
+    /* Add a pair's sum, off by at most fc_sum_error of the sum of its absolute terms; of floats only. */
     void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
 
-    /* A pair's sum of products or, for absdiff, of maxima, in less time; of floats only.  `start` is 3 * 2^k, where the
-     * absolute terms sum to at most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+    /* Of float64, d a multiple of FC_LANES.  Add by how much a is farther from q than b, in sums that distances are made
+     * of, and the absolute terms' sum: with all values times `far` and, of squares, b - a times `near`, powers of two.
      */
-    fc_twofold (*quick[FC_PAIR_COUNT][FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+    void (*gap[FC_PAIR_COUNT])(fc_sum *sum, double *most, const double *q, const double *a, const double *b, size_t d,
+                               double far, double near);
+
+    /* Add the sums of the squares of w = x - c q, and of w q; the same. */
+    void (*residual)(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c);
+
+    /* A pair's sum of products in less time; of floats only.  `start` is 3 * 2^k, where the absolute terms sum to at most
+     * 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+     */
+    fc_twofold (*quick[FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
+
+    /* The same of products or, for absdiff, of maxima, of many pairs. */
+    fc_panel_kernels panel[FC_PAIR_COUNT];
 
     /* The distance that sums of a kind make, each off by at most a part `error` of its absolute terms unless nothing is
      * lost; qq and xx are the vectors' sums of squares, which only products need.

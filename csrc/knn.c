@@ -45,6 +45,11 @@ typedef struct {
     int64_t *merged_index;
 } job;
 
+/* A block of queries, and the rows of a segment. */
+typedef struct {
+    size_t first, count, segment, row, end;
+} span;
+
 /* Write a query's k best, nearest first; fewer rows than k leave +inf behind them. */
 static void report(const job *s, const fc_topk *top, size_t query, size_t segment) {
     const size_t k = s->plan.k, at = (query * s->segments + segment) * k;
@@ -63,25 +68,30 @@ static int is_hopeless(job *s) {
     return s->plan.n_stages && failed > HOPELESS_SHARE * tried;
 }
 
-static void run_task(job *s, fc_block *w, size_t task) {
+/* What task number `task` compares. */
+static span span_of(const job *s, size_t task) {
     const size_t n = s->plan.pairs.X.rows, segment = task % s->segments, share = n / s->segments;
-    const size_t block = s->plan.product.block, first = task / s->segments * block,
-                 count = fc_smaller(block, s->plan.pairs.Q.rows - first);
-    const size_t start = share * segment, end = segment + 1 == s->segments ? n : start + share;
-    const int hopeless = is_hopeless(s);
-    if (!hopeless) fc_block_search(&s->plan, w, first, count, start, end);
-    if (fc_stopped(w->product.team, w->product.thread)) return;
-    w->tally.pairs[0] += s->plan.n_stages && !hopeless ? (double)count * (double)(end - start) : 0;
+    const size_t block = s->plan.product.block, first = task / s->segments * block;
+    return (span){.first = first,
+                  .count = fc_smaller(block, s->plan.pairs.Q.rows - first),
+                  .segment = segment,
+                  .row = share * segment,
+                  .end = segment + 1 == s->segments ? n : share * (segment + 1)};
+}
+
+/* Keep what a task has found; without a block's search all of its queries are given up. */
+static void record(job *s, fc_block *w, span at, int searched) {
     size_t failed = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (hopeless || w->given_up[i]) {
-            give_up(s, first + i);
+    if (s->plan.n_stages && searched) w->tally.pairs[0] += (double)at.count * (double)(at.end - at.row);
+    for (size_t i = 0; i < at.count; i++) {
+        if (!searched || w->given_up[i]) {
+            give_up(s, at.first + i);
             failed++;
         } else {
-            report(s, &w->top[i], first + i, segment);
+            report(s, &w->top[i], at.first + i, at.segment);
         }
     }
-    atomic_fetch_add(&s->tried, count); /* before those that failed of them */
+    atomic_fetch_add(&s->tried, at.count); /* before those that failed of them */
     atomic_fetch_add(&s->failed, failed);
 }
 
@@ -104,7 +114,12 @@ static void run_thread(void *of, fc_team *team, int thread) {
         w->product.team = team;
         w->product.thread = thread;
         w->tally = (fc_tally){0};
-        for (size_t task; fc_next_task(team, &task);) run_task(s, w, task);
+        for (size_t task; fc_next_task(team, &task);) {
+            const span at = span_of(s, task);
+            const int searched = !is_hopeless(s);
+            if (searched) fc_block_search(&s->plan, w, at.first, at.count, at.row, at.end);
+            if (!fc_stopped(team, thread)) record(s, w, at, searched);
+        }
         if (s->tally) add_tally(s, &w->tally);
     } else {
         fc_stop(team, FC_NO_MEMORY);
@@ -195,22 +210,17 @@ static int arguments_ok(const fc_search *a, fc_run run) {
            !__builtin_mul_overflow(Q->rows, a->k, &out) && out <= PTRDIFF_MAX / (sizeof(double) + sizeof(int64_t));
 }
 
-/* Run the tasks, with room for the results of X's segments where it is cut. */
-static fc_status run_search(job *s, fc_run run, double *distance, int64_t *index) {
+/* Let the tasks write to the caller's arrays or, where X is cut, to `partial`, made here; false without memory. */
+static int take_results(job *s, double *distance, int64_t *index, double **partial) {
     const size_t entries = s->plan.pairs.Q.rows * s->segments * s->plan.k;
-    double *partial = NULL;
     s->distance = s->merged_distance = distance;
     s->index = s->merged_index = index;
-    if (s->segments > 1) {
-        partial = malloc(entries * (sizeof(double) + sizeof(int64_t)));
-        if (!partial) return FC_NO_MEMORY;
-        s->distance = partial;
-        s->index = (int64_t *)(partial + entries);
-    }
-    fc_status status = fc_parallel(run, s->blocks * s->segments, run_thread, s);
-    if (status == FC_OK && partial) status = fc_parallel((fc_run){1, run.poll}, s->plan.pairs.Q.rows, merge, s);
-    free(partial);
-    return status;
+    if (s->segments == 1) return 1;
+    *partial = malloc(entries * (sizeof(double) + sizeof(int64_t)));
+    if (!*partial) return 0;
+    s->distance = *partial;
+    s->index = (int64_t *)(*partial + entries);
+    return 1;
 }
 
 static fc_product product_for(const fc_search *a, const fc_pairs *pairs, const void *centre) {
@@ -257,7 +267,11 @@ fc_status fc_knn(const fc_search *a, fc_run run, double *distance, int64_t *inde
     run.n_threads =
         fc_threads_for(run.n_threads, (double)a->Q.rows * (double)a->X.rows * (double)s.plan.product.Q.cols);
     divide(&s, (size_t)run.n_threads);
-    const fc_status status = run_search(&s, run, distance, index);
+    fc_status status = FC_NO_MEMORY;
+    double *partial = NULL;
+    if (take_results(&s, distance, index, &partial)) status = fc_parallel(run, s.blocks * s.segments, run_thread, &s);
+    if (status == FC_OK && partial) status = fc_parallel((fc_run){1, run.poll}, a->Q.rows, merge, &s);
+    free(partial);
     free(owned);
     return status;
 }

@@ -65,7 +65,7 @@
  *
  *   name    what Python calls it
  *   let     what both formulas need
- *   loss    of score s and target t; w is the weight of its column, m the margin
+ *   loss    of score s and target t; w is the weight of its column, p the loss's parameter (of max_margin, the margin)
  *   slope   its derivative by s
  */
 // clang-format off
@@ -74,12 +74,12 @@
       /* let   */ const v_f64 d = s - t, \
       /* loss  */ d * d, \
       /* slope */ d + d) \
-    X(binary_cross_entropy, \
+    X(binary_cross_entropy_with_logits, \
       /* let   */ const v_f64 e = exp_f64(-abs_f64(s)); const v_f64 l = log1p_f64(e), \
       /* loss  */ (1 - t) * (positive_f64(s) + l) + w * t * (positive_f64(-s) + l), \
       /* slope */ (1 - t) * sigmoid(s, e) - w * t * sigmoid(-s, e)) \
     X(max_margin, \
-      /* let   */ const v_f64 d = m - s + t, \
+      /* let   */ const v_f64 d = p - s + t, \
       /* loss  */ positive_f64(d), \
       /* slope */ only_f64(d > 0, all_f64(-1)))
 // clang-format on

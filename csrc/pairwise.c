@@ -1,107 +1,225 @@
-/* pairwise.c -- all distances between two sets of rows: those that refine.c reports, mostly found in less time. */
+/* pairwise.c -- all distances between two sets of rows: those that refine.c reports, of floats mostly found in less
+ * time, by panels of rows (isa/panel.inc.h).
+ */
+#include <float.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "matrix.h"
 #include "refine.h"
+#include "scaled.h"
 #include "sizes.h"
 #include "threads.h"
 
 enum {
     QUERIES = 64, /* a task: so many queries against so many rows, */
-    ROWS = 128,   /* few enough that the rows stay in the cache */
-    PART = 512,   /* features of a row that are converted at a time */
+    PANELS = 4,   /* few enough that their sums stay in the cache */
+    ROWS = PANELS * FC_PANEL,
+    VECTORS = QUERIES + ROWS,
+    DEPTH = 64,     /* features of a panel: it stays in the first cache while the queries pass */
+    FEW_QUERIES = 4 /* fewer do not pay for making panels */
 };
-
-/* A part of a row, float or double. */
-typedef union {
-    float f32[PART];
-    double f64[PART];
-} part;
 
 typedef struct {
     fc_pairs pairs;
-    int is_quick; /* differences of floats; other metrics' sums are quick by themselves */
-    part zeros, ones;
+    int has_panels;
     size_t row_blocks;
-    double *distance;
+    double ones[FC_SCALED_PART], *distance;
 } pairwise;
 
-/* What is needed of a vector, to compare it with many: its sum or, where terms are products, its sum of squares; and
- * the sum of the absolute terms.
- */
+/* The queries and rows of a task: its vectors, queries first. */
 typedef struct {
-    fc_sum sum;
-    double most;
-} total;
+    size_t query, queries, row, rows;
+} span;
 
-/* A row against `other`, or against itself. */
-static fc_sum sum_with(const fc_pairs *p, fc_pair_kind kind, const fc_matrix *M, size_t row, const part *other) {
-    part room;
+/* A thread's scratch, 200 KiB. */
+typedef struct {
+    fc_panel_sums sums[QUERIES][PANELS];
+    double query[QUERIES][DEPTH], panel[DEPTH * FC_PANEL];
+    fc_sum squares[VECTORS]; /* fc_squares_of */
+    fc_panel_total total[VECTORS];
+    fc_panel_totals of_panel[PANELS];
+    int exponent[VECTORS]; /* by which vectors are scaled: by products each by its own, else all by the same */
+} scratch;
+
+static fc_row vector(const pairwise *w, span at, size_t i) {
+    return i < at.queries ? (fc_row){&w->pairs.Q, at.query + i} : (fc_row){&w->pairs.X, at.row + i - at.queries};
+}
+
+static size_t panel_rows(span at, size_t panel) { return fc_smaller(FC_PANEL, at.rows - panel * FC_PANEL); }
+
+/* --- what is needed of a vector ------------------------------------------------------------------------------- */
+
+/* Sum over the features of a vector against itself or `other`. */
+static fc_twofold sum_with(const pairwise *w, fc_pair_kind kind, fc_scaled v, const double *other) {
+    double part[FC_SCALED_PART];
+    const size_t d = v.of.matrix->cols;
     fc_sum sum = {0};
-    for (size_t from = 0; from < M->cols; from += PART) {
-        const size_t count = fc_smaller(PART, M->cols - from);
-        const void *values = fc_row_part(M, row, from, count, p->dtype, &room);
-        p->kernels->sum[kind][p->dtype](&sum, values, other ? other : values, count);
+    for (size_t from = 0; from < d; from += FC_SCALED_PART) {
+        const size_t count = fc_smaller(FC_SCALED_PART, d - from);
+        fc_scaled_take(v, from, count, part);
+        w->pairs.kernels->sum[kind][FC_f64](&sum, part, other ? other : part, count);
     }
-    return sum;
+    return sum.value;
 }
 
-static total total_of(const pairwise *w, const fc_matrix *M, size_t row) {
-    const fc_pairs *p = &w->pairs;
-    if (!w->is_quick) return (total){.sum = fc_squares_of(p, M, row)};
-    if (p->metric->refine == FC_PAIR_absdiff)
-        return (total){sum_with(p, FC_PAIR_product, M, row, &w->ones),
-                       sum_with(p, FC_PAIR_absdiff, M, row, &w->zeros).value.high};
-    const fc_sum squares = sum_with(p, FC_PAIR_product, M, row, NULL);
-    return (total){squares, squares.value.high};
+static fc_panel_total total_of(const pairwise *w, fc_scaled v) {
+    static const double zeros[FC_SCALED_PART];
+    if (w->pairs.metric->refine == FC_PAIR_absdiff)
+        return (fc_panel_total){sum_with(w, FC_PAIR_product, v, w->ones), sum_with(w, FC_PAIR_absdiff, v, zeros).high};
+    const fc_twofold squares = sum_with(w, FC_PAIR_product, v, NULL);
+    return (fc_panel_total){squares, squares.high};
 }
 
-/* 2 s - a - b: for |q - x| = 2 max(q, x) - q - x and (q - x)^2 = q^2 + x^2 - 2 q x, whose sign is turned. */
-static fc_twofold twice_less(fc_twofold s, fc_twofold a, fc_twofold b) {
-    const fc_twofold first = fc_two_sum(2 * s.high, -a.high), both = fc_two_sum(first.high, -b.high);
-    return fc_fast_two_sum(both.high, both.low + (first.low + (2 * s.low - a.low - b.low)));
-}
-
-/* Of floats, by a metric that is made of differences. */
-static fc_distance quick_distance(const pairwise *w, size_t query, const total *q, size_t row, const total *x) {
-    const fc_pairs *p = &w->pairs;
-    const fc_pair_kind kind = p->metric->refine;
-    const double most = q->most + x->most;
-    if (!fc_is_tame(most)) return (fc_distance){0, 0, INFINITY};
-    fc_sum s = fc_quick_sum(p, (fc_row){&p->Q, query}, (fc_row){&p->X, row}, most);
-    s.value = twice_less(s.value, q->sum.value, x->sum.value);
-    if (kind == FC_PAIR_sqdiff) s.value = fc_twofold_negative(s.value);
-    return p->kernels->distance[kind](s, q->sum, x->sum, fc_quick_error(p) * most / fabs(s.value.high));
-}
-
-static double distance_of(const pairwise *w, size_t query, const total *q, size_t row, const total *x) {
-    if (w->is_quick) {
-        const fc_distance d = quick_distance(w, query, q, row, x);
-        if (fc_is_rounded(d)) return d.nearest;
+/* By differences; whether all are within the range of panels. */
+static int measure_at(const pairwise *w, scratch *s, span at, int exponent) {
+    const int adds_only = w->pairs.metric->refine == FC_PAIR_absdiff;
+    int ok = 1;
+    for (size_t i = 0; i < at.queries + at.rows; i++) {
+        const fc_panel_total t = total_of(w, (fc_scaled){vector(w, at, i), exponent});
+        ok &= t.most <= FC_PANEL_MOST && (t.most >= FC_PANEL_LEAST || adds_only); /* 0 may be of lost squares */
+        s->total[i] = t;
+        s->exponent[i] = exponent;
     }
-    return fc_refine_by(&w->pairs, query, q->sum, row, x->sum);
+    return ok;
 }
 
-static void run_task(const pairwise *w, size_t task, fc_team *team, int thread) {
-    const fc_matrix *Q = &w->pairs.Q, *X = &w->pairs.X;
-    const size_t first = task / w->row_blocks * QUERIES, from = task % w->row_blocks * ROWS;
-    const size_t look = fc_stop_interval(X->cols);
-    total of_row[ROWS];
-    for (size_t row = from; row < X->rows && row < from + ROWS; row++) {
-        if (row % look == 0 && fc_stopped(team, thread)) return;
-        of_row[row - from] = total_of(w, X, row);
+static int largest_exponent(const pairwise *w, span at) {
+    int largest = fc_scaled_exponent(vector(w, at, 0));
+    for (size_t i = 1; i < at.queries + at.rows; i++) {
+        const int exponent = fc_scaled_exponent(vector(w, at, i));
+        largest = exponent > largest ? exponent : largest;
     }
-    for (size_t q = first; q < Q->rows && q < first + QUERIES; q++) {
-        const total of_query = total_of(w, Q, q);
-        for (size_t row = from; row < X->rows && row < from + ROWS; row++) {
-            if (row % look == 0 && fc_stopped(team, thread)) return;
-            w->distance[q * X->rows + row] = distance_of(w, q, &of_query, row, &of_row[row - from]);
+    return largest;
+}
+
+/* By products; of a zero vector the total is infinite, and its distances stay open. */
+static void measure_length(const pairwise *w, scratch *s, span at, size_t i) {
+    const fc_row v = vector(w, at, i);
+    fc_twofold squares;
+    s->squares[i] = fc_squares_of(&w->pairs, v.matrix, v.row);
+    squares = s->squares[i].value;
+    s->exponent[i] = fc_is_tame(squares.high) ? 0 : fc_scaled_exponent(v);
+    if (s->exponent[i]) squares = sum_with(w, FC_PAIR_product, (fc_scaled){v, s->exponent[i]}, NULL);
+    const fc_twofold length = fc_twofold_root(squares);
+    s->total[i] = (fc_panel_total){fc_twofold_quotient((fc_twofold){1, 0}, length), length.high};
+}
+
+static void measure(const pairwise *w, scratch *s, span at) {
+    if (w->pairs.metric->refine == FC_PAIR_product)
+        for (size_t i = 0; i < at.queries + at.rows; i++) measure_length(w, s, at, i);
+    else if (!measure_at(w, s, at, 0))
+        measure_at(w, s, at, largest_exponent(w, at));
+    for (size_t r = 0; r < ROWS; r++) {
+        fc_panel_totals *of = &s->of_panel[r / FC_PANEL];
+        const fc_panel_total t = r < at.rows ? s->total[at.queries + r] : (fc_panel_total){0};
+        of->high[r % FC_PANEL] = t.value.high;
+        of->low[r % FC_PANEL] = t.value.low;
+        of->most[r % FC_PANEL] = t.most;
+    }
+}
+
+/* --- sums of all pairs ---------------------------------------------------------------------------------------- */
+
+static void fill_panel(const pairwise *w, scratch *s, span at, size_t panel, size_t from, size_t count) {
+    const size_t rows = panel_rows(at, panel), first = at.queries + panel * FC_PANEL;
+    double part[DEPTH];
+    if (rows < FC_PANEL) memset(s->panel, 0, sizeof s->panel);
+    for (size_t r = 0; r < rows; r++) {
+        const fc_row x = vector(w, at, first + r);
+        fc_scaled_take((fc_scaled){x, s->exponent[first + r]}, from, count, part);
+        for (size_t i = 0; i < count; i++) s->panel[i * FC_PANEL + r] = part[i];
+    }
+}
+
+static void add_part(const pairwise *w, scratch *s, span at, size_t from) {
+    const fc_panel_kernels *kernels = &w->pairs.kernels->panel[w->pairs.metric->refine];
+    const size_t count = fc_smaller(DEPTH, w->pairs.Q.cols - from);
+    for (size_t q = 0; q < at.queries; q++)
+        fc_scaled_take((fc_scaled){vector(w, at, q), s->exponent[q]}, from, count, s->query[q]);
+    for (size_t p = 0; p * FC_PANEL < at.rows; p++) {
+        fill_panel(w, s, at, p, from, count);
+        for (size_t q = 0; q < at.queries; q++) {
+            if (from == 0) kernels->start(&s->sums[q][p], &s->total[q], &s->of_panel[p]);
+            kernels->add(&s->sums[q][p], s->query[q], s->panel, count, panel_rows(at, p));
         }
     }
 }
 
+/* --- distances ------------------------------------------------------------------------------------------------ */
+
+/* Put a panel's distances from a query, NaN where they are open, where they belong.  A scaled one stays open where
+ * scaling may have taken bits that count, and below DBL_MIN, where it is rounded twice.
+ */
+static void put(const pairwise *w, const scratch *s, span at, size_t q, size_t panel, const double *found) {
+    const size_t first = panel * FC_PANEL, query = at.query + q;
+    const int exponent = w->pairs.metric->degree * s->exponent[q];
+    double *out = w->distance + query * w->pairs.X.rows + at.row + first;
+    for (size_t r = 0; r < panel_rows(at, panel); r++) {
+        const double v = exponent ? ldexp(found[r], exponent) : found[r];
+        const int is_open = isnan(v) || (exponent && (found[r] < FC_PANEL_LEAST || v <= DBL_MIN));
+        out[r] = is_open ? fc_refine_by(&w->pairs, query, s->squares[q], at.row + first + r,
+                                        s->squares[at.queries + first + r])
+                         : v;
+    }
+}
+
+/* By products, the lengths add what they are off by to the sum's: half of it each. */
+static double error_of(const fc_pairs *p) {
+    const double error = fc_quick_error(p->Q.cols);
+    return p->metric->refine == FC_PAIR_product ? 2 * error + 0x1p-98 : error;
+}
+
+static void report(const pairwise *w, scratch *s, span at, fc_team *team, int thread) {
+    const fc_pairs *p = &w->pairs;
+    const size_t look = 1 + fc_stop_interval(p->X.cols) / FC_PANEL;
+    for (size_t q = 0, n = 0; q < at.queries; q++)
+        for (size_t panel = 0; panel * FC_PANEL < at.rows; panel++) {
+            double found[FC_PANEL];
+            if (n++ % look == 0 && fc_stopped(team, thread)) return;
+            p->kernels->panel[p->metric->refine].finish(&s->sums[q][panel], &s->total[q], &s->of_panel[panel],
+                                                        error_of(p), found);
+            put(w, s, at, q, panel, found);
+        }
+}
+
+static void run_panels(const pairwise *w, scratch *s, span at, fc_team *team, int thread) {
+    measure(w, s, at);
+    for (size_t from = 0; from < w->pairs.Q.cols; from += DEPTH) {
+        if (fc_stopped(team, thread)) return;
+        add_part(w, s, at, from);
+    }
+    report(w, s, at, team, thread);
+}
+
+/* One by one: of bytes, or few. */
+static void run_pairs(const pairwise *w, scratch *s, span at, fc_team *team, int thread) {
+    const fc_pairs *p = &w->pairs;
+    const size_t look = fc_stop_interval(p->X.cols);
+    for (size_t i = 0; i < at.queries + at.rows; i++) {
+        const fc_row v = vector(w, at, i);
+        s->squares[i] = fc_squares_of(p, v.matrix, v.row);
+    }
+    for (size_t q = 0; q < at.queries; q++)
+        for (size_t r = 0; r < at.rows; r++) {
+            if ((at.row + r) % look == 0 && fc_stopped(team, thread)) return;
+            w->distance[(at.query + q) * p->X.rows + at.row + r] =
+                fc_refine_by(p, at.query + q, s->squares[q], at.row + r, s->squares[at.queries + r]);
+        }
+}
+
 static void run_thread(void *job, fc_team *team, int thread) {
-    for (size_t task; fc_next_task(team, &task);) run_task(job, task, team, thread);
+    const pairwise *w = job;
+    const size_t nq = w->pairs.Q.rows, n = w->pairs.X.rows;
+    scratch *s = malloc(sizeof *s);
+    if (!s) fc_stop(team, FC_NO_MEMORY);
+    for (size_t task; s && fc_next_task(team, &task);) {
+        const size_t query = task / w->row_blocks * QUERIES, row = task % w->row_blocks * ROWS;
+        const span at = {query, fc_smaller(QUERIES, nq - query), row, fc_smaller(ROWS, n - row)};
+        (w->has_panels ? run_panels : run_pairs)(w, s, at, team, thread);
+    }
+    free(s);
 }
 
 fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, double *distance) {
@@ -113,15 +231,10 @@ fc_status fc_pairwise(fc_metric metric, fc_matrix Q, fc_matrix X, fc_run run, do
         return FC_BAD_ARGUMENT;
     const fc_dtype dtype = fc_common_dtype(&Q, &X, 0);
     pairwise w = {.pairs = {&fc_metrics[metric], fc_kernels_active(), Q, X, dtype},
-                  .is_quick = dtype != FC_u8 && fc_metrics[metric].refine != FC_PAIR_product,
+                  .has_panels = dtype != FC_u8 && Q.rows >= FEW_QUERIES,
                   .row_blocks = (X.rows + ROWS - 1) / ROWS,
                   .distance = distance};
-    for (size_t i = 0; i < PART; i++) {
-        if (dtype == FC_f64)
-            w.ones.f64[i] = 1;
-        else
-            w.ones.f32[i] = 1;
-    }
+    for (size_t i = 0; i < FC_SCALED_PART; i++) w.ones[i] = 1;
     run.n_threads = fc_threads_for(run.n_threads, (double)entries * (double)Q.cols);
     return fc_parallel(run, (Q.rows + QUERIES - 1) / QUERIES * w.row_blocks, run_thread, &w);
 }

@@ -145,23 +145,22 @@ static void look_ahead(const fc_product *p, const fc_product_room *w, size_t c, 
     ahead[1] = packed ? (fc_ahead){panel + first * length, lanes, length} : (fc_ahead){0};
 }
 
-/* Add part c of the depth, `cols` features, to the accumulators of panel i.  A single part comes from near caches, and
- * is too short to spend time on looking ahead.
- */
-static void add_part(const fc_product *p, fc_product_room *w, size_t i, size_t c, size_t cols, char *acc) {
-    const fc_tile *t = p->tile;
-    const size_t panels = w->used, groups = fc_round_up(cols, t->group) / t->group;
-    const size_t stride = cell_stride(p), acc_bytes = t->lanes * fc_value_size(p->dtype);
-    const char *panel = panel_part(p, w, i, c);
-    fc_ahead ahead[FC_AHEADS] = {0};
-    for (size_t r = 0; r < w->rows; r += t->rows) {
-        if (!is_single_part(p)) look_ahead(p, w, c, r, i, panels, ahead);
-        t->run(panel, w->cells + r * stride, stride, groups, acc + r * acc_bytes, c == 0, ahead);
-    }
-}
-
 static char *panel_acc(const fc_product *p, const fc_product_room *w, size_t panel) {
     return w->acc + panel * FC_ROW_BLOCK * p->tile->lanes * fc_value_size(p->dtype);
+}
+
+/* Add part c of the depth, `cols` features, to the accumulators of panel i. */
+static void add_part(const fc_product *p, fc_product_room *w, size_t i, size_t c, size_t cols) {
+    const fc_tile *t = p->tile;
+    const size_t groups = fc_round_up(cols, t->group) / t->group, stride = cell_stride(p);
+    const size_t acc_bytes = t->lanes * fc_value_size(p->dtype);
+    const char *panel = panel_part(p, w, i, c);
+    char *acc = panel_acc(p, w, i);
+    fc_ahead ahead[FC_AHEADS];
+    for (size_t r = 0; r < w->rows; r += t->rows) {
+        look_ahead(p, w, c, r, i, w->used, ahead);
+        t->run(panel, w->cells + r * stride, stride, groups, acc + r * acc_bytes, c == 0, ahead);
+    }
 }
 
 int fc_product_rows(const fc_product *p, fc_product_room *w, size_t row, size_t rows) {
@@ -177,13 +176,20 @@ int fc_product_rows(const fc_product *p, fc_product_room *w, size_t row, size_t 
         if (c < w->packed_from || c >= w->packed_from + w->packed_cols) pack(p, w, c, fc_smaller(p->pack_cols, d - c));
         for (size_t r = 0; r < rows; r++)
             load(p, &p->X, p->x_centre, row + r, c, cols, w->cells + r * stride, &w->x_sums[r]);
-        for (size_t i = 0; i < w->used && !is_single_part(p); i++) add_part(p, w, i, c, cols, panel_acc(p, w, i));
+        for (size_t i = 0; i < w->used && !is_single_part(p); i++) add_part(p, w, i, c, cols);
     }
     return 1;
 }
 
+/* A single part comes from near caches, and is too short to spend time on looking ahead. */
 const char *fc_product_panel(const fc_product *p, fc_product_room *w, size_t panel) {
     if (!is_single_part(p)) return panel_acc(p, w, panel);
-    add_part(p, w, panel, 0, p->Q.cols, w->acc);
+    const fc_tile *t = p->tile;
+    const size_t groups = fc_round_up(p->Q.cols, t->group) / t->group, stride = cell_stride(p);
+    const size_t acc_bytes = t->lanes * fc_value_size(p->dtype);
+    const char *part = panel_part(p, w, panel, 0);
+    const fc_ahead none[FC_AHEADS] = {0};
+    for (size_t r = 0; r < w->rows; r += t->rows)
+        t->run(part, w->cells + r * stride, stride, groups, w->acc + r * acc_bytes, 1, none);
     return w->acc;
 }

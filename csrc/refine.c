@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "closer.h"
 #include "matrix.h"
 #include "sizes.h"
 
@@ -78,12 +79,6 @@ static fc_sum sum_of(const fc_pairs *p, fc_pair_kind kind, fc_row a, fc_row b) {
     return sum;
 }
 
-/* At most d / 4 + 2 terms a lane, d / PART parts, and some foldings: each adds so many roundings of roundings. */
-static double sum_error(const fc_pairs *p) {
-    const double steps = (double)p->Q.cols / 3 + 32;
-    return steps * steps * 0x1p-105;
-}
-
 /* 3 * 2^k for fc_kernels' quick sums: 2^k is more than `most`. */
 static double start_for(double most) {
     uint64_t bits;
@@ -93,25 +88,21 @@ static double start_for(double most) {
     return 12 * most;
 }
 
-fc_sum fc_quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
+/* A sum of products of floats whose absolute terms sum to about `most`, which is tame. */
+static fc_sum quick_sum(const fc_pairs *p, fc_row a, fc_row b, double most) {
     const size_t d = a.matrix->cols, step = part_of(p, a, b);
     const double start = start_for(most);
     double room_a[PART], room_b[PART];
     fc_sum sum = {{0, 0}, 1};
     for (size_t from = 0; from < d; from += step) {
         const size_t count = fc_smaller(step, d - from);
-        const fc_twofold t = p->kernels->quick[p->metric->refine][p->dtype](
-            fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
-            fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
+        const fc_twofold t =
+            p->kernels->quick[p->dtype](fc_row_part(a.matrix, a.row, from, count, p->dtype, room_a),
+                                        fc_row_part(b.matrix, b.row, from, count, p->dtype, room_b), count, start);
         const fc_twofold high = fc_two_sum(sum.value.high, t.high);
         sum.value = (fc_twofold){high.high, high.low + (sum.value.low + t.low)};
     }
     return sum;
-}
-
-double fc_quick_error(const fc_pairs *p) {
-    const double steps = (double)p->Q.cols + 32;
-    return steps * steps * 0x1p-100;
 }
 
 static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAIR_product; }
@@ -119,7 +110,7 @@ static int needs_squares(const fc_pairs *p) { return p->metric->refine == FC_PAI
 /* A sum of products of vectors with these sums of squares. */
 static fc_sum product_of(const fc_pairs *p, fc_row a, double aa, fc_row b, double bb) {
     const int is_quick = p->dtype != FC_u8 && fc_is_tame(aa) && fc_is_tame(bb);
-    return is_quick ? fc_quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
+    return is_quick ? quick_sum(p, a, b, sqrt(aa * bb)) : sum_of(p, FC_PAIR_product, a, b);
 }
 
 fc_sum fc_squares_of(const fc_pairs *p, const fc_matrix *M, size_t row) {
@@ -145,39 +136,32 @@ static int are_equal(fc_row a, fc_row b) {
     return a.matrix->dtype == b.matrix->dtype && memcmp(of_a + a.row * bytes, of_b + b.row * bytes, bytes) == 0;
 }
 
-static fc_distance distance_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
-    const fc_row q = query_of(p, query), x = row_of(p, row);
+/* By differences: of two rows that are not known to be equal. */
+static double difference_by(const fc_pairs *p, fc_row q, fc_row x) {
     const fc_pair_kind kind = p->metric->refine;
-    if (needs_squares(p))
-        return p->kernels->distance[kind](product_of(p, q, qq.value.high, x, xx.value.high), qq, xx, fc_quick_error(p));
-    return p->kernels->distance[kind](sum_of(p, kind, q, x), qq, xx, sum_error(p));
+    const fc_sum none = {0};
+    const fc_distance d = p->kernels->distance[kind](sum_of(p, kind, q, x), none, none, fc_sum_error(p->Q.cols));
+    double distance;
+    if (fc_is_rounded(d)) return d.nearest;
+    if (!(d.within < INFINITY) && fc_closer_distance(p->kernels, kind, q, x, &distance)) return distance;
+    return fc_exact_distance(kind, q, x);
+}
+
+/* By products. */
+static double angle_by(const fc_pairs *p, fc_row q, fc_sum qq, fc_row x, fc_sum xx) {
+    const fc_sum s = product_of(p, q, qq.value.high, x, xx.value.high);
+    fc_distance d = p->kernels->distance[FC_PAIR_product](s, qq, xx, fc_quick_error(p->Q.cols));
+    if (fc_is_rounded(d)) return d.nearest;
+    if (fc_is_tame(qq.value.high) && are_equal(q, x)) return 0; /* not needed for the answer: mostly it is this */
+    d = fc_closer_angle(p->kernels, q, qq, x, xx, s);
+    return fc_is_rounded(d) ? d.nearest : fc_exact_distance(FC_PAIR_product, q, x);
 }
 
 double fc_refine_by(const fc_pairs *p, size_t query, fc_sum qq, size_t row, fc_sum xx) {
     const fc_row q = query_of(p, query), x = row_of(p, row);
-    const fc_pair_kind kind = p->metric->refine;
-    if (p->dtype == FC_u8) return distance_of_bytes(p, byte_sum(p, kind, q, x), qq.value.high, xx.value.high);
-    const fc_distance d = distance_by(p, query, qq, row, xx);
-    if (fc_is_rounded(d)) return d.nearest;
-    if (fc_is_tame(qq.value.high) && are_equal(q, x)) return 0; /* not needed for the answer: mostly it is this */
-    return fc_exact_distance(kind, q, x);
-}
-
-/* -1, 0 or 1 as a + a_rest is less than b + b_rest, equal, or greater; 2 where it may be any of these, as a difference
- * of `margin` is possible.  a and b are so near that their difference is exact.
- */
-static int order_within(double a, double a_rest, double b, double b_rest, double margin) {
-    const double gap = (a - b) + (a_rest - b_rest);
-    if (fabs(gap) > margin) return gap < 0 ? -1 : 1;
-    return gap == 0 && margin == 0 ? 0 : 2;
-}
-
-static int order_of_sums(const fc_pairs *p, fc_row q, fc_row a, fc_row b) {
-    const fc_sum s = sum_of(p, p->metric->refine, q, a), t = sum_of(p, p->metric->refine, q, b);
-    const double u = s.value.high, v = t.value.high, error = sum_error(p);
-    const double margin = fc_off(s, error, u) + fc_off(t, error, v);
-    if ((s.lost | t.lost) && p->metric->refine == FC_PAIR_sqdiff && !(fc_is_tame(u) && fc_is_tame(v))) return 2;
-    return order_within(u, s.value.low, v, t.value.low, margin);
+    if (p->dtype == FC_u8)
+        return distance_of_bytes(p, byte_sum(p, p->metric->refine, q, x), qq.value.high, xx.value.high);
+    return needs_squares(p) ? angle_by(p, q, qq, x, xx) : difference_by(p, q, x);
 }
 
 /* By s / sqrt(xx), none of which is negative: its square is of integers of 62 and 31 bits. */
@@ -190,23 +174,33 @@ static int order_of_byte_angles(const fc_pairs *p, fc_row q, fc_row a, fc_row b)
     return (left < right) - (left > right);
 }
 
-/* Products are summed so that nothing is lost of zeros: rows at right angles tie. */
-static fc_distance angle_of(const fc_pairs *p, size_t query, fc_sum qq, size_t row) {
-    const fc_sum s = sum_of(p, FC_PAIR_product, query_of(p, query), row_of(p, row));
-    return p->kernels->distance[FC_PAIR_product](s, qq, fc_squares_of(p, &p->X, row), fc_quick_error(p));
+/* -1, 0 or 1 as u is less than v, equal, or greater; 2 where it may be any of these.  At the same reported distance they
+ * are so near that the difference of their `nearest` is exact.
+ */
+static int order_within(fc_distance u, fc_distance v) {
+    const double gap = (u.nearest - v.nearest) + (u.rest - v.rest), margin = u.within + v.within;
+    if (fabs(gap) > margin) return gap < 0 ? -1 : 1;
+    return gap == 0 && margin == 0 ? 0 : 2;
 }
 
-static int order_of_angles(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
-    const fc_distance u = angle_of(p, query, qq, a), v = angle_of(p, query, qq, b);
-    return order_within(u.nearest, u.rest, v.nearest, v.rest, u.within + v.within);
+/* Products are summed so that nothing is lost of zeros: rows at right angles tie. */
+static int order_of_angles(const fc_pairs *p, fc_row q, fc_sum qq, fc_row a, fc_row b) {
+    const double error = fc_quick_error(p->Q.cols);
+    const fc_sum qa = sum_of(p, FC_PAIR_product, q, a), aa = fc_squares_of(p, &p->X, a.row);
+    const fc_sum qb = sum_of(p, FC_PAIR_product, q, b), bb = fc_squares_of(p, &p->X, b.row);
+    const int order = order_within(p->kernels->distance[FC_PAIR_product](qa, qq, aa, error),
+                                   p->kernels->distance[FC_PAIR_product](qb, qq, bb, error));
+    if (order != 2) return order;
+    return order_within(fc_closer_angle(p->kernels, q, qq, a, aa, qa), fc_closer_angle(p->kernels, q, qq, b, bb, qb));
 }
 
 int fc_order_at(const fc_pairs *p, size_t query, fc_sum qq, size_t a, size_t b) {
     const fc_row q = query_of(p, query), u = row_of(p, a), v = row_of(p, b);
     if (a == b || fc_orders_all(p) || are_equal(u, v)) return 0;
     if (p->dtype == FC_u8) return order_of_byte_angles(p, q, u, v);
-    const int order = needs_squares(p) ? order_of_angles(p, query, qq, a, b) : order_of_sums(p, q, u, v);
-    return order == 2 ? fc_exact_order(p->metric->refine, q, u, v) : order;
+    const fc_pair_kind kind = p->metric->refine;
+    const int order = needs_squares(p) ? order_of_angles(p, q, qq, u, v) : fc_closer_order(p->kernels, kind, q, u, v);
+    return order == 2 ? fc_exact_order(kind, q, u, v) : order;
 }
 
 /* --- bounds --------------------------------------------------------------------------------------------------- */

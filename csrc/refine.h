@@ -24,12 +24,6 @@ static inline double fc_refine(const fc_pairs *pairs, size_t query, fc_sum query
     return fc_refine_by(pairs, query, query_squares, row, fc_squares_of(pairs, &pairs->X, row));
 }
 
-/* A sum of products or, for absdiff, of maxima (fc_kernels), in less time: of floats whose absolute terms sum to about
- * `most`, which is tame.  It is off by at most fc_quick_error of that.
- */
-fc_sum fc_quick_sum(const fc_pairs *pairs, fc_row a, fc_row b, double most);
-double fc_quick_error(const fc_pairs *pairs);
-
 /* Whether the reported distances order all rows: else rows at the same one may be nearer and farther. */
 static inline int fc_orders_all(const fc_pairs *pairs) {
     return pairs->dtype == FC_u8 && pairs->metric->refine != FC_PAIR_product;

@@ -55,6 +55,7 @@ static void drop_beyond(fc_topk *top, const fc_settle *settle) {
     for (size_t i = 0; i < top->count; i++) room[i] = top->items[i].low + (double)top->items[i].slack;
     const double limit = settle->pairs->kernels->limit(room, top->count, top->k, top->k + (top->capacity - top->k) / 4);
     top->limit = fmin(top->limit, limit);
+    while (top->sorted && top->items[top->sorted - 1].low > top->limit) top->sorted--;
     size_t kept = 0;
     for (size_t i = 0; i < top->count; i++) { /* as many stay as go: no branch could be foretold */
         top->items[kept] = top->items[i];
@@ -91,24 +92,40 @@ void fc_sort_settled(fc_candidate *items, size_t n, size_t k, const fc_pairs *pa
     }
 }
 
+/* Whether a refined row comes after all of k others that are in order: where many are at the limit's distance, one
+ * comparison for each.
+ */
+static int is_beaten(const fc_topk *top, const fc_settle *settle, const fc_candidate *c) {
+    const fc_candidate *last = &top->items[top->k - 1];
+    if (top->sorted < top->k || c->low < last->low) return 0;
+    if (c->low > last->low) return 1;
+    const int order = fc_order_at(settle->pairs, settle->query, settle->query_squares, last->row, c->row);
+    return order < 0 || (order == 0 && last->row < c->row);
+}
+
 /* Refine what is not settled yet, sort, and keep the k best.  When the team stops nothing is kept: nobody will ask. */
 static void settle_all(fc_topk *top, const fc_settle *settle) {
     const size_t look = fc_stop_interval(settle->pairs->X.cols);
-    size_t refined = 0;
+    size_t refined = 0, kept = 0;
     for (size_t i = 0; i < top->count; i++) {
-        fc_candidate *c = &top->items[i];
-        if (c->slack == 0) continue;
-        if (refined++ % look == 0 && fc_stopped(settle->team, settle->thread)) {
-            top->count = 0;
-            return;
+        fc_candidate c = top->items[i];
+        if (c.slack != 0) {
+            if (++refined % look == 0 && fc_stopped(settle->team, settle->thread)) {
+                top->count = 0;
+                return;
+            }
+            c.low = fc_refine(settle->pairs, settle->query, settle->query_squares, c.row);
+            c.slack = 0;
+            if (is_beaten(top, settle, &c)) continue;
         }
-        c->low = fc_refine(settle->pairs, settle->query, settle->query_squares, c->row);
-        c->slack = 0;
+        top->items[kept++] = c;
     }
+    top->count = kept;
     *settle->refined += (double)refined;
     fc_sort_settled(top->items, top->count, top->k, settle->pairs, settle->query, settle->query_squares);
     if (top->count < top->k) return;
     top->count = top->k;
+    top->sorted = top->k;
     top->limit = fmin(top->limit, top->items[top->k - 1].low);
 }
 

@@ -20,7 +20,8 @@ typedef struct {
 typedef struct {
     fc_candidate *items;
     size_t count, capacity, k;
-    double limit; /* k rows are no further, but for its rounding; +inf at first */
+    size_t sorted; /* so many of the first items are settled, in order */
+    double limit;  /* k rows are no further, but for its rounding; +inf at first */
     int in_any_order;
 } fc_topk;
 

@@ -32,8 +32,13 @@ struct ballots {
     size_t prefixes;
 };
 
-/* Whether to give up, before a stretch of a row other than its first. */
-static int stops(const counter *c, size_t from) { return from && fc_stopped(c->team, c->thread); }
+/* A row is counted in stretches that end at multiples of ASKED_EVERY, or earlier.  Whether to give up before one: rows
+ * shorter than that do not ask.
+ */
+static int stops(const counter *c, size_t from) {
+    return from && from % ASKED_EVERY == 0 && fc_stopped(c->team, c->thread);
+}
+static size_t stretch_end(size_t from, size_t end) { return fc_smaller((from / ASKED_EVERY + 1) * ASKED_EVERY, end); }
 
 /* Copy the labels of neighbours [first, first + n); 0 if one is not there, or no class. */
 static int take(const ballots *b, size_t first, size_t n, size_t *label) {
@@ -64,10 +69,9 @@ static void count_all(const ballots *b, size_t row, const size_t *label, const c
     double *votes = c->votes;
     size_t winner = label[0];
     for (size_t i = 0; i < b->k && !stops(c, i);)
-        for (const size_t end = fc_smaller(i + ASKED_EVERY, b->k); i < end; i++)
-            votes[label[i]] += weights ? weights[i] : 1;
+        for (const size_t end = stretch_end(i, b->k); i < end; i++) votes[label[i]] += weights ? weights[i] : 1;
     for (size_t i = 0; i < b->k && !stops(c, i);)
-        for (const size_t end = fc_smaller(i + ASKED_EVERY, b->k); i < end; i++)
+        for (const size_t end = stretch_end(i, b->k); i < end; i++)
             winner = leads(label[i], votes[label[i]], winner, votes[winner]) ? label[i] : winner;
     if (b->winner) b->winner[row] = (int64_t)winner;
     if (b->votes) memcpy(b->votes + row * b->n_classes, votes, b->n_classes * sizeof *votes);
@@ -80,7 +84,7 @@ static void count_prefixes(const ballots *b, size_t row, const size_t *label, co
     for (size_t j = 0; j < b->prefixes; j++) {
         const size_t prefix = fc_smaller((size_t)FC_ONCE(b->prefix[j]), b->k);
         while (i < prefix && !stops(c, i))
-            for (const size_t end = fc_smaller(i + ASKED_EVERY, prefix); i < end; i++) {
+            for (const size_t end = stretch_end(i, prefix); i < end; i++) {
                 const double own = votes[label[i]] += 1;
                 const int is_first = leads(label[i], own, winner, most);
                 winner = is_first ? label[i] : winner;

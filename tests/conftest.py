@@ -11,7 +11,7 @@ import pytest
 from isas import each_isa
 
 from fastclf import _native
-from fastclf.backends import cascades
+from fastclf.backends import cascades, exact, trees
 
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
@@ -64,10 +64,18 @@ def data_file():
 
 @pytest.fixture(scope="module")
 def searches_in_stages():
-    """Use stages for small data, too, where a plain search would take less time."""
+    """Use stages for small data, too, where a plain search or a tree would take less time."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "_LEAST_ROWS", np.inf)
         patch.setattr(cascades, "_MOST_REFINED", np.inf)
         yield
+
+
+@pytest.fixture
+def searches_by_tree(monkeypatch):
+    """Make a tree of any rows, and search by it for as many neighbours as it has."""
+    monkeypatch.setattr(trees, "leaves_expected", lambda *_: 1.0)
+    monkeypatch.setattr(exact, "_WORTH", 1)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from guarded import Guarded, Progress
 from guarded_losses import ENDS, lie
 
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 DTYPES = (("uint8", "float32"), ("float32", "float32"), ("float32", "float64"), ("float64", "float64"))
 WIDTHS = (*range(1, 18), 31, 33, 63, 65, 129)

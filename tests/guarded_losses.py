@@ -9,9 +9,10 @@ import random
 import numpy as np
 from guarded import WIDTHS, Guarded, Progress
 from names import DTYPES, FLOAT_DTYPES
+from reference_losses import LOSSES
 
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 CLASSES = (*WIDTHS, 255, 256, 257, 511, 513, 1023, 1024, 1025, 2049)
 ROW_COUNTS = (1, 7, 16, 17, 33)
@@ -20,8 +21,8 @@ PLANTED_SHAPES = ((1, 24), (33, 5), (17, 300))
 
 NO_TARGETS = {"softmax", "log_softmax"}
 LABELS_ONLY = {"hinge", "crammer_singer"}
-OVER_SCORES = {"mse", "binary_cross_entropy", "max_margin", "softmax_mse"}
-COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy"}
+OVER_SCORES = {name for name, loss in LOSSES.items() if loss.by_score}
+COLUMN_WEIGHTS = {"cross_entropy", "binary_cross_entropy_with_logits"}
 
 
 def lie(guarded, shape, dtype, end, beyond=0):
@@ -84,6 +85,7 @@ class Arrays:
             options.get("smooth", 0.0),
             options.get("squared", False),
             options.get("own_term", False),
+            parameter=1.0,
         )
         bad = _native.losses(how, scores, 0.5, 1, view("of_rows", (rows,)), view("of_scores", shape), gradient)
         assert bad is None, bad

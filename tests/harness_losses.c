@@ -177,11 +177,11 @@ static uint64_t run_batch(uint64_t digest, fc_batch b) {
 static unsigned variants_of(fc_loss loss) {
     if (has_no_target(loss)) return 2;
     if (loss == FC_cross_entropy) return 32;
-    return has_margins(loss) || loss == FC_binary_cross_entropy ? 16 : 8;
+    return has_margins(loss) || loss == FC_binary_cross_entropy_with_logits ? 16 : 8;
 }
 
 static fc_batch make_batch(fc_loss loss, const inputs *in, unsigned variant) {
-    fc_batch b = {.loss = loss, .scores = in->scores, .scale = 1.0 / 3, .margin = 1};
+    fc_batch b = {.loss = loss, .scores = in->scores, .scale = 1.0 / 3, .margin = 1, .parameter = 1};
     const unsigned target = variant >> 1 & 3;
     const int fourth = variant >> 3 & 1;
     if (variant & 1) b.weight = in->weight.data;

@@ -15,7 +15,7 @@ KERNELS = {
     "crammer_singer": ("hinge", {"kind": "crammer_singer"}),
     "mse": ("mse", {}),
     "softmax_mse": ("softmax_mse", {}),
-    "sigmoid": ("binary_cross_entropy", {}),
+    "sigmoid": ("binary_cross_entropy_with_logits", {}),
 }
 HINGES = ("hinge", "squared_hinge", "crammer_singer")
 

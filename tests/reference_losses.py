@@ -92,7 +92,7 @@ def mse(s, t):
     return d**2, 2 * d
 
 
-def binary_cross_entropy(s, t, *, pos_weight=1.0):
+def binary_cross_entropy_with_logits(s, t, *, pos_weight=1.0):
     s, t, w = s.astype(long), t.astype(long), np.asarray(pos_weight, long)
     log1p = np.log1p(np.exp(-abs(s)))
     loss = (1 - t) * (np.maximum(s, 0) + log1p) + w * t * (np.maximum(-s, 0) + log1p)
@@ -284,8 +284,8 @@ LOSSES = {
         [*LABELLED, {"target": numbers}, {"target": numbers, "sample_weight": per_row}],
         by_score=True,
     ),
-    "binary_cross_entropy": Loss(
-        binary_cross_entropy,
+    "binary_cross_entropy_with_logits": Loss(
+        binary_cross_entropy_with_logits,
         [
             {"target": bits},
             {"target": parts, "sample_weight": per_row},

@@ -12,6 +12,7 @@ import scipy.sparse
 import fastclf
 from fastclf import KNN
 from fastclf.backends import exact
+from fastclf.backends.registry import BACKENDS
 
 GOOD = np.array([[0.0, 1.0, 2.0], [5.0, 3.0, 1.0], [9.0, 9.0, 0.0]])
 LABELS = [0, 1, 0]
@@ -307,14 +308,14 @@ def test_classes_that_do_not_fit_the_labels(model, state, classes):
 
 # Parameters of backends, the error and its message.
 BAD_BACKENDS = [
-    ({"backend": "annoy"}, ValueError, r"backend must be one of \['auto', 'exact', 'faiss', 'kdtree'\], got 'annoy'"),
+    ({"backend": "annoy"}, ValueError, re.escape(f"backend must be one of {sorted({'auto', *BACKENDS})}, got 'annoy'")),
     ({"backend": None}, ValueError, "backend must be one of .*, got None"),
     (
         {"recall": 0.9, "backend": "exact"},
         ValueError,
         "recall=0.9 is for backend='faiss' or 'auto', got backend='exact'",
     ),
-    ({"recall": 0.9, "backend": "kdtree"}, ValueError, "recall=0.9 is for"),
+    ({"recall": 0.9, "backend": "exact"}, ValueError, "recall=0.9 is for"),
     ({"recall": 0}, ValueError, r"recall must be in \(0, 1\], got 0"),
     ({"recall": 1.5}, ValueError, r"recall must be in \(0, 1\], got 1.5"),
     ({"recall": float("nan")}, ValueError, r"recall must be in \(0, 1\], got nan"),

@@ -15,7 +15,7 @@ import scipy.sparse
 
 import fastclf
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 SECONDS = 0.6
 FAR = 1 << 40  # what a number becomes that is an address: far from all memory
@@ -238,7 +238,7 @@ def search(metric, value):
 def tree_search():
     X = floats(20_000, 3)
     Q = X.copy()
-    model = fastclf.KNN(k=3, backend="kdtree", n_threads=2).fit(X, drawn(20_000))
+    model = fastclf.KNN(k=3, n_threads=2).fit(X, drawn(20_000))
     return lambda: model.predict(Q), [X, Q], np.nan
 
 

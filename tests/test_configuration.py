@@ -35,7 +35,7 @@ each_bad = pytest.mark.parametrize("bad", [spoilt(*case) for case in (
 
 
 @each_bad
-@pytest.mark.parametrize("backend", ["exact", "kdtree", "faiss"])
+@pytest.mark.parametrize("backend", ["exact", "faiss"])
 @each_metric
 def test_neighbours_of_what_is_not_finite(bad, backend, metric):
     if backend == "faiss":

@@ -60,7 +60,7 @@ SPLITS = {
 MUTUAL, NOT_MUTUAL = {"_folds._BOTH_WAYS": 0}, {"_folds._MOST_HELD": 0}
 TOGETHER, APART = NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 0}, NOT_MUTUAL | {"_folds._MORE_NEIGHBORS": 1e9}
 BLOCKS = {"_folds._NEIGHBORS_AT_ONCE": 100}
-TREE = {"backends.suitable": lambda *_: "kdtree", "backends.kdtree._WORTH": 1, "_folds._LEAST_INDEXED": 0}
+TREE = {"backends.trees.leaves_expected": lambda *_: 1.0, "backends.exact._WORTH": 1, "_folds._LEAST_INDEXED": 0}
 WAYS = {
     "chosen": {},
     "mutual": MUTUAL,

@@ -53,6 +53,13 @@ BAD = [
     ({"cv": [(ALL, NONE)]}, BAD_PARTS),
     ({"cv": [(ALL >= 0, ALL < 0)]}, BAD_PARTS),
     ({"cv": [(ALL[1:] > 5, ALL)]}, BAD_PARTS),
+    ({"scoring": "best"}, "scoring must be one of .*'f1_macro'.* got 'best'"),
+    ({"scoring": ["f1_macro"]}, r"scoring must be one scorer, by its name or as a function, got \['f1_macro'\]"),
+    ({"scoring": {"a": "f1_macro"}}, "scoring must be one scorer"),
+    ({"scoring": 5}, "scoring must be one scorer"),
+    ({"scoring": lambda *_: np.nan}, "scoring must return finite numbers, got nan"),
+    ({"scoring": lambda *_: "good"}, "scoring must return finite numbers, got 'good'"),
+    ({"scoring": lambda *_: np.ones(2)}, "scoring must return finite numbers, got array"),
     ({"weights": "heavy"}, "weights must be one of .* got 'heavy'"),
     ({"weights": np.negative}, "weights.* must be finite and not negative"),
     ({"weights": np.ravel}, r"weights must have shape \(60, 7\)"),
@@ -145,7 +152,15 @@ def test_an_unfitted_model_says_so():
 
 
 def test_clones_and_pickles():
-    parameters = {"ks": KS, "metrics": METRICS, "cv": 3, "weights": gaussian, "n_threads": 2, "verbose": 0}
+    parameters = {
+        "ks": KS,
+        "metrics": METRICS,
+        "cv": 3,
+        "weights": gaussian,
+        "scoring": None,
+        "n_threads": 2,
+        "verbose": 0,
+    }
     model = KNNCV(**parameters).fit(X, y)
     assert model.get_params() == clone(model).get_params() == parameters
     other = pickle.loads(pickle.dumps(model))

@@ -166,7 +166,7 @@ def test_threads_and_batches(isa, metric, name, dtype):
 
 @each_metric
 @each_near_tie
-@pytest.mark.parametrize("backend", ["exact", "kdtree", "faiss"])
+@pytest.mark.parametrize("backend", ["exact", "faiss"])
 def test_backends(metric, name, dtype, backend):
     if backend == "faiss":
         pytest.importorskip("faiss")

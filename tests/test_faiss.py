@@ -13,8 +13,8 @@ import reference
 from children import result
 from names import each_dtype, each_metric
 
-from fastclf import KNN, backends, threads
-from fastclf.backends import calibration, faiss_api
+from fastclf import KNN, threads
+from fastclf.backends import calibration, faiss_api, registry
 from fastclf.backends import faiss as approximate
 
 faiss = pytest.importorskip("faiss")
@@ -368,7 +368,7 @@ def test_settings_between_and_beyond_those_known():
 
 
 def test_auto_with_a_recall(monkeypatch, rng):
-    monkeypatch.setattr(backends, "_FAISS_FROM_ROWS", 500)
+    monkeypatch.setattr(registry, "_FAISS_FROM_ROWS", 500)
     X = clouds(rng, 600, 20)
     assert KNN(3, recall=0.9).fit(X, np.zeros(600)).explain().title == "approximate search"
     assert KNN(3).fit(X, np.zeros(600)).explain().title == "exact search"

@@ -126,6 +126,23 @@ def test_partial_fit_extends_the_stages(learns_always, metric, dtype, d):
 
 
 @each_metric
+@learned_data
+@pytest.mark.parametrize("kept", [1000, 500])
+def test_stages_of_some_rows_prove_as_before(learns_always, metric, dtype, d, kept):
+    X = structured(dtype, d, 1200)
+    gone = np.random.default_rng(6).permutation(len(X))[kept:]
+    model = KNN(k=5, metric=metric).fit(X, np.zeros(len(X)))
+    learned = cascade_of(model)
+    model.remove(gone)
+    assert len(cascade_of(model).stages) > 0
+    assert (cascade_of(model).sketchers is learned.sketchers) == (kept == 1000)  # of few rows they are learned anew
+    assert all(len(stage.codes) == len(stage.terms) == kept for stage in cascade_of(model).stages)
+    others, Q = np.delete(X, gone, axis=0), X[::7]
+    assert_same_bytes(model.kneighbors(Q), fastclf.knn(Q, others, 5, metric=metric))
+    assert_same_bytes(model.kneighbors(), KNN(5, metric=metric).fit(others, np.zeros(kept)).kneighbors())
+
+
+@each_metric
 def test_partial_fit_with_another_dtype(learns_always, metric):
     X = structured("uint8", 180, 700)
     y = np.zeros(len(X), int)

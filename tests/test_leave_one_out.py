@@ -26,7 +26,7 @@ def task(rng):
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance", np.exp])
-@pytest.mark.parametrize("backend", ["exact", "kdtree", "faiss"])
+@pytest.mark.parametrize("backend", ["exact", "faiss"])
 def test_scikit_learn_says_the_same(task, weights, backend):
     X, y = task
     options = {}
@@ -43,13 +43,12 @@ def test_scikit_learn_says_the_same(task, weights, backend):
 
 
 @each_metric
-@pytest.mark.parametrize("backend", ["exact", "kdtree"])
 @pytest.mark.parametrize("k", [1, 2, 7])
-def test_rows_that_come_often(metric, backend, k, rng):
+def test_rows_that_come_often(metric, k, rng):
     X = rng.integers(1, 4, (200, 2)).astype(float)  # each some twenty times, with different classes
     y = rng.integers(0, 3, 200)
     expected = left_out(X, y, k, metric)
-    model = KNN(k, metric=metric, backend=backend).fit(X, y)
+    model = KNN(k, metric=metric).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(None), expected, rtol=1e-12)
     assert model.predict(None).tolist() == expected.argmax(axis=1).tolist()
     assert model.score(None, y) == (expected.argmax(axis=1) == y).mean()

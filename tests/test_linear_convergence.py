@@ -11,6 +11,7 @@ import scipy.sparse
 import scipy.special
 from hard_problems import as_given, problem
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from fastclf import LinearClassifier
 from fastclf.linear import lbfgs
@@ -213,6 +214,31 @@ def test_more_sparse_features_than_rows_and_next_to_no_penalty(seed, tol):
     W = A.T @ dual
     least = ((A @ W - Y) ** 2).mean() + 1e-8 * (W**2).sum()
     assert above(least, model.objective_, tol, 1 / 3) < 1 or not model.converged_
+
+
+def counts_of_words(rng):
+    """Texts of 100 words of 5000, of ten topics."""
+    topics, y = rng.dirichlet(np.full(5000, 0.05), 10), rng.integers(0, 10, 2000)
+    return scipy.sparse.csr_array(np.array([rng.multinomial(100, topics[c]) for c in y], np.float64)), y
+
+
+def separable_rows(rng):
+    X = rng.normal(size=(5000, 80))
+    return X, (X @ rng.normal(size=(80, 5))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-3])
+@pytest.mark.parametrize(("data", "seed", "l2"), [(counts_of_words, 2, 1e-4), (separable_rows, 0, 1e-6)])
+def test_little_loss_is_told_from_none(data, seed, l2, tol, monkeypatch):
+    """Where J is small its curvature does not last: too far apart, differences of gradients say nothing of it."""
+    monkeypatch.setattr(lbfgs, "affords_newton", lambda _: False)
+    X, y = data(np.random.default_rng(seed))
+    model = fitted("softmax", "lbfgs", X, y, l2=l2, tol=tol)
+    peer = LogisticRegression(C=1 / (2 * l2 * len(y)), tol=1e-9, max_iter=10_000).fit(X, y)
+    proba = peer.predict_proba(X)[np.arange(len(y)), y]
+    least = -np.log(proba).mean() + l2 * (peer.coef_**2).sum()
+    assert model.converged_
+    assert model.objective_ < least * (1 + tol)
 
 
 # --- what is said where it has not ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import reference_linear as reference
 import scipy.sparse
 
 from fastclf import _native
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 # dtype of X, and of what is computed in
 DTYPES = [

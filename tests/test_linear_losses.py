@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference_linear as reference
 
+from fastclf._batch import Batch
 from fastclf.linear.losses import LOSSES
-from fastclf.losses._evaluate import Batch
 
 each_loss = pytest.mark.parametrize("name", LOSSES)
 STEP = 1e-5

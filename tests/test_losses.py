@@ -78,7 +78,7 @@ def test_without_the_gradient_the_loss_is_the_same(name, option):
 
 
 @each_float
-@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy", "max_margin"])
+@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy_with_logits", "max_margin"])
 def test_scores_of_one_dimension_are_a_column(name, dtype):
     for option in range(len(reference.LOSSES[name].options)):
         scores, target, keywords = case(name, option, (1,), dtype)
@@ -231,7 +231,9 @@ def test_other_losses_are_those_of_torch(torch, rng, dtype):
         torch_agrees(torch, lambda s, r=r: F.mse_loss(s, hot, reduction=r), "mse", z, y, r)
         torch_agrees(torch, lambda s, r=r: F.mse_loss(s.softmax(1), hot, reduction=r), "softmax_mse", z, y, r)
         torch_agrees(torch, lambda s, r=r: F.mse_loss(s.softmax(1), tt, reduction=r), "softmax_mse", z, t, r)
-        torch_agrees(torch, lambda s, r=r: bce(s, reduction=r), "binary_cross_entropy", z, t, r, pos_weight=w)
+        torch_agrees(
+            torch, lambda s, r=r: bce(s, reduction=r), "binary_cross_entropy_with_logits", z, t, r, pos_weight=w
+        )
         for p in (1, 2):
             torch_agrees(
                 torch,
@@ -384,3 +386,9 @@ def test_rounded_probabilities_are_taken(name, dtype, classes):
     assert getattr(losses, name)(np.zeros((2, classes)), target) == pytest.approx(
         np.log(classes) if name == "cross_entropy" else 0, rel=1e-2, abs=1e-2
     )
+
+
+def test_no_name_says_that_scores_are_probabilities():
+    """PyTorch's binary_cross_entropy takes probabilities: of 0.3 and label 1 its loss is another one."""
+    assert not hasattr(losses, "binary_cross_entropy")
+    assert losses.binary_cross_entropy_with_logits([0.3], [1]) == pytest.approx(np.log1p(np.exp(-0.3)), rel=1e-15)

@@ -162,7 +162,7 @@ def changed(target, at, value):
     return target
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "kl_div", "binary_cross_entropy"])
+@pytest.mark.parametrize("name", ["cross_entropy", "kl_div", "binary_cross_entropy_with_logits"])
 @pytest.mark.parametrize(("value", "text"), [(-1e-9, "-1e-09"), (1.0000001, "1.0000001"), (-1, "-1"), (2, "2")])
 def test_targets_outside_the_unit_interval(name, value, text):
     target = changed(CERTAIN, (1, 2), value)
@@ -172,7 +172,7 @@ def test_targets_outside_the_unit_interval(name, value, text):
 
 def test_one_dimensional_targets_outside_the_unit_interval():
     with pytest.raises(ValueError, match=r"target\[2\] = 1.5 is outside \[0, 1\]"):
-        losses.binary_cross_entropy(GOOD[0], [0, 1, 1.5])
+        losses.binary_cross_entropy_with_logits(GOOD[0], [0, 1, 1.5])
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "kl_div"])
@@ -282,7 +282,7 @@ BAD_WEIGHTS = {
     "ragged": ([[1], [1, 2], 3], ValueError, "inhomogeneous"),
 }
 PLACES = [(name, "sample_weight") for name in reference.LOSSES]
-PLACES += [("cross_entropy", "weight"), ("hinge", "weight"), ("binary_cross_entropy", "pos_weight")]
+PLACES += [("cross_entropy", "weight"), ("hinge", "weight"), ("binary_cross_entropy_with_logits", "pos_weight")]
 
 
 @pytest.mark.parametrize(("name", "argument"), PLACES)
@@ -323,8 +323,14 @@ SOMEWHERE = [
         for flag in ("squared", "average", "count_target")
         for v in (1, "yes", None)
     ),
-    ("binary_cross_entropy", "pos_weight", -1.0, ValueError, r"\[0\] = -1.0: weights must be finite and not negative"),
-    ("binary_cross_entropy", "pos_weight", "1", TypeError, "must be numbers"),
+    (
+        "binary_cross_entropy_with_logits",
+        "pos_weight",
+        -1.0,
+        ValueError,
+        r"\[0\] = -1.0: weights must be finite and not negative",
+    ),
+    ("binary_cross_entropy_with_logits", "pos_weight", "1", TypeError, "must be numbers"),
 ]
 
 
@@ -393,7 +399,7 @@ def test_gradients_where_none_is_returned(name):
 @pytest.mark.parametrize("argument", ["target", "sample_weight", "weight", "margin", "pos_weight"])
 def test_gradients_that_overlap_other_inputs(argument):
     held = np.eye(3)
-    name = {"margin": "hinge", "pos_weight": "binary_cross_entropy"}.get(argument, "cross_entropy")
+    name = {"margin": "hinge", "pos_weight": "binary_cross_entropy_with_logits"}.get(argument, "cross_entropy")
     keywords = {"target": TARGETS[name], argument: held if argument in ("target", "margin") else held[0]}
     if argument == "weight":
         keywords["label_smoothing"] = 0.1

@@ -86,7 +86,7 @@ def test_layouts_of_scores(name, layout, dtype):
 @each_float
 @pytest.mark.parametrize("layout", HOLDERS)
 @pytest.mark.parametrize(
-    "name", ["cross_entropy", "kl_div", "softmax_mse", "mse", "binary_cross_entropy", "max_margin"]
+    "name", ["cross_entropy", "kl_div", "softmax_mse", "mse", "binary_cross_entropy_with_logits", "max_margin"]
 )
 def test_layouts_of_targets(name, layout, dtype, rng):
     scores = case(name, 0, (10,), "float64")[0]
@@ -209,7 +209,7 @@ def test_weights_of_any_kind(name, kind):
     weight = np.arange(len(scores)) % 2 * 1.0
     wanted = call(name, scores, target, sample_weight=weight)
     assert_same(call(name, scores, target, sample_weight=WEIGHTS[kind](weight)), wanted)
-    option = {"cross_entropy": "weight", "hinge": "weight", "binary_cross_entropy": "pos_weight"}.get(name)
+    option = {"cross_entropy": "weight", "hinge": "weight", "binary_cross_entropy_with_logits": "pos_weight"}.get(name)
     if option is not None:
         of_class = np.arange(10) % 2 * 1.0
         wanted = call(name, scores, target, **{option: of_class})
@@ -333,7 +333,7 @@ def test_no_rows(isa, name, dtype):
         assert found[0].shape == ((0, 10) if by_score else (0,)) if reduction == "none" else found[0] == 0
 
 
-@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy", "max_margin"])
+@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy_with_logits", "max_margin"])
 def test_no_scores_of_one_dimension(name):
     loss, gradient = call(name, np.zeros(0), np.zeros(0))
     assert loss == 0.0
@@ -378,9 +378,9 @@ def test_ignored_rows_are_not_looked_at(isa, name, held):
 
 # The loss, which of its cases, and which part of the scores' memory it stays below.
 MEMORY = [
-    *((name, 0, 4) for name in reference.LOSSES if name != "binary_cross_entropy"),
-    ("binary_cross_entropy", 0, 2),
-    ("binary_cross_entropy", 1, 4),
+    *((name, 0, 4) for name in reference.LOSSES if name != "binary_cross_entropy_with_logits"),
+    ("binary_cross_entropy_with_logits", 0, 2),
+    ("binary_cross_entropy_with_logits", 1, 4),
 ]
 
 

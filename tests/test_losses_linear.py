@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import pytest
 import threadpoolctl
 
 from fastclf import losses
-from fastclf.losses import _linear
+from fastclf.losses import _blocks
 
 ROWS, FEATURES, CLASSES = 37, 5, 11
 
@@ -38,7 +39,7 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
 @pytest.fixture(params=[True, False], ids=["one block", "blocks"])
 def blocks(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(_linear, "_BLOCK_BYTES", 4 * CLASSES * 8)
+        monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 4 * CLASSES * 8)
 
 
 def made(rng, dtype, options):
@@ -63,7 +64,7 @@ def test_same_as_of_the_scores(name, options, reduction, dtype, intercept, block
     scores = X.astype(float) @ W.T.astype(float) + (0 if b is None else b)
     options = {**options, "reduction": reduction, "return_grad": True}
     expected, slopes = getattr(losses, name)(scores, target, **options)
-    found, (of_X, of_W, of_b) = getattr(losses, f"linear_{name}")(X, W, b, target, **options)
+    found, (of_X, of_W, of_b) = getattr(losses, f"linear_{name}")(X, W, target, b=b, **options)
     assert_near(found, expected, dtype)
     assert_near(of_X, slopes @ W, dtype)
     assert_near(of_W, slopes.T @ X, dtype)
@@ -72,18 +73,19 @@ def test_same_as_of_the_scores(name, options, reduction, dtype, intercept, block
         assert_near(of_b, slopes.sum(axis=0), dtype)
     else:
         assert of_b is None
-    assert_near(getattr(losses, f"linear_{name}")(X, W, b, target, **{**options, "return_grad": False}), found, dtype)
+    assert_near(getattr(losses, f"linear_{name}")(X, W, target, b=b, **{**options, "return_grad": False}), found, dtype)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_finite_differences(name, rng):
     X, W, b, target, _ = made(rng, "float64", {})
     loss = getattr(losses, f"linear_{name}")
-    _, gradients = loss(X, W, b, target, return_grad=True)
+    _, gradients = loss(X, W, target, b=b, return_grad=True)
     for i, gradient in enumerate(gradients):
         direction = rng.standard_normal(gradient.shape)
         moved = [[a + (sign * 1e-6 * direction if j == i else 0) for j, a in enumerate((X, W, b))] for sign in (1, -1)]
-        slope = (loss(*moved[0], target) - loss(*moved[1], target)) / 2e-6
+        above, below = (loss(x, w, target, b=c) for x, w, c in moved)
+        slope = (above - below) / 2e-6
         assert slope == pytest.approx((gradient * direction).sum(), rel=1e-5)
 
 
@@ -93,7 +95,7 @@ def test_torch(rng):
     tensors = [torch.from_numpy(a).requires_grad_(True) for a in (X, W, b)]
     loss = torch.nn.functional.cross_entropy(torch.nn.functional.linear(*tensors), torch.from_numpy(target))
     loss.backward()
-    found, gradients = losses.linear_cross_entropy(X, W, b, target, return_grad=True)
+    found, gradients = losses.linear_cross_entropy(X, W, target, b=b, return_grad=True)
     assert found == pytest.approx(loss.item(), rel=1e-13)
     for gradient, tensor in zip(gradients, tensors, strict=True):
         assert_near(gradient, tensor.grad.numpy(), "float64")
@@ -102,9 +104,9 @@ def test_torch(rng):
 def test_gradients_are_written_where_they_are_wanted(blocks, rng):
     X, W, b, target, _ = made(rng, "float32", {})
     out = tuple(np.full_like(a, np.nan) for a in (X, W, b))
-    _, found = losses.linear_cross_entropy(X, W, b, target, return_grad=True, grad_out=out)
+    _, found = losses.linear_cross_entropy(X, W, target, b=b, return_grad=True, grad_out=out)
     assert found is out
-    _, expected = losses.linear_cross_entropy(X, W, b, target, return_grad=True)
+    _, expected = losses.linear_cross_entropy(X, W, target, b=b, return_grad=True)
     for a, e in zip(out, expected, strict=True):
         assert a.tobytes() == e.tobytes()
 
@@ -112,7 +114,7 @@ def test_gradients_are_written_where_they_are_wanted(blocks, rng):
 @pytest.mark.parametrize(("n", "d"), [(0, 5), (4, 0), (0, 0), (1, 1)])
 def test_small_shapes(n, d, rng):
     X, W, b = np.ones((n, d)), np.ones((3, d)), np.array([0.0, 1.0, 2.0])
-    loss, (of_X, of_W, of_b) = losses.linear_cross_entropy(X, W, b, np.zeros(n, int), return_grad=True)
+    loss, (of_X, of_W, of_b) = losses.linear_cross_entropy(X, W, np.zeros(n, int), b=b, return_grad=True)
     expected = losses.cross_entropy(X @ W.T + b, np.zeros(n, int))
     assert loss == pytest.approx(expected, rel=1e-14)
     assert (of_X.shape, of_W.shape, of_b.shape) == ((n, d), (3, d), (3,))
@@ -124,8 +126,8 @@ def test_small_shapes(n, d, rng):
 )
 def test_layouts(layout, rng):
     X, W, b, target, _ = made(rng, "float32", {})
-    expected = losses.linear_cross_entropy(X, W, b, target, return_grad=True)
-    found = losses.linear_cross_entropy(layout(X), layout(W), b, target, return_grad=True)
+    expected = losses.linear_cross_entropy(X, W, target, b=b, return_grad=True)
+    found = losses.linear_cross_entropy(layout(X), layout(W), target, b=b, return_grad=True)
     assert found[0] == expected[0]
     assert all(a.tobytes() == e.tobytes() for a, e in zip(found[1], expected[1], strict=True))
 
@@ -152,13 +154,21 @@ def test_bad_calls(change, error, message):
         losses.linear_cross_entropy(**call, return_grad=True)
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_arguments_are_in_the_order_of_pytorch(name):
+    loss = getattr(losses, f"linear_{name}")
+    assert list(inspect.signature(loss).parameters)[:3] == ["X", "W", "target"]
+    with pytest.raises(TypeError, match="takes 3 positional arguments but 4 were given"):
+        loss(np.ones((4, 5)), np.ones((3, 5)), np.zeros(3), [0, 1, 2, 0])
+
+
 def test_no_scores_of_all_rows_are_held(monkeypatch, rng):
-    monkeypatch.setattr(_linear, "_BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr(_blocks, "_BLOCK_BYTES", 1 << 18)
     X, W = rng.standard_normal((4000, 4), dtype=np.float32), rng.standard_normal((500, 4), dtype=np.float32)
     target = rng.integers(0, 500, 4000)
-    losses.linear_cross_entropy(X, W, None, target, return_grad=True)
+    losses.linear_cross_entropy(X, W, target, return_grad=True)
     tracemalloc.start()
-    losses.linear_cross_entropy(X, W, None, target, return_grad=True)
+    losses.linear_cross_entropy(X, W, target, return_grad=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1e6 < 4000 * 500 * 4
@@ -168,7 +178,7 @@ def test_blas_has_its_threads_back_after_calls_at_the_same_time(rng):
     X, W, b, target, _ = made(rng, "float32", {})
 
     def call(i):
-        return losses.linear_cross_entropy(X, W, b, target, n_threads=1 + i % 3)
+        return losses.linear_cross_entropy(X, W, target, b=b, n_threads=1 + i % 3)
 
     call(0)
     before = [library["num_threads"] for library in threadpoolctl.threadpool_info()]

@@ -107,7 +107,7 @@ def test_many_queries_are_voted_on_in_parts(monkeypatch, grid):
     X, y, Q = grid
     model = KNN(7, weights="distance").fit(X, y)
     whole = model.predict(Q), model.predict_proba(Q)
-    monkeypatch.setattr("fastclf.neighbors._NEIGHBORS_AT_ONCE", 7 * 11)
+    monkeypatch.setattr("fastclf._searching.NEIGHBORS_AT_ONCE", 7 * 11)
     assert model.predict(Q).tobytes() == whole[0].tobytes()
     assert model.predict_proba(Q).tobytes() == whole[1].tobytes()
 

@@ -55,8 +55,6 @@ def some_neighbors(model):
 MODELS = {
     "exact": (knn(backend="exact"), neighbors),
     "bytes": (lambda: KNN(3).fit(*(np.round(part * 20 + 128) for part in data())), neighbors),
-    "kdtree": (knn(backend="kdtree"), neighbors),
-    "kdtree by cosine": (knn(backend="kdtree", metric="cosine"), neighbors),
     "faiss": (knn(backend="faiss", index="IVF8,Flat"), neighbors),
     "words": (lambda: KNN(3).fit(data()[0], np.array(["a", "b", "c", "d"])[data()[1].astype(int)]), None),
     "cross-validation": (lambda: KNNCV([1, 3]).fit(*data()), lambda model: [model.predict_proba(data()[0])]),

@@ -7,13 +7,14 @@ import importlib.metadata
 import inspect
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 import reference
 
 import fastclf
-from fastclf import _native, _validation
+from fastclf import _native, _types, _validation
 
 STUB = Path(fastclf.__file__).with_name("_native.pyi")
 
@@ -28,6 +29,7 @@ def test_every_metric_has_a_reference():
 
 def test_every_metric_is_known_by_name():
     assert set(_validation.METRIC_NAMES.values()) == set(_native.metrics())
+    assert set(_validation.METRIC_NAMES) == set(typing.get_args(_types.Metric))
 
 
 def test_every_instruction_set_has_its_own_name():

@@ -19,8 +19,8 @@ from scipy.spatial.distance import cdist
 
 import fastclf
 from fastclf import _native
+from fastclf._batch import Batch
 from fastclf.linear import certificate
-from fastclf.losses._evaluate import Batch
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
 REPETITIONS = 3
@@ -86,8 +86,8 @@ def reranking():
 
 
 def tree_search():
-    X = ordinary(30000, 20)
-    model = fastclf.KNN(k=7, backend="kdtree", n_threads=2).fit(X, np.arange(len(X)) % 10)
+    X = ordinary(400_000, 8)
+    model = fastclf.KNN(k=7, n_threads=2).fit(X, np.arange(len(X)) % 10)
     return model.kneighbors
 
 
@@ -180,19 +180,13 @@ def fitting_integers():
 
 def building_a_tree():
     X, y = ordinary(2_000_000, 4), np.arange(2_000_000) % 10
-    return lambda: fastclf.KNN(backend="kdtree", n_threads=2).fit(X, y)
+    return lambda: fastclf.KNN(n_threads=2).fit(X, y)
 
 
 def ordering_queries():
     X = ordinary(2_000_000, 4)
-    model = fastclf.KNN(backend="kdtree", n_threads=2).fit(X[:1000], np.arange(1000) % 10)
+    model = fastclf.KNN(n_threads=2).fit(X[:1000], np.arange(1000) % 10)
     return lambda: model.kneighbors(X)
-
-
-def slow_tree_search():
-    X = ordinary(200_000, 20)
-    model = fastclf.KNN(k=7, backend="kdtree", n_threads=2).fit(X, np.arange(len(X)) % 10)
-    return lambda: model.kneighbors(np.repeat(X[:60], 20, axis=0) + 1)
 
 
 CALLS = {
@@ -226,7 +220,6 @@ CALLS = {
         fitting_integers,
         building_a_tree,
         ordering_queries,
-        slow_tree_search,
     )
 }
 

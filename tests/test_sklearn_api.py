@@ -12,16 +12,18 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import fastclf
+import fastclf.sklearn
 
 ESTIMATORS = [
     member
-    for member in (getattr(fastclf, name) for name in fastclf.__all__)
+    for module in (fastclf, fastclf.sklearn)
+    for member in (getattr(module, name) for name in module.__all__)
     if inspect.isclass(member) and issubclass(member, BaseEstimator)
 ]
 
 
 def test_there_are_estimators():
-    assert fastclf.KNN in ESTIMATORS
+    assert {fastclf.KNN, fastclf.sklearn.NearestNeighbors} < set(ESTIMATORS)
 
 
 with warnings.catch_warnings():

@@ -20,10 +20,9 @@ def zero_far_away(distances):
 
 
 @pytest.mark.parametrize("weights", [np.zeros_like, zero_far_away, lambda d: -0.0 * d, lambda d: np.zeros_like(d, int)])
-@pytest.mark.parametrize("backend", ["exact", "kdtree"])
 @pytest.mark.parametrize("k", [1, 3])
-def test_a_query_whose_neighbours_all_have_weight_zero(weights, backend, k):
-    model = KNN(k, weights=weights, backend=backend).fit(X, Y)
+def test_a_query_whose_neighbours_all_have_weight_zero(weights, k):
+    model = KNN(k, weights=weights).fit(X, Y)
     theirs = KNeighborsClassifier(k, weights=weights).fit(X, Y)
     for method, arguments in (("predict", (Q,)), ("predict_proba", (Q,)), ("score", (Q, Y[:2]))):
         messages = []

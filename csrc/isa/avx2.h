@@ -63,6 +63,11 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ));
 }
 
+#define FC_WIDEN_U8
+static inline v_f32 widen_u8(const uint8_t *p) {
+    return (v_f32)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
 
 /* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */

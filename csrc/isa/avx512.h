@@ -83,6 +83,11 @@ static inline size_t list_passed(unsigned bits, size_t first, uint32_t *passed, 
     return n + (size_t)__builtin_popcount(bits);
 }
 
+#define FC_WIDEN_U8
+static inline v_f32 widen_u8(const uint8_t *p) {
+    return (v_f32)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 
 /* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */

@@ -19,9 +19,12 @@
 #include "load.inc.h"
 #include "pair.inc.h"
 #include "sum.inc.h"
+#include "closer.inc.h"
 #include "distance.inc.h"
 #include "quick.inc.h"
+#include "panel.inc.h"
 #include "sieve.inc.h"
+#include "near.inc.h"
 #include "tiles.inc.h"
 #include "math.inc.h"
 #include "losses.inc.h"
@@ -34,9 +37,14 @@ const fc_kernels FC_NAME(fc_kernels_, FC_ISA) = {
     .window = {FC_WINDOW_ENTRY_OF(f32) FC_WINDOW_ENTRY_OF(f64)},
     .keep = {FC_KEEP_ENTRIES},
     .keep_sketches = keep_sketches,
+    .near_boxes = {FC_NEAR_ENTRIES(near_boxes)},
+    .near_rows = {FC_NEAR_ENTRIES(near_rows)},
     .limit = limit_of,
     .pair = {FC_PAIRS(FC_PAIR_ENTRY)},
     .sum = {FC_PAIRS(FC_SUM_ENTRY)},
+    .gap = {FC_GAP_ENTRIES},
+    .residual = residual,
     .quick = {FC_QUICK_ENTRIES},
+    .panel = {FC_PAIRS(FC_PANEL_ENTRY)},
     .distance = {FC_PAIRS(FC_DISTANCE_ENTRY)},
 };

@@ -1,5 +1,5 @@
-/* quick.inc.h -- sums over the features of one pair of float vectors for where all pairs are wanted: products, or
- * maxima, since |q - x| = 2 max(q, x) - q - x.
+/* quick.inc.h -- sums over the features of pairs of float vectors in less time, where what they are off by may be a
+ * part of the vectors' lengths: products, or maxima, since |q - x| = 2 max(q, x) - q - x.
  *
  * Accumulators begin at 3 * 2^k, with 2^k no less than the sum of the absolute terms, and so stay between 2^(k + 1) and
  * 2^(k + 2): what an addition takes of a term is a multiple of 2^(k - 51), exactly, and the rest is summed beside.
@@ -37,31 +37,26 @@ static inline fc_twofold fold_quickly(const v_f64 *sum, const v_f64 *rest, doubl
     return fc_two_sum(taken[0], left[0]);
 }
 
-#define FC_DEFINE_QUICK(what, dtype, type) \
-    static fc_twofold quick_##what##_##dtype(const void *q, const void *x, size_t d, double start) { \
+#define FC_DEFINE_QUICK(dtype, type) \
+    static fc_twofold quick_##dtype(const void *q, const void *x, size_t d, double start) { \
         const type *a = q, *b = x; \
         v_f64 sum[SUM_VECTORS], rest[SUM_VECTORS] = {{0}}; \
         for (int v = 0; v < SUM_VECTORS; v++) sum[v] = (v_f64){0} + start; \
         for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) { \
             FC_UNROLL \
             for (int v = 0; v < SUM_VECTORS; v++) \
-                add_##what(&sum[v], &rest[v], widen_##dtype(a + v * F64_LANES), widen_##dtype(b + v * F64_LANES)); \
+                add_product(&sum[v], &rest[v], widen_##dtype(a + v * F64_LANES), widen_##dtype(b + v * F64_LANES)); \
         } \
         for (; d >= F64_LANES; d -= F64_LANES, a += F64_LANES, b += F64_LANES) \
-            add_##what(&sum[0], &rest[0], widen_##dtype(a), widen_##dtype(b)); \
+            add_product(&sum[0], &rest[0], widen_##dtype(a), widen_##dtype(b)); \
         if (d) { \
             type last_a[F64_LANES] = {0}, last_b[F64_LANES] = {0}; \
             for (size_t l = 0; l < d; l++) last_a[l] = a[l], last_b[l] = b[l]; \
-            add_##what(&sum[1], &rest[1], widen_##dtype(last_a), widen_##dtype(last_b)); \
+            add_product(&sum[1], &rest[1], widen_##dtype(last_a), widen_##dtype(last_b)); \
         } \
         return fold_quickly(sum, rest, start); \
     }
-FC_DEFINE_QUICK(product, f32, float)
-FC_DEFINE_QUICK(product, f64, double)
-FC_DEFINE_QUICK(maximum, f32, float)
-FC_DEFINE_QUICK(maximum, f64, double)
+FC_DEFINE_QUICK(f32, float)
+FC_DEFINE_QUICK(f64, double)
 
-#define FC_QUICK_ENTRIES \
-    [FC_PAIR_absdiff] = {[FC_f32] = quick_maximum_f32, [FC_f64] = quick_maximum_f64}, \
-    [FC_PAIR_sqdiff] = {[FC_f32] = quick_product_f32, [FC_f64] = quick_product_f64}, \
-    [FC_PAIR_product] = {[FC_f32] = quick_product_f32, [FC_f64] = quick_product_f64}
+#define FC_QUICK_ENTRIES [FC_f32] = quick_f32, [FC_f64] = quick_f64

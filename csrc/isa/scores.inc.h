@@ -57,15 +57,15 @@ static inline size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, 
 }
 
 #define FC_DEFINE_SCORE_LOSS(name, let, loss, slope) \
-    static size_t NAME(name)(const fc_batch_part *p) { \
-        const fc_batch *b = p->batch; \
-        const size_t n = p->rows * b->scores.cols; \
-        const TYPE *scores = (const TYPE *)b->scores.data + p->first * b->scores.cols; \
-        double *targets = p->room[0], *losses = p->room[2], *slopes = p->room[3]; \
-        const int plain = NAME(fill_run)(p, targets, n) && NAME(all_finite)(scores, n) && !b->weight && !b->label; \
-        const double *columns = NAME(fill_columns)(p, p->room[1], n); \
-        const v_f64 m = all_f64(b->margin); \
-        (void)m; \
+    static size_t NAME(name)(const fc_batch_part *part) { \
+        const fc_batch *b = part->batch; \
+        const size_t n = part->rows * b->scores.cols; \
+        const TYPE *scores = (const TYPE *)b->scores.data + part->first * b->scores.cols; \
+        double *targets = part->room[0], *losses = part->room[2], *slopes = part->room[3]; \
+        const int plain = NAME(fill_run)(part, targets, n) && NAME(all_finite)(scores, n) && !b->weight && !b->label; \
+        const double *columns = NAME(fill_columns)(part, part->room[1], n); \
+        const v_f64 p = all_f64(b->parameter); \
+        (void)p; \
         for (size_t i = 0; i < n; i += F64_LANES) { \
             const v_f64 s = NAME(run_at)(scores, i, n), t = load_v_f64(targets + i); \
             const v_f64 w = columns ? load_v_f64(columns + i) : all_f64(1); \
@@ -75,7 +75,7 @@ static inline size_t NAME(put_runs)(const fc_batch_part *p, const double *loss, 
             memcpy(losses + i, &of_loss, sizeof of_loss); \
             memcpy(slopes + i, &of_slope, sizeof of_slope); \
         } \
-        return plain ? NAME(put_runs)(p, losses, slopes, n) : NAME(each_row)(p, NAME(put_run), NULL, NULL); \
+        return plain ? NAME(put_runs)(part, losses, slopes, n) : NAME(each_row)(part, NAME(put_run), NULL, NULL); \
     }
 FC_SCORE_LOSSES(FC_DEFINE_SCORE_LOSS)
 #undef FC_DEFINE_SCORE_LOSS

@@ -64,15 +64,15 @@ static inline void add_twofold(sums *s, int v, v_twofold t) {
     s->high[v] = sum;
 }
 
-/* The lanes' sums, added to one. */
-static void fold_sums(fc_sum *sum, const sums *s) {
+/* The sums of the first lanes, a power of two that holds all that are used, added to one. */
+static void fold_sums(fc_sum *sum, const sums *s, int lanes) {
     double high[SUM_LANES], low[SUM_LANES];
     int64_t lost[F64_LANES];
     memcpy(high, s->high, sizeof high);
     memcpy(low, s->low, sizeof low);
     memcpy(lost, &s->lost, sizeof lost);
     for (int i = 0; i < F64_LANES; i++) sum->lost |= lost[i] & INT64_MAX;
-    for (int half = SUM_LANES / 2; half; half /= 2)
+    for (int half = lanes / 2; half; half /= 2)
         for (int i = 0; i < half; i++) {
             const fc_twofold both = fc_two_sum(high[i], high[i + half]);
             sum->lost |= both.low != 0;
@@ -84,12 +84,20 @@ static void fold_sums(fc_sum *sum, const sums *s) {
     sum->value = fc_fast_two_sum(all.high, all.low + (sum->value.low + low[0]));
 }
 
+/* Few features are in the first lanes. */
+static inline int lanes_for(size_t d) {
+    int lanes = 1;
+    while (lanes < SUM_LANES && (size_t)lanes < d) lanes *= 2;
+    return lanes;
+}
+
 #define FC_DEFINE_SUM(kind, dtype, type) \
     static inline void add_at_##kind##_##dtype(sums *s, int v, const type *q, const type *x) { \
         add_twofold(s, v, kind##_twofold(widen_##dtype(q), widen_##dtype(x))); \
     } \
     static void sum_##kind##_##dtype(fc_sum *sum, const void *q, const void *x, size_t d) { \
         const type *a = q, *b = x; \
+        const int lanes = lanes_for(d), last = d >= F64_LANES; \
         sums s = {0}; \
         for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) { \
             FC_UNROLL \
@@ -100,9 +108,9 @@ static void fold_sums(fc_sum *sum, const sums *s) {
         if (d) { \
             type last_a[F64_LANES] = {0}, last_b[F64_LANES] = {0}; \
             for (size_t l = 0; l < d; l++) last_a[l] = a[l], last_b[l] = b[l]; \
-            add_at_##kind##_##dtype(&s, 1, last_a, last_b); \
+            add_at_##kind##_##dtype(&s, last, last_a, last_b); \
         } \
-        fold_sums(sum, &s); \
+        fold_sums(sum, &s, lanes); \
     }
 
 #define FC_DEFINE_SUMS(kind) FC_DEFINE_SUM(kind, f32, float) FC_DEFINE_SUM(kind, f64, double)

@@ -12,6 +12,7 @@ from fastclf import _native as _native
 
 if TYPE_CHECKING:
     from fastclf import losses as losses
+    from fastclf import sklearn as sklearn
     from fastclf import window as window
     from fastclf._config import show_config as show_config
     from fastclf._threads import set_num_threads as set_num_threads
@@ -38,6 +39,7 @@ _MODULES = {
     "threads": "_threads",
 }
 
+# Without `sklearn`: "from fastclf import *" should leave the name to scikit-learn.
 __all__ = [
     "KNN",
     "KNNCV",
@@ -55,7 +57,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("losses", "window"):
+    if name in ("losses", "sklearn", "window"):
         return importlib.import_module(f"fastclf.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'fastclf' has no attribute {name!r}")

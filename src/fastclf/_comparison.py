@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
+from fastclf.backends.registry import BACKENDS
 from fastclf.neighbors import KNN
 
 RECALLS = (0.9, 0.99)
 
-_TREE_FEATURES = 64  # more, and a tree compares nearly all rows, one by one
 _ROUNDS = 5
 
 
@@ -36,7 +36,7 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
     exact = _model("exact", model).fit(X, y)
     expected = exact.predict(queries)
     yield Result("fastclf exact", 1.0, 1.0, len(queries))
-    for name, other in _others(model, X.shape[1]):
+    for name, other in _others(model):
         rows, asked = (part.astype(np.float32) if name.startswith("scikit") else part for part in (X, queries))
         try:
             other.fit(rows, y)
@@ -47,11 +47,13 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
         yield Result(name, ratio, getattr(other, "recall_", 1.0), agree)
 
 
-def _others(model: KNN, n_features: int) -> Iterator[tuple[str, Any]]:
-    if n_features <= _TREE_FEATURES:
-        yield "fastclf kdtree", _model("kdtree", model)
-    for recall in RECALLS:
-        yield f"fastclf faiss, recall {recall}", _model("faiss", model, recall)
+def _others(model: KNN) -> Iterator[tuple[str, Any]]:
+    for name, entry in BACKENDS.items():
+        if name == "exact":
+            continue
+        for recall in RECALLS if entry.takes_recall else (None,):
+            promised = "" if recall is None else f", recall {recall}"
+            yield f"fastclf {name}{promised}", _model(name, model, recall)
     yield "scikit-learn brute", KNeighborsClassifier(model.k, algorithm="brute", metric=model.metric)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
-from fastclf import __version__, _native, _threads
+from fastclf import _native, _threads
 
 
 def config() -> dict[str, Any]:
     """Return the version, instruction sets and threads in force."""
     return {
-        "version": __version__,
+        "version": metadata.version("fastclf"),
         "isa": _native.isa(),
         "isas": _native.isas(),
         "openmp": _native.has_openmp(),

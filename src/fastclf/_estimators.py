@@ -24,15 +24,15 @@ from fastclf._interrupts import aside
 _SORTING = 20  # times as long as going through the values
 
 
-class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """What all classifiers have in common."""
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """What all estimators have in common."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take up what was pickled, with all arrays where kernels can read them."""
         super().__setstate__(realigned(state))
 
 
-class Classifier(Estimator):
+class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     """What classifiers of rows have in common."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -126,10 +126,21 @@ def generator(random_state: Any) -> np.random.Generator:
 
 def checked_queries(model: Any, X: Any, **options: Any) -> Any:
     """Return rows that are finite and as wide as those the model was fitted on; none are fine."""
+    return checked_rows(model, X, reset=False, ensure_min_samples=0, **options)
+
+
+def checked_rows(model: Any, X: Any, reset: bool, **options: Any) -> Any:
+    """Return rows without labels that are finite, as scikit-learn checks them."""
     rows = own_structure(_array(X), "X")
-    rows = _checked(check_array, rows, ensure_min_samples=0, input_name="X", estimator=model, **options)
-    _check_features(model, X, rows, reset=False)
+    rows = _checked(check_array, rows, input_name="X", estimator=model, **options)
+    _check_features(model, X, rows, reset)
     return rows
+
+
+def rows_to_keep(array: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """Return checked rows for the kernels, and whether nobody else holds them."""
+    rows = check.kernel_array(array, "X")
+    return rows, not np.may_share_memory(rows, array)
 
 
 def _array(X: Any) -> Any:

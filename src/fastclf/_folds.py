@@ -16,8 +16,9 @@ from sklearn.model_selection import check_cv
 from fastclf import _native
 from fastclf import _validation as check
 from fastclf._voting import Weights, vote_weights
-from fastclf.backends import Wanted, build
 from fastclf.backends.plain import Found, centre, room
+from fastclf.backends.protocol import Wanted
+from fastclf.backends.registry import build
 from fastclf.backends.rows import Rows
 from fastclf.neighbors import KNN
 

@@ -1,5 +1,5 @@
 # The C interface, csrc/fastclf.h.
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 
 cdef extern from "fastclf.h" nogil:
@@ -78,6 +78,35 @@ cdef extern from "fastclf.h" nogil:
     fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, const float *centre, fc_run run,
                              uint8_t **codes, fc_sketch_terms **terms)
     fc_status fc_knn(const fc_search *search, fc_run run, double *distance, int64_t *index)
+    enum:
+        FC_LEAF_ROWS
+        FC_TREE_BOXES
+    ctypedef struct fc_tree:
+        size_t rows
+        const uint32_t *row
+        const float *boxes
+        const float *leaves
+        const float *centre
+        double scale
+    ctypedef struct fc_tree_tally:
+        double leaves
+        double refined
+    ctypedef struct fc_tree_search:
+        fc_metric metric
+        const fc_tree *tree
+        fc_matrix Q
+        fc_matrix X
+        size_t k
+        const int64_t *own
+        int bytes
+        double patience
+        uint8_t *given_up
+        fc_tree_tally *tally
+    size_t fc_tree_blocks(size_t rows)
+    size_t fc_tree_leaves(size_t rows)
+    fc_status fc_tree_make(fc_metric metric, fc_matrix X, const float *centre, fc_run run, double *scale, uint32_t *row,
+                           float *boxes, float *leaves)
+    fc_status fc_tree_knn(const fc_tree_search *search, fc_run run, double *distance, int64_t *index)
     ctypedef struct fc_apart:
         fc_metric metric
         fc_matrix X
@@ -119,6 +148,7 @@ cdef extern from "fastclf.h" nogil:
         double smoothing
         double margin
         double smooth
+        double parameter
         int squared
         int own_term
     fc_status fc_losses(const fc_batch *batch, fc_run run, double *loss, double *each, void *gradient, size_t *bad_row)

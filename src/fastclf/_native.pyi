@@ -25,6 +25,46 @@ def knn(
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,
 ) -> list[tuple[float, float]] | None: ...
+def tree_sizes(rows: int, cols: int) -> tuple[tuple[int, int], tuple[int, int]]: ...
+def tree_make(
+    metric: str,
+    X: NDArray[Any],
+    centre: NDArray[np.float32] | None,
+    n_threads: int,
+    row: NDArray[np.uint32],
+    boxes: NDArray[np.float32],
+    leaves: NDArray[np.float32],
+) -> float: ...
+
+@type_check_only
+class Tree(Protocol):
+    """Rows in a hierarchy of boxes."""
+
+    @property
+    def row(self) -> NDArray[np.uint32]: ...
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+    @property
+    def leaves(self) -> NDArray[np.float32]: ...
+    @property
+    def centre(self) -> NDArray[np.float32] | None: ...
+    @property
+    def scale(self) -> float: ...
+
+def tree_knn(
+    metric: str,
+    tree: Tree,
+    Q: NDArray[Any],
+    X: NDArray[Any],
+    k: int,
+    own: NDArray[np.int64] | None,
+    as_bytes: bool,
+    patience: float,
+    n_threads: int,
+    given_up: NDArray[np.uint8],
+    distance: NDArray[np.float64],
+    index: NDArray[np.int64],
+) -> tuple[float, float]: ...
 def knn_apart(
     metric: str,
     X: NDArray[Any],
@@ -104,6 +144,8 @@ class Loss(Protocol):
     def margin(self) -> float: ...
     @property
     def smooth(self) -> float: ...
+    @property
+    def parameter(self) -> float: ...
     @property
     def squared(self) -> bool: ...
     @property

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
 """The one extension module: check the buffers, call the C interface, check its status, return."""
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 

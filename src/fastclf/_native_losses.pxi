@@ -35,6 +35,7 @@ cdef fc_batch batch_of(Held held, how, fc_matrix scores) except *:
         t.shaped(scores.cols, scores.cols)
         batch.margins = <const double *>t.matrix.data
     batch.scale, batch.smoothing, batch.margin, batch.smooth = 1, how.smoothing, how.margin, how.smooth
+    batch.parameter = how.parameter
     batch.squared, batch.own_term = how.squared, how.own_term
     return batch
 

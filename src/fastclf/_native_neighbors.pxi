@@ -57,6 +57,73 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
         return [(tally.pairs[n], tally.seconds[n]) for n in range(len(stages) + 1)]
 
 
+def tree_sizes(size_t rows, size_t cols):
+    """Shapes of a tree's arrays of boxes and of leaves."""
+    return (
+        (fc_tree_blocks(rows), 2 * FC_TREE_BOXES * cols),
+        (fc_tree_leaves(rows), 1 + (2 + FC_LEAF_ROWS // sizeof(float)) * cols))
+
+
+def tree_make(str metric, X, centre, int n_threads, row, boxes, leaves):
+    """Fill a tree's arrays with the rows of X, and return its scale; 0 where values are too large or small for one."""
+    cdef Held held = Held()
+    cdef fc_matrix M = held.view(X, MATRIX, 2).matrix
+    cdef fc_metric id = metric_id(metric)
+    cdef const float *middle = <const float *>held.data(centre, "f", M.cols)
+    cdef uint32_t *rows = <uint32_t *>held.data(row, "I", M.rows, True)
+    of_boxes, of_leaves = tree_sizes(M.rows, M.cols)
+    cdef float *box = <float *>held.room(boxes, "f", of_boxes[0], of_boxes[1])
+    cdef float *leaf = <float *>held.room(leaves, "f", of_leaves[0], of_leaves[1])
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef double scale = 0
+    cdef fc_status status
+    with nogil:
+        status = fc_tree_make(id, M, middle, run, &scale, rows, box, leaf)
+    check(status)
+    return scale
+
+
+def tree_knn(str metric, tree, Q, X, size_t k, own, bint as_bytes, double patience, int n_threads, given_up, distance,
+             index):
+    """Write the k nearest of a tree's rows, the first of X, as `knn` does; set `given_up` of queries without an answer.
+
+    `tree` has row, boxes, leaves, centre and scale.  Return how many leaves were looked into, and rows compared.
+    """
+    cdef Held held = Held()
+    cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
+    cdef View rows = held.view(tree.row, "I", 1), boxes = held.view(tree.boxes, "f", 2)
+    cdef View leaves = held.view(tree.leaves, "f", 2)
+    cdef fc_tree t
+    cdef fc_tree_tally tally
+    cdef fc_tree_search search
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    search.metric = metric_id(metric)
+    search.Q = held.view(Q, MATRIX, 2).matrix
+    search.X = held.view(X, MATRIX, 2).matrix
+    t.rows = rows.matrix.rows
+    of_boxes, of_leaves = tree_sizes(t.rows, search.X.cols)
+    boxes.shaped(of_boxes[0], of_boxes[1])
+    leaves.shaped(of_leaves[0], of_leaves[1])
+    t.row = <const uint32_t *>rows.matrix.data
+    t.boxes, t.leaves = <const float *>boxes.matrix.data, <const float *>leaves.matrix.data
+    t.centre = <const float *>held.data(tree.centre, "f", search.X.cols)
+    t.scale = tree.scale
+    d.shaped(search.Q.rows, k)
+    i.shaped(search.Q.rows, k)
+    search.tree = &t
+    search.k = k
+    search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
+    search.bytes = as_bytes
+    search.patience = patience
+    search.given_up = <uint8_t *>held.data(given_up, "B", search.Q.rows, True)
+    search.tally = &tally
+    with nogil:
+        status = fc_tree_knn(&search, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
+    check(status)
+    return tally.leaves, tally.refined
+
+
 def knn_apart(str metric, X, group, centre, bint as_bytes, int n_threads, distance, index):
     """Write the nearest rows of X to each of them, of other groups than its own."""
     cdef Held held = Held()

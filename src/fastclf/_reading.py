@@ -166,9 +166,14 @@ def _refuse_nan(name: str, dtype: Any, value: Any, place: str) -> NoReturn:
 
 
 def labels_of(a: Any, name: str) -> NDArray[Any]:
-    """Return labels as an array, in the dtype that NumPy has for them: a frame of one column, or anything else."""
-    columns = _named_columns(a) if is_frame(a) else []
-    array = column_array(columns[0][1])[:, np.newaxis] if len(columns) == 1 else array_of(a, name)
+    """Return labels as an array, in the dtype that NumPy has for them; those of a frame's columns may be any labels."""
+    columns = [column_array(column) for _, column in (_named_columns(a) if is_frame(a) else [])]
+    if len(columns) == 1:
+        array = columns[0][:, np.newaxis]
+    elif any(column.dtype.kind in "OTU" for column in columns):
+        array = np.stack([column.astype(object) for column in columns], axis=1)
+    else:
+        array = array_of(a, name)
     if array.dtype.kind in "US" and isinstance(a, list | tuple):
         _refuse_mixed_text(np.array(a, dtype=object), str if array.dtype.kind == "U" else bytes, name)
     if array.dtype.kind in "fmMO":

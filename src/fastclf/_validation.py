@@ -225,6 +225,30 @@ def refuse_unwritable(out: NDArray[Any], name: str, dtype: np.dtype[Any], shape:
         raise ValueError(f"{name} must be C-contiguous, aligned and writeable")
 
 
+def bool_mask(a: Any, n_rows: int, name: str) -> NDArray[np.bool_]:
+    """Return a copy of `a`, if it is a mask of so many rows."""
+    array = dense_array(a, name)
+    if array.dtype != np.bool_ or array.shape != (n_rows,):
+        raise ValueError(f"{name} must be bools of shape ({n_rows},), got {array.dtype} of shape {array.shape}")
+    return array.copy()
+
+
+def rows_mask(a: Any, n_rows: int, name: str) -> NDArray[np.bool_]:
+    """Return which rows `a` names: a mask of them, or numbers from 0 on."""
+    array = dense_array(a, name)
+    if array.dtype == np.bool_:
+        return bool_mask(array, n_rows, name)
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+        raise ValueError(f"{name} must be row numbers or a mask of rows, got {array.dtype} of shape {array.shape}")
+    numbers = array.astype(np.int64)  # what is checked is the copy
+    outside = (numbers < 0) | (numbers >= n_rows)
+    if outside.any():
+        raise ValueError(f"{name} must be from 0 to {n_rows - 1}, got {array[np.argmax(outside)]}")
+    mask = np.zeros(n_rows, dtype=bool)
+    mask[numbers] = True
+    return mask
+
+
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
     """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
     refuse_masked(labels, "labels")

@@ -25,11 +25,7 @@ def vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np
     if callable(weights):
         shape = distances.shape  # the function may change what it is given
         votes = check.vote_weights(weights(distances), shape)
-        if not votes.any(axis=1).all():
-            raise ValueError(
-                "All neighbors of some sample is getting zero weights. Please modify 'weights' to avoid this case if "
-                "you are using a user-defined function."
-            )
+        _refuse_no_votes(votes)
         return votes
     check.one_of(weights, WEIGHTS, "weights")
     if weights == "uniform":
@@ -42,3 +38,22 @@ def vote_weights(weights: Weights, distances: NDArray[np.float64]) -> NDArray[np
     nearest = distances[beyond].min(axis=1, keepdims=True)
     inverse[beyond] = np.where(nearest == 0, exact[beyond], nearest / np.where(nearest == 0, 1.0, distances[beyond]))
     return check.summable(inverse)
+
+
+def weighted_by(masses: NDArray[np.float64], weights: Weights, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of neighbours that stand for so many rows each, of each query at least one that is not 0."""
+    votes = vote_weights(weights, distances)
+    if votes is None:
+        return masses
+    # Products are no more than the votes, which can be summed.
+    weighed: NDArray[np.float64] = votes * (masses / masses.max(axis=1, keepdims=True))
+    _refuse_no_votes(weighed)
+    return weighed
+
+
+def _refuse_no_votes(votes: NDArray[np.float64]) -> None:
+    if not votes.any(axis=1).all():
+        raise ValueError(
+            "All neighbors of some sample is getting zero weights. Please modify 'weights' to avoid this case if you "
+            "are using a user-defined function."
+        )

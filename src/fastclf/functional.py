@@ -7,11 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _native, _threads
 from fastclf import _validation as check
+from fastclf._types import Metric
 from fastclf.backends import plain
 
 
 def knn(
-    Q: ArrayLike, X: ArrayLike, k: int, *, metric: str = "l2", n_threads: int | None = None
+    Q: ArrayLike, X: ArrayLike, k: int, *, metric: Metric = "l2", n_threads: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Find the `k` rows of `X` nearest to each row of `Q`, exactly.
 
@@ -76,14 +77,16 @@ def knn(
     queries, rows = check.matrix(Q, "Q"), check.matrix(X, "X")
     check.same_width(queries, rows)
     count = check.neighbor_count(k, len(rows), "n_samples")
-    return plain.search(name, queries, rows, count, _threads.resolve(n_threads), middle=plain.centre(rows))
+    return plain.search(
+        name, queries, rows, count, _threads.resolve(n_threads), middle=plain.centre(rows, len(queries))
+    )
 
 
 def pairwise_distances(
     Q: ArrayLike,
     X: ArrayLike,
     *,
-    metric: str = "l2",
+    metric: Metric = "l2",
     out: NDArray[np.float64] | None = None,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]:

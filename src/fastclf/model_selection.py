@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from fastclf import _estimators, _progress, _threads
 from fastclf import _validation as check
 from fastclf._folds import Choices, Scorer, folds_of
+from fastclf._scoring import AllScores, Scoring, scorer_of
+from fastclf._types import Metric
 from fastclf._voting import Weights, check_weights
 from fastclf.neighbors import KNN
 
@@ -22,13 +24,17 @@ if TYPE_CHECKING:
 # Means of accuracies that differ by no more are taken as equal.
 _ROUNDING = 1e-12
 
+# What `scoring` says for the accuracy, which takes no scorer.
+_ACCURACY = (None, "accuracy")
+
 
 class KNNCV(_estimators.Classifier):
     """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
 
-    The score of each k, metric and fold is the accuracy on the fold of a `KNN` fitted on the other ones. What is best
-    on the mean is fitted on all data. One search serves every k: of each fold's test rows among its training rows or,
-    where that is likely to be less work, of all rows among all, of which those in a fold's training part then count.
+    The score of each k, metric and fold is the accuracy, or what `scoring` makes of it, on the fold of a `KNN` fitted
+    on the other ones. What is best on the mean is fitted on all data. One search serves every k: of each fold's test
+    rows among its training rows or, where that is likely to be less work, of all rows among all, of which those in a
+    fold's training part then count.
 
     Parameters
     ----------
@@ -42,6 +48,9 @@ class KNNCV(_estimators.Classifier):
     weights : {"uniform", "distance"} or callable, default="uniform"
         Weight of a neighbour's vote, as in `KNN`. A function is given rows of several folds at a time: what it makes
         of a row must not depend on the others.
+    scoring : str or callable, optional
+        One of scikit-learn's scorers, such as "f1_macro" or "neg_log_loss", or a function of a model, rows and labels,
+        which are arrays; by default the accuracy.
     n_threads : int, optional
         Number of threads; by default as `set_num_threads` says.
     verbose : int, default=0
@@ -58,8 +67,20 @@ class KNNCV(_estimators.Classifier):
         Its mean score.
     best_estimator_ : KNN
         Fitted on all data with these.
+    best_params_ : dict
+        The best "k" and "metric".
+    best_index_ : int
+        Their place in `cv_results_`.
     cv_scores_ : ndarray of shape (n_metrics, n_ks, n_folds)
-        Accuracies on the folds.
+        Scores on the folds.
+    cv_results_ : dict of str to array
+        The same as `sklearn.model_selection.GridSearchCV` tells it of ``KNN`` and a grid of "k" and "metric": "params",
+        "param_k", "param_metric", "split0_test_score", ..., "mean_test_score", "std_test_score", "rank_test_score". It
+        has no times: one search serves all k.
+    n_splits_ : int
+        Number of folds.
+    scorer_ : callable
+        What scored, as a function of a model, rows and labels.
     classes_ : ndarray of shape (n_classes,)
         The class labels, sorted.
     n_features_in_ : int
@@ -83,7 +104,8 @@ class KNNCV(_estimators.Classifier):
 
     Memory beyond that of two models: in such a search at most 96 MiB, else a training part, some 50 bytes for each
     neighbour of a block of a million; one byte for each k and test, of all folds; and of each fold, 8 bytes for each
-    test and each row left out, or trained on where those are fewer or come more than once.
+    test and each row left out, or trained on where those are fewer or come more than once. With `scoring`, each
+    training part is searched by itself, and all neighbours of a fold's tests are held, 16 bytes each.
 
     Examples
     --------
@@ -101,9 +123,10 @@ class KNNCV(_estimators.Classifier):
         self,
         ks: Sequence[int] = (1, 3, 5, 7),
         *,
-        metrics: Sequence[str] = ("l1", "l2"),
+        metrics: Sequence[Metric] = ("l1", "l2"),
         cv: Any = 5,
         weights: Weights = "uniform",
+        scoring: Scoring | None = None,
         n_threads: int | None = None,
         verbose: int = 0,
     ) -> None:
@@ -111,6 +134,7 @@ class KNNCV(_estimators.Classifier):
         self.metrics = metrics
         self.cv = cv
         self.weights = weights
+        self.scoring = scoring
         self.n_threads = n_threads
         self.verbose = verbose
 
@@ -140,22 +164,28 @@ class KNNCV(_estimators.Classifier):
         ks, metrics = self._checked_choices()
         n_threads = _threads.resolve(self.n_threads)
         with _estimators.unchanged_if_it_fails(self):
-            _, labels = _estimators.checked_data(self, X, y, reset=True)
+            self.scorer_ = scorer_of(self.scoring, KNN())
+            rows, labels = _estimators.checked_data(self, X, y, reset=True)
             labels = _estimators.checked_classes(labels)
             classes, codes = _estimators.codes_of(labels)
-            choices = Choices(ks, self.weights, codes, len(classes))
             folds = folds_of(self.cv, X, labels, None if groups is None else check.labels_array(groups, "groups"))
             smallest = min(fold.n_train for fold in folds)
             check.neighbor_count(max(ks), smallest, "the rows of the smallest training part", "the largest of ks")
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
+            choices = Choices(ks, self.weights, codes, len(classes))
+            by_scorer = AllScores(self.scorer_, ks, self.weights, self.n_threads)
             self.cv_scores_ = np.empty((len(metrics), len(ks), len(folds)))
             self.best_score_ = -np.inf
             with _progress.amount("cross-validation", self.verbose, tests) as tell:
-                for metric, scores in zip(metrics, self.cv_scores_, strict=True):
+                for i, (metric, scores) in enumerate(zip(metrics, self.cv_scores_, strict=True)):
                     model = KNN(max(ks), metric=metric, weights=self.weights, n_threads=self.n_threads).fit(X, labels)
-                    scorer = Scorer(model, choices, n_threads)
-                    scores[:] = scorer.scores(folds, tell)
-                    self._keep_if_best(model, ks, scores.mean(axis=1))
+                    if self.scoring in _ACCURACY:
+                        scores[:] = Scorer(model, choices, n_threads).scores(folds, tell)
+                    else:
+                        scores[:] = by_scorer.scores(metric, rows, labels, folds, tell)
+                    self._keep_if_best(model, ks, scores.mean(axis=1), i)
+            self.n_splits_ = len(folds)
+            self.cv_results_ = _results(ks, metrics, self.cv_scores_)
             self._tried = ks, metrics
         return self
 
@@ -189,8 +219,53 @@ class KNNCV(_estimators.Classifier):
         """
         return self._best.predict_proba(X)
 
+    def kneighbors(
+        self, X: ArrayLike | None = None, k: int | None = None, return_distance: bool = True
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | NDArray[np.int64]:
+        """Find the nearest rows, as the best model does.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features), optional
+            Queries. Without them the fitted rows are the queries, and none is its own neighbour.
+        k : int, optional
+            Number of neighbours; by default the best.
+        return_distance : bool, default=True
+            Whether to return the distances.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_queries, k), float64
+            Distances, nearest first; only with `return_distance`.
+        indices : ndarray of shape (n_queries, k), int64
+            Rows of the fitted data; among equal distances the lower comes first.
+        """
+        return self._best.kneighbors(X, k, return_distance)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the score of the best model, as `scoring` says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Rows; for the accuracy, None stands for those fitted, each left out of its own neighbours.
+        y : array-like of shape (n_queries,)
+            Their true classes.
+        sample_weight : array-like of shape (n_queries,), optional
+            Weights of the rows, if the scorer takes such.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        if self.scoring in _ACCURACY:
+            return super().score(X, y, sample_weight)
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(scorer_of(self.scoring, self._best)(self._best, X, y, **options))
+
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw each fold's accuracy by k, with the mean and the standard deviation, by metric.
+        """Draw each fold's score by k, with the mean and the standard deviation, by metric.
 
         Parameters
         ----------
@@ -210,7 +285,10 @@ class KNNCV(_estimators.Classifier):
         from fastclf.plotting import plot_cross_validation
 
         check_is_fitted(self, "best_estimator_")
-        return plot_cross_validation(*self._tried, self.cv_scores_, best=(self.best_metric_, self.best_k_), ax=ax)
+        ax = plot_cross_validation(*self._tried, self.cv_scores_, best=(self.best_metric_, self.best_k_), ax=ax)
+        if self.scoring not in _ACCURACY:
+            ax.set_ylabel(self.scoring if isinstance(self.scoring, str) else "score")
+        return ax
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -222,7 +300,7 @@ class KNNCV(_estimators.Classifier):
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
-    def _checked_choices(self) -> tuple[list[int], list[str]]:
+    def _checked_choices(self) -> tuple[list[int], list[Metric]]:
         """Return what to try, if it is sequences of such."""
         ks = [check.neighbor_count(k, name=f"ks[{i}]") for i, k in enumerate(_listed(self.ks, "ks"))]
         metrics = _listed(self.metrics, "metrics")
@@ -232,11 +310,35 @@ class KNNCV(_estimators.Classifier):
         check.at_least(self.verbose, 0, "verbose")
         return ks, metrics
 
-    def _keep_if_best(self, model: KNN, ks: list[int], means: NDArray[np.float64]) -> None:
+    @property
+    def best_params_(self) -> dict[str, Any]:
+        """The best "k" and "metric"."""
+        check_is_fitted(self, "best_estimator_")
+        return {"k": self.best_k_, "metric": self.best_metric_}
+
+    def _keep_if_best(self, model: KNN, ks: list[int], means: NDArray[np.float64], place: int) -> None:
+        """Keep the best of a metric's, which is in that place of all, if nothing so far is as good."""
         best = int(np.argmax(means > means.max() - _ROUNDING))
         if means[best] > self.best_score_ + _ROUNDING:
             model.k = self.best_k_ = ks[best]
             self.best_score_, self.best_metric_, self.best_estimator_ = float(means[best]), model.metric, model
+            self.best_index_ = best * len(self.cv_scores_) + place
+
+
+def _results(ks: list[int], metrics: Sequence[str], scores: NDArray[np.float64]) -> dict[str, Any]:
+    """Return scores as GridSearchCV tells them: one candidate after the other, by k, then by metric."""
+    params = [{"k": k, "metric": metric} for k in ks for metric in metrics]
+    of_candidates = scores.swapaxes(0, 1).reshape(len(params), -1)
+    means = of_candidates.mean(axis=1)
+    of_each: dict[str, Any] = {
+        "param_k": np.ma.masked_array([p["k"] for p in params], mask=False),
+        "param_metric": np.ma.masked_array([p["metric"] for p in params], mask=False, dtype=object),
+        "params": params,
+    }
+    of_each |= {f"split{i}_test_score": of_fold for i, of_fold in enumerate(of_candidates.T.copy())}
+    ranks = 1 + (means > means[:, np.newaxis] + _ROUNDING).sum(axis=1)
+    stds = of_candidates.std(axis=1)
+    return of_each | {"mean_test_score": means, "std_test_score": stds, "rank_test_score": ranks.astype(np.int32)}
 
 
 def _listed(values: Any, name: str) -> list[Any]:

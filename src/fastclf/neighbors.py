@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _native, _threads, backends
+from fastclf import _estimators, _native, _threads
 from fastclf import _validation as check
+from fastclf._ballots import Ballot, ballots, row_masses
 from fastclf._growing import GrowingArray
+from fastclf._lookups import Lookups
 from fastclf._memory import Memory
-from fastclf._voting import Weights, check_weights, vote_weights
-from fastclf.backends.report import Report
+from fastclf._types import Metric
+from fastclf._voting import Weights, check_weights
+from fastclf.backends import registry
+from fastclf.backends.protocol import Wanted
 
-# Neighbours looked up at a time when only votes are kept.
-_NEIGHBORS_AT_ONCE = 1 << 18
 
-
-class KNN(_estimators.Classifier):
+class KNN(Lookups):
     """Classifier by a vote of the k nearest neighbours, exact and fast; approximate where a recall is asked for.
 
     Fitting remembers the rows and, of large data, learns what makes searching fast; predicting finds for each query the
@@ -37,11 +37,9 @@ class KNN(_estimators.Classifier):
     weights : {"uniform", "distance"} or callable, default="uniform"
         Weight of a neighbour's vote: one each; the inverse of its distance, where neighbours at distance 0, if any, are
         the only ones to vote; or what a function makes of an array of distances: not negative, nor all 0 of a query.
-    backend : {"auto", "exact", "kdtree", "faiss"}, default="auto"
-        What finds the neighbours. "exact" compares rows by fastclf's kernels; "kdtree" asks SciPy's k-d tree, the
-        faster for many rows of few features; both give the same answer to the bit. "faiss" asks an approximate index by
-        FAISS, an optional package. "auto" is, in `fit`, that of the exact two that should be faster, or with `recall`
-        "faiss" for many rows.
+    backend : {"auto", "exact", "faiss"}, default="auto"
+        What finds the neighbours. "exact" compares rows by fastclf's kernels; "faiss" asks an approximate index by
+        FAISS, an optional package. "auto" is "exact", or with `recall` "faiss" for many rows.
     index : str, optional
         A FAISS factory string of dense vectors, such as "HNSW32" or "IVF1024,PQ32x4fs"; by default one is chosen. Only
         for ``backend="faiss"``.
@@ -71,20 +69,26 @@ class KNN(_estimators.Classifier):
     See Also
     --------
     knn : The search alone, as a function.
+    fastclf.sklearn.KNeighborsClassifier : The same votes with scikit-learn's parameters.
 
     Notes
     -----
+    This class is for new programs. Those that are written for scikit-learn's neighbours, and what takes such as a part
+    (SMOTE, a pipeline of graphs), are served by `fastclf.sklearn`.
+
     Neighbours are ordered by (exact distance, row), so among equal distances the lower row counts; among classes with
     equally many votes the smallest wins. Answers do not depend on the number of threads, on the other rows of a call,
     on the order of features, or on the processor, except for which rows an approximate index finds: the distances and
     the order of these are the same.
 
-    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From some
-    millions of values on (of bytes, tens of millions), `fit` also learns short sketches of the rows, at most half as
-    large as these, from which a search proves that most rows are too far to be compared; `explain` tells about them.
-    The answer is the same to the bit with and without. Learning takes up to some 300 MiB for a while. A k-d tree takes
-    8 bytes a value and 24 bytes a row beside the rows. `k`, `weights` and `n_threads` may be changed on a fitted model;
-    the other parameters take effect in `fit`. A fitted model may be used from several threads at once.
+    The model owns a copy of X, of the dtype that `knn` describes: uint8 pictures stay one byte a value. From a thousand
+    rows on, `fit` puts the rows into a tree where a sample shows that searches look into a part of it; else, from some
+    millions of values on (of bytes, tens of millions), it learns short sketches of the rows. From either a search
+    proves that most rows are too far to be compared; `explain` tells about them. They are at most half as large as the
+    rows (a tree of rows of few bytes: and 8 bytes a row), and the answer is the same to the bit with and without.
+    Learning takes up to some 300 MiB for a while, making a tree 8 bytes a row (16 for cosine). `k`, `weights` and
+    `n_threads` may be changed on a fitted model; the other parameters take effect in `fit`. A fitted model may be
+    used from several threads at once.
 
     Without `index`, FAISS builds inverted lists of product-quantised vectors (half a byte for one, two or four
     features), or where these do not reach the recall, of the vectors as they are; of fewer than 8192 rows a flat index,
@@ -111,7 +115,7 @@ class KNN(_estimators.Classifier):
         self,
         k: int = 5,
         *,
-        metric: str = "l2",
+        metric: Metric = "l2",
         weights: Weights = "uniform",
         backend: str = "auto",
         index: str | None = None,
@@ -128,7 +132,7 @@ class KNN(_estimators.Classifier):
         self.n_threads = n_threads
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Remember rows and their classes.
 
         Parameters
@@ -137,6 +141,9 @@ class KNN(_estimators.Classifier):
             Rows, of any dtype that `knn` takes.
         y : array-like of shape (n_samples,)
             Classes: integers, strings, bools or other sortable labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            How many rows each stands for, see Notes; by default one. Rows of weight 0 are left out, as if they were not
+            in X.
 
         Returns
         -------
@@ -154,13 +161,25 @@ class KNN(_estimators.Classifier):
         -----
         UserWarning
             If `recall` was given and not reached.
+
+        Notes
+        -----
+        A row of weight w takes w of the `k` places among a query's neighbours, or those that are left: predictions are
+        those of w equal rows. Where all weights are below 1, as boosting has them, they are shares, and scaled to a
+        mean of 1. `kneighbors` counts each row once.
         """
         wanted = self._checked_wanted()
         with _estimators.unchanged_if_it_fails(self):
             rows, owned, labels = self._checked_data(X, y, reset=True)
+            masses = None
+            if sample_weight is not None:
+                masses, kept = row_masses(sample_weight, len(rows))
+                if not kept.all():
+                    rows, owned, labels, masses = rows[kept], True, labels[kept], masses[kept]
             classes, codes = _estimators.codes_of(labels)
-            backend = backends.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
-            self._memory = Memory(backend, GrowingArray(codes), classes)
+            backend = registry.build(self.backend, check.metric_name(self.metric), rows, owned, wanted)
+            each = None if masses is None or (masses == 1).all() else GrowingArray(masses)
+            self._memory = Memory(backend, GrowingArray(codes), classes, each)
         return self
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
@@ -197,6 +216,39 @@ class KNN(_estimators.Classifier):
         self._memory = counted.extended(rows, labels, _threads.resolve(self.n_threads))
         return self
 
+    def remove(self, rows: ArrayLike) -> Self:
+        """Forget rows, in time proportional to their number and that of all, but for a tree or an index, built anew.
+
+        Parameters
+        ----------
+        rows : array-like of int, or of bool and shape (n_samples_fit_,)
+            Numbers of rows, counted from 0, or which rows; not all of them. Rows after them move up, as in
+            `numpy.delete`.
+
+        Returns
+        -------
+        KNN
+            The model: neighbours and predictions are those of a fit to the other rows. `classes_` stays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `rows` are not as described; the model is left as it was.
+
+        Examples
+        --------
+        >>> from fastclf import KNN
+        >>> model = KNN(k=1).fit([[0.0], [1.0], [5.0]], ["a", "b", "c"]).remove([0])
+        >>> model.predict([[0.0]]).tolist(), model.n_samples_fit_
+        (['b'], 2)
+        """
+        check_is_fitted(self, "_memory")
+        kept = ~check.rows_mask(rows, self._memory.backend.n_rows, "rows")
+        if not kept.any():
+            raise ValueError("rows are all of the model's: at least one has to stay")
+        self._memory = self._memory.keeping(kept, _threads.resolve(self.n_threads))
+        return self
+
     def predict(self, X: ArrayLike | None) -> NDArray[Any]:
         """Predict the class of each row.
 
@@ -217,8 +269,10 @@ class KNN(_estimators.Classifier):
         """
         queries, memory = self._queries(X), self._memory
         winners = np.empty(memory.backend.n_rows if queries is None else len(queries), dtype=np.int64)
-        for part, indices, weights in self._ballots(memory, queries):
-            _native.vote(memory.codes.view, indices, len(memory.classes), weights, None, winners[part])
+        for at, indices, weights in self._ballots(memory, queries):
+            winner = np.empty(len(indices), dtype=np.int64)
+            _native.vote(memory.codes.view, indices, len(memory.classes), weights, None, winner)
+            winners[at] = winner
         return memory.classes[winners]
 
     def predict_proba(self, X: ArrayLike | None) -> NDArray[np.float64]:
@@ -241,108 +295,12 @@ class KNN(_estimators.Classifier):
         """
         queries, memory = self._queries(X), self._memory
         votes = np.empty((memory.backend.n_rows if queries is None else len(queries), len(memory.classes)))
-        for part, indices, weights in self._ballots(memory, queries):
-            _native.vote(memory.codes.view, indices, len(memory.classes), weights, votes[part], None)
+        for at, indices, weights in self._ballots(memory, queries):
+            of_classes = np.empty((len(indices), len(memory.classes)))
+            _native.vote(memory.codes.view, indices, len(memory.classes), weights, of_classes, None)
+            votes[at] = of_classes
         votes /= votes.sum(axis=1, keepdims=True)
         return votes
-
-    def kneighbors(
-        self, X: ArrayLike | None = None, k: int | None = None, return_distance: bool = True
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | NDArray[np.int64]:
-        """Find the nearest rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features), optional
-            Queries. Without them the fitted rows are the queries, and none is its own neighbour.
-        k : int, optional
-            Number of neighbours; by default the model's.
-        return_distance : bool, default=True
-            Whether to return the distances.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_queries, k), float64
-            Distances, nearest first; only with `return_distance`.
-        indices : ndarray of shape (n_queries, k), int64
-            Rows of the fitted data; among equal distances the lower comes first.
-
-        Examples
-        --------
-        >>> from fastclf import KNN
-        >>> model = KNN(k=1).fit([[0.0], [1.0], [5.0]], [0, 0, 1])
-        >>> model.kneighbors()[1].ravel().tolist()
-        [1, 0, 1]
-        """
-        queries = self._queries(X)
-        distances, indices = self._query(self._memory, queries, self.k if k is None else k)
-        return (distances, indices) if return_distance else indices
-
-    def kneighbors_graph(
-        self, X: ArrayLike | None = None, k: int | None = None, mode: str = "connectivity"
-    ) -> scipy.sparse.csr_matrix:
-        """Compute the graph from queries to their nearest rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features), optional
-            Queries. Without them the fitted rows are the queries, and none is its own neighbour.
-        k : int, optional
-            Number of neighbours; by default the model's.
-        mode : {"connectivity", "distance"}, default="connectivity"
-            Whether edges weigh one or the distance.
-
-        Returns
-        -------
-        scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
-            Edges; each row's columns are in the order of nearness.
-        """
-        check.one_of(mode, ("connectivity", "distance"), "mode")
-        distances, indices = self.kneighbors(X, k)
-        weights = np.ones(indices.size) if mode == "connectivity" else distances.ravel()
-        starts = np.arange(0, indices.size + 1, indices.shape[1])
-        return scipy.sparse.csr_matrix((weights, indices.ravel(), starts), shape=(len(indices), self.n_samples_fit_))
-
-    def explain(self, X: ArrayLike | None = None, k: int | None = None) -> Report:
-        """Tell what was built in `fit` and what a search does.
-
-        Exact search compares short sketches of the rows first, drops those that are proved too far to be among the
-        nearest, and compares the others in full. A tree or an approximate index proposes rows, which are compared in
-        full.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features), optional
-            Queries to search for. Without them the report says what a sample of the fitted rows showed, with up to ten
-            neighbours.
-        k : int, optional
-            Number of neighbours; by default the model's.
-
-        Returns
-        -------
-        fastclf.backends.report.Report
-            The steps of the search, with the number of rows of a query that come to each and the share of the time;
-            printed, in words.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As `kneighbors` does.
-
-        See Also
-        --------
-        kneighbors : The search itself.
-
-        Examples
-        --------
-        >>> from fastclf import KNN
-        >>> print(KNN(k=1).fit([[0, 0], [0, 1], [9, 9]], ["left", "left", "right"]).explain())
-        exact search of 3 rows of 2 bytes by l2; what a sample showed
-        every row is compared in full: there are few, or nothing shorter would leave few
-        """
-        queries, backend = self._queries(X), self._memory.backend
-        count = check.neighbor_count(self.k if k is None else k, backend.n_rows)
-        return backend.explain(queries, count, _threads.resolve(self.n_threads))
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -350,51 +308,19 @@ class KNN(_estimators.Classifier):
         check_is_fitted(self, "_memory")
         return self._memory.classes
 
-    @property
-    def n_samples_fit_(self) -> int:
-        """Number of rows remembered."""
-        check_is_fitted(self, "_memory")
-        return self._memory.backend.n_rows
-
-    @property
-    def recall_(self) -> float:
-        """Share of the true neighbours that are found."""
-        check_is_fitted(self, "_memory")
-        return self._memory.backend.recall
-
-    def _checked_wanted(self) -> backends.Wanted:
+    def _checked_wanted(self) -> Wanted:
         """Check the parameters that need no data; what a backend is to be built for."""
         check.metric_name(self.metric)
         check_weights(self.weights)
         k = check.neighbor_count(self.k)
         verbose = check.at_least(self.verbose, 0, "verbose")
-        backends.checked(self.backend, self.index, self.recall)
-        return backends.Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
+        registry.checked(self.backend, self.index, self.recall)
+        return Wanted(k, _threads.resolve(self.n_threads), self.index, self.recall, verbose)
 
     def _checked_data(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[NDArray[Any], bool, NDArray[Any]]:
         """Rows for the kernels, whether they are a fresh copy, and labels."""
         array, labels = _estimators.checked_data(self, X, y, reset)
-        rows = check.kernel_array(array, "X")
-        return rows, not np.may_share_memory(rows, array), _estimators.checked_classes(labels)
+        return *_estimators.rows_to_keep(array), _estimators.checked_classes(labels)
 
-    def _queries(self, X: ArrayLike | None) -> NDArray[Any] | None:
-        """Return queries for the kernels; None stands for the fitted rows."""
-        check_is_fitted(self, "_memory")
-        return None if X is None else check.kernel_array(_estimators.checked_queries(self, X), "X")
-
-    def _query(
-        self, memory: Memory, queries: NDArray[Any] | None, k: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        others = memory.backend.n_rows - (queries is None)
-        count = check.neighbor_count(k, others, "n_samples_fit" if queries is not None else "n_samples_fit - 1")
-        return memory.backend.query(queries, count, _threads.resolve(self.n_threads))
-
-    def _ballots(
-        self, memory: Memory, queries: NDArray[Any] | None
-    ) -> Iterator[tuple[slice, NDArray[np.int64], NDArray[np.float64] | None]]:
-        """Parts of the queries, or all fitted rows at once, with their neighbours and the weights of these."""
-        step = max(1, _NEIGHBORS_AT_ONCE // check.neighbor_count(self.k, memory.backend.n_rows))
-        parts = [slice(None)] if queries is None else [slice(i, i + step) for i in range(0, len(queries), step)]
-        for part in parts:
-            distances, indices = self._query(memory, None if queries is None else queries[part], self.k)
-            yield part, indices, vote_weights(self.weights, distances)
+    def _ballots(self, memory: Memory, queries: NDArray[Any] | None) -> Iterator[Ballot]:
+        return ballots(memory, queries, self.k, self.weights, _threads.resolve(self.n_threads))

@@ -47,6 +47,10 @@ class Stage:
         """Return the stage with the sketches of more rows."""
         return replace(self, codes=self.codes.appended(more.codes), terms=self.terms.appended(more.terms))
 
+    def keeping(self, kept: NDArray[np.bool_]) -> Stage:
+        """Return the stage with the sketches of some rows."""
+        return replace(self, codes=GrowingArray(self.codes.view[kept]), terms=GrowingArray(self.terms.view[kept]))
+
 
 @dataclass
 class Tally:
@@ -57,12 +61,26 @@ class Tally:
     sketching: float = 0.0
     given_up: int = 0
 
+    def add_plain(self, n_queries: int, n_rows: int, *, has_stages: bool) -> None:
+        """Count a search that compared all in full, though there may be stages."""
+        self.pairs[-1] += n_queries * n_rows
+        self.given_up += n_queries if has_stages else 0
+
+    def add_staged(self, told: list[tuple[float, float]], sketching: float, given_up: int) -> None:
+        """Count a search in stages, of which the kernel has told pairs and seconds."""
+        pairs, seconds = np.transpose(told)
+        self.pairs += pairs
+        self.seconds += seconds
+        self.sketching += sketching
+        self.given_up += given_up
+
 
 @dataclass(frozen=True)
 class Cascade:
     """Stages, in order, and how their sketches are made; without stages a search is plain.
 
-    `refine_cost` is the cost of a distance, in plain comparisons of a query with a row.
+    `refine_cost` is the cost of a distance, in plain comparisons of a query with a row; `cost` that of one query of
+    many, in nanoseconds as of `choosing.Costs`.
     """
 
     metric: str
@@ -70,11 +88,16 @@ class Cascade:
     refine_cost: float
     sketchers: tuple[Sketcher, ...] = ()
     stages: tuple[Stage, ...] = ()
+    cost: float = np.inf
 
     def appended(self, X: NDArray[Any], n_threads: int) -> Cascade:
         """Return the cascade with more rows."""
         more = self.sketches(X, n_threads)
         return replace(self, stages=tuple(s.appended(sketch) for s, sketch in zip(self.stages, more, strict=True)))
+
+    def keeping(self, kept: NDArray[np.bool_]) -> Cascade:
+        """Return the cascade with some rows."""
+        return replace(self, stages=tuple(stage.keeping(kept) for stage in self.stages))
 
     def sketches(self, X: NDArray[Any], n_threads: int) -> Iterator[Sketch]:
         """Sketch rows, for one stage after the other."""
@@ -101,32 +124,25 @@ class Cascade:
         tally: Tally | None = None,
     ) -> plain.Found:
         """Distances and indices, as `plain.search` gives them; with `own`, query i is row own[i] of X."""
-        if not self.pays(k, len(X)):
-            if tally is not None:
-                tally.pairs[-1] += len(Q) * len(X)
-                tally.given_up += len(Q) if self.stages else 0
-            return plain.search(self.metric, Q, X, k, n_threads, middle=self.centre, own=own, as_bytes=as_bytes)
+        staged = self.pays(k, len(X))
         distances, indices = plain.room(len(Q), k)
         given_up = np.zeros(len(Q), dtype=np.uint8)
         start = time.perf_counter()
-        stages = self._with_queries(Q, own, n_threads)
+        stages = self._with_queries(Q, own, n_threads) if staged else []
         sketched = time.perf_counter()
         told = _native.knn(
             self.metric, Q, X, k, self.centre, own, as_bytes, n_threads, distances, indices,
-            stages, self.refine_cost, given_up, tally is not None,
+            stages, self.refine_cost, given_up, staged and tally is not None,
         )  # fmt: skip
         hard = np.flatnonzero(given_up)
         if len(hard):
-            own_hard = None if own is None else own[hard]
-            distances[hard], indices[hard] = plain.search(
-                self.metric, Q[hard], X, k, n_threads, middle=self.centre, own=own_hard, as_bytes=as_bytes
-            )
+            found, own_hard = plain.room(len(hard), k), None if own is None else own[hard]
+            _native.knn(self.metric, Q[hard], X, k, self.centre, own_hard, as_bytes, n_threads, *found)
+            distances[hard], indices[hard] = found
         if tally is not None and told is not None:
-            pairs, seconds = np.transpose(told)
-            tally.pairs += pairs
-            tally.seconds += seconds
-            tally.sketching += sketched - start
-            tally.given_up += len(hard)
+            tally.add_staged(told, sketched - start, len(hard))
+        elif tally is not None:
+            tally.add_plain(len(Q), len(X), has_stages=bool(self.stages))
         return distances, indices
 
     def _with_queries(self, Q: NDArray[Any], own: NDArray[np.int64] | None, n_threads: int) -> list[tuple[Any, ...]]:

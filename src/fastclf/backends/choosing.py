@@ -53,6 +53,7 @@ class Costs:
     DOT: ClassVar = {"u1": 1 / 230, "f4": 1 / 42, "f8": 1 / 21}  # a feature of a pair, in tiles
     MIN: ClassVar = {"u1": 1 / 125, "f4": 1 / 20, "f8": 1 / 10}
     SIEVE: ClassVar = 0.3  # a pair
+    LIMITS: ClassVar = 1500.0  # of a plain search for a query, to find its limits
     SURVIVOR: ClassVar = 30.0  # a pair that passes, and
     SURVIVOR_BYTE: ClassVar = 1 / 18  # of its next sketch
     REFINE: ClassVar = 150.0  # a distance, and
@@ -63,6 +64,16 @@ class Costs:
 
     def _tile(self, kind: str) -> float:
         return float((self.MIN if self.metric == "l1" else self.DOT)[kind])
+
+    @classmethod
+    def of(cls, metric: str, X: NDArray[Any]) -> Costs:
+        """Return the costs of searching X."""
+        return cls(metric, X.dtype.str[1:], *X.shape)
+
+    @property
+    def plain(self) -> float:
+        """A plain search for a query."""
+        return self.LIMITS + self.rows * self.pair
 
     @property
     def pair(self) -> float:
@@ -192,9 +203,11 @@ def _squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     return np.asarray(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0))
 
 
-def _cheapest(candidates: list[Candidate], costs: Costs, most_bytes: float) -> tuple[list[Candidate], list[float]]:
-    """Find the stages that should take the least time, and what they leave; none if they are not worth it."""
-    best: tuple[float, list[Candidate], list[float]] = (WORTHWHILE * costs.rows * costs.pair, [], [])
+def _cheapest(
+    candidates: list[Candidate], costs: Costs, most_bytes: float, limit: float
+) -> tuple[float, list[Candidate], list[float]]:
+    """Find the stages that should take the least time, which is below `limit`, and what they leave; or no stages."""
+    best: tuple[float, list[Candidate], list[float]] = (limit, [], [])
     ordered = sorted(candidates, key=lambda candidate: (not candidate.is_level, candidate.cols))  # levels first
     for count in range(1, _MOST_STAGES + 1):
         for chain in itertools.combinations(ordered, count):
@@ -205,17 +218,20 @@ def _cheapest(candidates: list[Candidate], costs: Costs, most_bytes: float) -> t
             cost = costs.query(chain, left)
             if cost < best[0]:
                 best = cost, list(chain), left
-    return best[1], best[2]
+    return best
 
 
-def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
-    """Choose stages for searching X and sketch its rows; no stages where a plain search does as well."""
+def learn(metric: str, X: NDArray[Any], n_threads: int, limit: float = np.inf) -> Cascade:
+    """Choose stages for searching X and sketch its rows; no stages where a plain search does as well.
+
+    Nor where a query would take longer than `limit`, in nanoseconds.
+    """
     n, d = X.shape
-    costs = Costs(metric, X.dtype.str[1:], n, d)
-    cascade = Cascade(metric, plain.centre(X), costs.refine / costs.pair)
+    costs = Costs.of(metric, X)
+    cascade = Cascade(metric, plain.centre(X), costs.refine / costs.pair, cost=costs.plain)
     if metric not in sketches.METRICS:
         return cascade
-    if n < LEAST_ROWS or n * costs.pair < LEAST_TIME or not LEAST_FEATURES <= d <= _MOST_FEATURES:
+    if n < LEAST_ROWS or costs.plain < LEAST_TIME or not LEAST_FEATURES <= d <= _MOST_FEATURES:
         return cascade
     largest = float(np.abs(X[:: max(1, n // _MEASURED_ROWS)]).max())
     if X.dtype == np.float64 and not _WELL_INSIDE[0] < largest < _WELL_INSIDE[1]:
@@ -227,13 +243,18 @@ def learn(metric: str, X: NDArray[Any], n_threads: int) -> Cascade:
         directions, most = None, max(_DIRECTIONS)
         if metric != "l1":
             directions = aside(sample.learned.size * most, sketches.principal_directions, sample.learned, most)
-        chain, left = _cheapest(list(_candidates(sample, directions)), costs, _MOST_BYTES * d * X.itemsize)
+        cost, chain, left = _cheapest(
+            list(_candidates(sample, directions)),
+            costs,
+            _MOST_BYTES * d * X.itemsize,
+            min(WORTHWHILE * costs.plain, limit),
+        )
         sketchers = [candidate.sketcher for candidate in chain if candidate.sketcher]
         cuts = tuple(candidate.cols for candidate in chain if candidate.is_level)
         if directions is not None and cuts:
             levels = sketches.by_directions(metric, sample.learned, directions[: cuts[-1]], cuts, sample.middle)
             sketchers.insert(0, levels)
-    cascade = replace(cascade, sketchers=tuple(sketchers))
+    cascade = replace(cascade, sketchers=tuple(sketchers), cost=cost if chain else costs.plain)
     skews = [sketcher.skew for sketcher in sketchers for _ in sketcher.cols]
     rows = cascade.sketches(X, n_threads)
     stages = [

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf.backends import Wanted, plain
+from fastclf.backends import plain
 from fastclf.backends.plain import Found
+from fastclf.backends.protocol import Wanted
 from fastclf.backends.report import Report, Step
 from fastclf.backends.rows import Batch, Rows
 
@@ -74,18 +75,24 @@ class _Tally:
 
 
 class Indexed:
-    """All rows, with an index of the first ones; see `fastclf.backends.Backend`."""
+    """All rows, with an index of the first ones; see `fastclf.backends.protocol.Backend`."""
 
     title: str
 
     def __init__(self, metric: str, X: NDArray[Any], owned: bool, wanted: Wanted) -> None:
         self._rows = Rows.remembered(metric, X, owned)
         self._middle = plain.centre(self._rows.view)
+        self._wanted = wanted
         self._index = self._built(self._rows, wanted)
         self._covered = len(self._rows)
 
     def _built(self, rows: Rows, wanted: Wanted) -> Index:
         raise NotImplementedError
+
+    @property
+    def metric(self) -> str:
+        """The kernels' name of the metric."""
+        return self._rows.metric
 
     @property
     def rows(self) -> NDArray[Any]:
@@ -114,6 +121,14 @@ class Indexed:
             longer._index = self._index.covering(longer._rows, n_threads)
             longer._covered = len(longer._rows)
         return longer
+
+    def keeping(self, kept: NDArray[np.bool_], n_threads: int) -> Self:
+        """Return a backend of some of the rows, with an index of its own."""
+        fewer = copy.copy(self)
+        fewer._rows = self._rows.keeping(kept)
+        fewer._index = self._built(fewer._rows, replace(self._wanted, n_threads=n_threads))
+        fewer._covered = len(fewer._rows)
+        return fewer
 
     def query(self, Q: NDArray[Any] | None, k: int, n_threads: int) -> Found:
         """Distances and indices of the k nearest rows; for Q None, of each row's nearest others."""

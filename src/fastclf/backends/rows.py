@@ -66,6 +66,10 @@ class Rows:
         """Return these rows and then those of X."""
         return Rows(self.metric, self.held.appended(_narrowed(X)))
 
+    def keeping(self, kept: NDArray[np.bool_]) -> Rows:
+        """Return some of the rows."""
+        return Rows(self.metric, GrowingArray(aside(self.view.size, self.view.__getitem__, kept)))
+
     def batches(self, Q: NDArray[Any] | None) -> Iterator[Batch]:
         """Go through the queries; Q None stands for the rows themselves."""
         count = len(self) if Q is None else len(Q)

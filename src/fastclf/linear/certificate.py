@@ -3,11 +3,12 @@
 Let a_i be the slope of row i's loss by its scores.  For any factors t_i in [0, 1] such that sum_i w_i t_i a_i = 0
 (there is an intercept), t_i a_i are feasible in the dual problem, and
 
-    J - J* <= sum_i w_i (loss_i - t_i (loss_i - slack_i)) + l2 |W + sum_i w_i t_i a_i x_i' / (2 l2)|^2
+    J - J* <= sum_i w_i (loss_i - t_i (loss_i - slack_i)) + gap(W, sum_i w_i t_i a_i x_i')
 
-as losses are convex and at least 0.  Slopes of smoothed losses do as well: their slack is in `Loss`; else it is 0.
-With one factor for each class, the condition says that the factors, divided by their sum, are the stationary
-distribution of a Markov chain: from class to class at the rates of which the slopes' sums by class consist.
+where `gap` is the penalty's.  Losses are convex and at least 0.  Slopes of smoothed losses do as well: their slack is
+in `Loss`; else it is 0.  With one factor for each class, the condition says that the factors, divided by their sum, are
+the stationary distribution of a Markov chain: from class to class at the rates of which the slopes' sums by class
+consist.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from fastclf.linear.solving import smoothing_error
 def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], width: float) -> float:
     """Return the bound, for weights found with kinks rounded over `width`; infinite where none is known."""
     balanced = objective.batch.label is not None and objective.loss.of_differences  # slopes go from a class to others
-    if not objective.loss.convex or objective.l2 == 0 or (objective.has_intercept and not balanced):
+    convex = objective.loss.convex and objective.penalty.is_strictly_convex
+    if not convex or (objective.has_intercept and not balanced):
         return np.inf
     smooth = objective.smoothed(width)
     batch, rows = objective.batch, objective.rows
@@ -38,9 +40,8 @@ def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.floa
     _, of_W, _ = rows.loss(weighted.batch, W, b)
     loss, _, _ = rows.loss(batch, W, b)
     kept, _, _ = rows.loss(replace(batch, weight=weight), W, b)
-    apart = W + of_W * objective.scale / (2 * objective.l2)
     slack = 0.0 if smooth.loss.slack is None or not smooth.batch.smooth else smoothing_error(weighted, W, b)
-    return (loss - kept) * objective.scale + slack + objective.l2 * float(np.vdot(apart, apart))
+    return (loss - kept) * objective.scale + slack + objective.penalty.gap(W, of_W * objective.scale)
 
 
 def _factors(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

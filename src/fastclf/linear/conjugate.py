@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner
+from fastclf.linear.settling import Rest
 
 Array = NDArray[np.float64]
 
 _MOST_STEPS = 60
 _REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
 _REDUCTION_OF_HARD = 1e-6  # where some are known to be
+HARD = 0.1  # curvature, in variables in which it should be 1
+_NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over so much is the derivative
 _SHARE = 0.4  # of what is allowed: as much may be left
 
 
@@ -39,7 +42,7 @@ class Found:
     left : float
         How much J would fall beyond it, at most by what was seen.
     least : float
-        The least Ritz value.
+        The least Ritz value, or what was known to be less.
     steps : int
         How many passes over the rows it took.
     """
@@ -51,19 +54,24 @@ class Found:
     steps: int
 
 
-def conjugate(objective: Objective, point: Point, change: Preconditioner, until: float, is_hard: bool = False) -> Found:
-    """Solve the Newton equations until a small part of `until` is left; to more digits where it `is_hard`.
+def conjugate(
+    objective: Objective | Rest, point: Point, change: Preconditioner, until: float, least: float = 1.0
+) -> Found:
+    """Solve the Newton equations until a small part of `until` is left; to more digits where J is hardly curved.
 
-    Differences are taken over steps that change J by about `until`: over so much the curvature should hold.
+    `least` is a curvature that there may be: no more is counted on.
+
+    Products with the Hessian are differences of gradients: over near points in float64; in float32, which would round
+    these to nothing, over steps that change J by about `until`.
     """
     gradient = change.gradient(point.of_W, point.of_b)
     step, residual, squared, falls = np.zeros_like(gradient), -gradient, float(gradient @ gradient), 0.0
-    direction, left, least, length, first = residual, np.inf, 1.0, 1.0, squared
-    enough = first * (_REDUCTION_OF_HARD if is_hard else _REDUCTION)
+    direction, left, length, first = residual, np.inf, 1.0, squared
+    near = _NEAR if objective.rows.dtype == np.float64 else 1.0
     diagonal: list[float] = []  # of Lanczos' matrix, and beside it
     beside: list[float] = []
     while squared > 0 and len(diagonal) < _MOST_STEPS:
-        bent = _bent(objective, point, change, direction, gradient, np.sqrt(until / squared))
+        bent = _bent(objective, point, change, direction, gradient, near * np.sqrt(until / squared))
         curvature = float(direction @ bent)
         if not (0 < curvature < np.inf and 0 < squared / curvature < np.inf):  # rounding, or a loss that is not convex
             break
@@ -77,8 +85,9 @@ def conjugate(objective: Objective, point: Point, change: Preconditioner, until:
         ritz = float(scipy.linalg.eigvalsh_tridiagonal(diagonal, beside)[0])
         if not ritz > 0:
             break
-        least, left = ritz, squared / (2 * ritz)
-        if left <= _SHARE * until and squared <= enough:
+        least = min(least, ritz)
+        left, enough = squared / (2 * least), _REDUCTION_OF_HARD if least <= HARD else _REDUCTION
+        if left <= _SHARE * until and squared <= enough * first:
             break
         beside.append(np.sqrt(squared / before) / length)
         direction = residual + squared / before * direction
@@ -86,7 +95,7 @@ def conjugate(objective: Objective, point: Point, change: Preconditioner, until:
 
 
 def _bent(
-    objective: Objective, point: Point, change: Preconditioner, direction: Array, gradient: Array, by: float
+    objective: Objective | Rest, point: Point, change: Preconditioner, direction: Array, gradient: Array, by: float
 ) -> Array:
     """Return the Hessian times a direction."""
     W, b = change.plain(by * direction, objective.classes)

@@ -12,12 +12,13 @@ from sklearn.utils import compute_class_weight
 
 from fastclf import _estimators, _threads
 from fastclf import _validation as check
+from fastclf._batch import Batch
 from fastclf._interrupts import aside
+from fastclf._parameters import flag, margins, number
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
+from fastclf.linear.penalty import Penalty
 from fastclf.linear.rows import DenseRows, Rows, SparseRows
-from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch
 
 SOLVERS = ("auto", "lbfgs", "newton", "sgd")
 
@@ -30,7 +31,7 @@ class Options:
     """Parameters of the classifier that need no data, checked."""
 
     loss: Loss
-    l2: float
+    penalty: Penalty
     fit_intercept: bool
     solver: str
     max_iter: int
@@ -47,14 +48,14 @@ class Options:
         check.one_of(model.solver, SOLVERS, "solver")
         return cls(
             loss=LOSSES[model.loss],
-            l2=_checks.number(model.l2, "l2", 0),
-            fit_intercept=_checks.flag(model.fit_intercept, "fit_intercept"),
+            penalty=Penalty(number(model.l2, "l2", 0)),
+            fit_intercept=flag(model.fit_intercept, "fit_intercept"),
             solver=model.solver,
             max_iter=check.at_least(model.max_iter, 1, "max_iter"),
-            tol=_checks.number(model.tol, "tol", 0),
+            tol=number(model.tol, "tol", 0),
             n_threads=_threads.resolve(model.n_threads),
             verbose=check.at_least(model.verbose, 0, "verbose"),
-            warm_start=_checks.flag(model.warm_start, "warm_start"),
+            warm_start=flag(model.warm_start, "warm_start"),
             rng=_estimators.generator(model.random_state),
         )
 
@@ -195,7 +196,7 @@ def objective_of(
         raise ValueError("all rows have weight zero: at least one must count")
     if not 1e-300 < total < 1e300:
         raise ValueError(f"the weights of the rows sum to {total}: a mean cannot divide by that")
-    one, matrix = _checks.margins(margin, classes)
+    one, matrix = margins(margin, classes)
     batch = Batch(
         options.loss.kernel,
         np.broadcast_to(rows.dtype.type(0), (n, classes)),
@@ -208,4 +209,5 @@ def objective_of(
         margins=matrix,
         squared=options.loss.squared,
     )
-    return Objective(rows, options.loss, batch, options.l2, options.loss.share(classes) / total, options.fit_intercept)
+    scale = options.loss.share(classes) / total
+    return Objective(rows, options.loss, batch, options.penalty, scale, options.fit_intercept)

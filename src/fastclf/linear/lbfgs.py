@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
 from fastclf import _threads
-from fastclf.linear.conjugate import conjugate
+from fastclf.linear.conjugate import HARD, conjugate
 from fastclf.linear.newton import Newton, distance
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner
 from fastclf.linear.sampling import Sample, Variables
-from fastclf.linear.settling import held, passing
+from fastclf.linear.settling import Rest, passing, without
 from fastclf.linear.solving import Progress, affords_newton
 
 Array = NDArray[np.float64]
@@ -32,6 +31,7 @@ _MOST_ROUNDING = 1e-14  # of J
 _LEAST_OF_FLOAT32 = 1e-5  # of J: nearer to the optimum, sums in float32 are no help
 _MANY = 15  # conjugate gradients: the curvature should be estimated anew
 _HALVINGS = 30
+_MOST_SETTINGS_ASIDE = 4  # of scores that have not settled
 
 
 class Lbfgs:
@@ -129,22 +129,27 @@ class Lbfgs:
         It is believed of a step by which J fell as much as foretold, in variables that are still those of this point.
         """
         rough, exact, sample = objective, objective.in_float64(), self._drawn(objective)
-        stuck, is_hard = 0, rough.rows.shape[0] < rough.rows.shape[1]  # J is then flat in many directions but for l2
+        # Of more features than rows, J is flat in many directions but for l2.
+        stuck, least = 0, HARD if rough.rows.shape[0] < rough.rows.shape[1] else 1.0
         if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
             objective, point = exact, exact.at(point.W, point.b)
         while True:
             until = progress.until(point.value)
-            found = conjugate(objective, point, variables.change, until, is_hard)
-            is_hard |= found.steps > _MANY
+            found = conjugate(objective, point, variables.change, until, least)
+            least = min(found.least, HARD) if found.steps > _MANY else found.least
             moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
             fell = point.value - moved.value
             if fell >= 0 or objective is not exact:
                 point = moved
             steady = abs(fell - found.falls) <= _STEADY * found.falls + _MOST_ROUNDING * point.value
-            excess = _excess(variables.change, point, found.least)
+            excess = _excess(variables.change, point, least)
+            if steady and least <= HARD and found.falls > until:  # J may be less curved there, in other directions
+                excess = np.inf
             if steady and excess <= until:
-                excess = self._surely(rough, exact, point, variables, found.least)
+                excess = self._surely(rough, exact, point, variables, least, until)
             progress.made(point.value, excess)
+            if point.value <= until:  # no loss is below 0
+                return point, point.value
             stuck = stuck + 1 if fell <= 1e-3 * until else 0
             if (steady and excess <= until) or progress.left <= 0 or stuck > 2:
                 return point, excess if steady else np.inf
@@ -155,7 +160,9 @@ class Lbfgs:
             if found.steps > _MANY or not steady or sample.flatter(variables, rough, point):
                 variables = sample.variables(rough, point)
 
-    def _surely(self, rough: Objective, exact: Objective, point: Point, variables: Variables, least: float) -> float:
+    def _surely(
+        self, rough: Objective, exact: Objective, point: Point, variables: Variables, least: float, until: float
+    ) -> float:
         """Return how far J is above its least value by the gradient, without the scores that have not settled.
 
         `rough` is the objective in what its rows are computed in, which is enough to tell which scores these are.
@@ -171,12 +178,24 @@ class Lbfgs:
         if abs(moves).max() <= exact.loss.steady:
             return excess
         scores = rough.rows.scores(point.W, point.b).astype(np.float64)
-        dropped = passing(exact, scores, moves)
-        if not dropped.any():
+        if not passing(exact, scores, moves).any():
             return excess
-        fallen, of_W, of_b = held(exact, point, dropped)
-        left = replace(point, of_W=point.of_W - of_W, of_b=point.of_b - of_b)
-        return fallen + _excess(sample.variables(rough, point, dropped).change, left, min(least, 1.0))
+        return self._without_passing(rough, exact, point, scores, moves, least, until)
+
+    def _without_passing(
+        self, rough: Objective, exact: Objective, point: Point, scores: Array, moves: Array, least: float, until: float
+    ) -> float:
+        """Return how far J is above its least value without the scores that pass, those that then pass, and so on."""
+        dropped = np.zeros(scores.shape, np.bool_)
+        for _ in range(_MOST_SETTINGS_ASIDE):
+            dropped |= passing(exact, without(exact, scores, dropped), moves)
+            rest = Rest(exact, dropped)
+            left, change = rest.of(point), self._drawn(rough).variables(rough, point, dropped).change
+            found = conjugate(rest, left, change, until, min(least, HARD))
+            moves = rough.rows.scores(*change.plain(found.step, exact.classes)).astype(np.float64)
+            if not passing(exact, without(exact, scores, dropped), moves).any():
+                return point.value - left.value + 2 * (found.falls + found.left)
+        return np.inf
 
     def _drawn(self, objective: Objective) -> Sample:
         """Rows to learn from: the same ones each time."""

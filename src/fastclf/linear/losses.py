@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from fastclf.losses._evaluate import Batch
+from fastclf._batch import Batch
 
 Scores = Any  # float64 arrays of shape (rows, classes), or (rows, classes, classes)
 
@@ -211,7 +211,7 @@ LOSSES = {
         log_probabilities=_log_softmax,
     ),
     "sigmoid": Loss(
-        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
         _sigmoid_curvature,
         _sigmoid_diagonal,
         over_classes=True,

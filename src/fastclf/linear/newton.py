@@ -103,7 +103,7 @@ def _search(model: Quadratic, step: Step) -> tuple[Array, Array] | None:
         t = 0.5**halving
         there = point.W + t * W
         loss, _ = objective.losses(model.scores + t * change, with_slopes=False)
-        value = loss * objective.scale + objective.l2 * float(np.vdot(there, there))
+        value = loss * objective.scale + objective.penalty.value(there)
         if value <= point.value * (1 + _ROUNDING) + 1e-4 * t * promised:
             return there, point.b + t * b
     return None

@@ -1,4 +1,4 @@
-"""J(W, b) = mean loss + l2 * sum of W^2, with its gradient: what the solvers minimise."""
+"""J(W, b) = mean loss + penalty of W, with its gradient: what the solvers minimise."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._batch import Batch
 from fastclf.linear.losses import Loss
+from fastclf.linear.penalty import Penalty
 from fastclf.linear.rows import Rows
-from fastclf.losses._evaluate import Batch
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Objective:
     rows: Rows
     loss: Loss
     batch: Batch
-    l2: float
+    penalty: Penalty
     scale: float
     has_intercept: bool
 
@@ -52,9 +53,9 @@ class Objective:
         of_b: NDArray[np.float64],
     ) -> Point:
         """Return the point with these sums over the rows."""
-        value = loss * self.scale + self.l2 * float(np.vdot(W, W))
+        value = loss * self.scale + self.penalty.value(W)
         by_b = of_b * self.scale if self.has_intercept else np.zeros_like(of_b)
-        return Point(W, b, value, of_W * self.scale + 2 * self.l2 * W, by_b)
+        return Point(W, b, value, of_W * self.scale + self.penalty.slope(W), by_b)
 
     def losses(self, scores: NDArray[np.float64], with_slopes: bool = True) -> tuple[float, NDArray[np.float64]]:
         """Return the sum of the rows' losses and, if asked for, slopes by the scores; infinite where scores are."""

@@ -56,8 +56,8 @@ class Preconditioner:
         return np.concatenate([of_V.ravel(), of_b * self._unit])
 
 
-def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: bool) -> Preconditioner:
-    """Learn from a sample of rows, less a centre, and how much each bends J; `ridge` is the penalty's curvature."""
+def precondition(S: NDArray[Any], bends: Array, ridge: Array, has_intercept: bool) -> Preconditioner:
+    """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`."""
     total = float(bends.sum())
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
     root = S - shift.astype(S.dtype)
@@ -70,7 +70,7 @@ def precondition(S: NDArray[Any], bends: Array, ridge: float, has_intercept: boo
     return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
 
 
-def diagonal(rows: SparseRows, bends: Array, ridge: float, has_intercept: bool) -> Preconditioner:
+def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool) -> Preconditioner:
     """Take features for independent: all that can be had in time proportional to the values of a sparse matrix."""
     total = float(bends.sum())
     shift = rows.summed(bends) / total if has_intercept else np.zeros(rows.shape[1])

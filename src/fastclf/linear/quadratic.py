@@ -60,7 +60,7 @@ def quadratic(objective: Objective, W: Array, b: Array, dropped: NDArray[np.bool
         )
     point = objective.point(W, b, loss, slope[:, :-1], slope[:, -1])
     gradient = np.hstack([point.of_W, point.of_b[:, None]])
-    return Quadratic(objective, point, scores, slopes, gradient.ravel(), _penalised(hessian, objective))
+    return Quadratic(objective, point, scores, slopes, gradient.ravel(), _penalised(hessian, objective, W))
 
 
 def _add_curvature(hessian: Array, X: Array, curvature: Array) -> None:
@@ -73,12 +73,13 @@ def _add_curvature(hessian: Array, X: Array, curvature: Array) -> None:
         hessian[:c, :, c] += both[:, :c].transpose(1, 0, 2)
 
 
-def _penalised(hessian: Array, objective: Objective) -> Array:
+def _penalised(hessian: Array, objective: Objective, W: Array) -> Array:
     """Add the penalty's curvature, and keep intercepts where they are if there are none."""
     classes, width = hessian.shape[:2]
+    curvature = objective.penalty.curvature(W)
     for c in range(classes):
         features = np.arange(width - 1)
-        hessian[c, features, c, features] += 2 * objective.l2
+        hessian[c, features, c, features] += curvature[c]
         if not objective.has_intercept:
             hessian[c, -1], hessian[:, :, c, -1] = 0, 0
             hessian[c, -1, c, -1] = 1

@@ -16,8 +16,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from fastclf import _native
+from fastclf._batch import Batch
 from fastclf._interrupts import aside
-from fastclf.losses._evaluate import Batch
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 

@@ -66,7 +66,8 @@ class Sample:
 
         Scores of all rows that are `dropped` are as right as can be.
         """
-        rows, ridge, bends = objective.rows, 2 * objective.l2, self._bends(objective, point, dropped)
+        rows, bends = objective.rows, self._bends(objective, point, dropped)
+        ridge = objective.penalty.shared_curvature(point.W)
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
             change = diagonal(rows, row_bends(objective, point, dropped), ridge, objective.has_intercept)
         else:
@@ -76,8 +77,9 @@ class Sample:
 
     def flatter(self, than: Variables, objective: Objective, point: Point) -> bool:
         """Whether J is much less curved at a point, by some feature, than where variables were made."""
+        ridge = objective.penalty.shared_curvature(point.W)
         before, now = (
-            self.rows.bent(bends, objective.has_intercept) + 2 * objective.l2
+            self.rows.bent(bends, objective.has_intercept) + ridge
             for bends in (than.bends, self._bends(objective, point))
         )
         return bool((_FLATTER * now < before).any())

@@ -8,13 +8,14 @@ leave of it, and J's least value is at least that of J without them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastclf._batch import Batch
 from fastclf.linear.objective import Objective, Point
-from fastclf.losses._evaluate import Batch
+from fastclf.linear.rows import Rows
 
 Array = NDArray[np.float64]
 
@@ -53,7 +54,34 @@ def without(objective: Objective, scores: Array, dropped: NDArray[np.bool_]) -> 
     return np.where(dropped, np.where(hot, _RIGHT, -_RIGHT), scores)
 
 
-def held(objective: Objective, point: Point, dropped: NDArray[np.bool_]) -> tuple[float, Array, Array]:
+@dataclass(frozen=True)
+class Rest:
+    """The objective without what the scores `dropped` have of it."""
+
+    objective: Objective
+    dropped: NDArray[np.bool_]
+
+    @property
+    def rows(self) -> Rows:
+        """All rows, of which some may have no loss."""
+        return self.objective.rows
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.objective.classes
+
+    def at(self, W: Array, b: Array) -> Point:
+        """Evaluate."""
+        return self.of(self.objective.at(W, b))
+
+    def of(self, point: Point) -> Point:
+        """Return the point with what is left of the objective there."""
+        value, of_W, of_b = _held(self.objective, point, self.dropped)
+        return replace(point, value=point.value - value, of_W=point.of_W - of_W, of_b=point.of_b - of_b)
+
+
+def _held(objective: Objective, point: Point, dropped: NDArray[np.bool_]) -> tuple[float, Array, Array]:
     """Return what the scores `dropped` have of J, and of its gradients by weights and intercepts."""
     rows = np.flatnonzero(dropped.any(axis=1))
     part = replace(objective.sample(rows), scale=objective.scale)

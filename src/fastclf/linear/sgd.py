@@ -79,7 +79,8 @@ class Descent:
         bend = objective.loss.most_bend(objective.classes)
         bend *= 1 + self.variance + len(self.squares) / BATCH_ROWS
         length = 0.5 / np.sqrt(1 + self.steps / _SLOWING)
-        self.W = self.W - length * point.of_W / np.maximum(bend * self.squares + 2 * objective.l2, _TINY)
+        most = bend * self.squares + objective.penalty.curvature(self.W)
+        self.W = self.W - length * point.of_W / np.maximum(most, _TINY)
         self.b = self.b - length * point.of_b / bend
         self.steps += 1
         share = 2 / (self.steps + 1)

@@ -126,8 +126,9 @@ def _triangle(model: Quadratic, size: Array) -> Array:
     width = len(size) // classes
     held = np.ones(width)
     held[-1] = float(objective.has_intercept)
-    ridge = np.sqrt(2 * objective.l2) * np.append(np.ones(width - 1), 0) + (1 - held)
-    triangle: Array = np.diag(np.tile(ridge, classes) / size)
+    ridge = np.tile(1 - held, (classes, 1))
+    ridge[:, :-1] = np.sqrt(objective.penalty.curvature(model.point.W))
+    triangle: Array = np.diag(ridge.ravel() / size)
     step = max(1, _MOST_ENTRIES // (classes * len(size)))
     for start in range(0, len(model.scores), step):
         block = slice(start, min(start + step, len(model.scores)))
@@ -162,7 +163,7 @@ def _rounding(model: Quadratic, size: Array) -> Array:
         block = slice(start, min(start + step, len(model.scores)))
         terms += abs(model.slopes[block]).T @ abs(rows_with_ones(objective, block))
     terms *= objective.scale
-    terms[:, :-1] += 2 * objective.l2 * abs(model.point.W)
+    terms[:, :-1] += abs(objective.penalty.slope(model.point.W))
     if not objective.has_intercept:
         terms[:, -1] = 0
     return _EPS * terms.ravel() / size

@@ -5,8 +5,8 @@ Losses of scores have one form: ``loss = f(scores, target)``, a mean over rows, 
 ("mean", "sum", "none"), ``grad_out`` (where to write the gradient), ``n_threads``.
 
 A softmax comes into `cross_entropy`, `kl_div` and `softmax_mse`; `hinge` is the multiclass SVM's; `mse`,
-`binary_cross_entropy` and `max_margin` are sums over scores. `linear_cross_entropy` and `linear_hinge` are of scores
-X W' + b, which are never held together. `softmax` and `log_softmax` are the functions themselves.
+`binary_cross_entropy_with_logits` and `max_margin` are sums over scores. `linear_cross_entropy` and `linear_hinge` are
+of scores X W' + b, which are never held together. `softmax` and `log_softmax` are the functions themselves.
 """
 
 from fastclf.losses import _hinge, _linear, _scores, _softmax

@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _validation as check
+from fastclf._batch import as_matrix
 from fastclf._interrupts import aside
-
-
-def as_matrix(a: NDArray[Any]) -> NDArray[Any]:
-    """Return `a`, or the column that one dimension is."""
-    return a[:, np.newaxis] if a.ndim == 1 else a
 
 
 def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
@@ -142,20 +138,6 @@ def by_class(
     return both
 
 
-def number(value: Any, name: str, low: float = -np.inf, high: float = np.inf) -> float:
-    """Return a finite real number from `low` to `high`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    try:
-        x = float(value)
-    except OverflowError:  # an int beyond the range
-        x = np.inf
-    if not (np.isfinite(x) and low <= x <= high):
-        limits = f"in [{low}, {high}]" if high < np.inf else f"at least {low}" if low > -np.inf else "finite"
-        raise ValueError(f"{name} must be {limits}, got {value!r:.60}")
-    return x
-
-
 def integer_or_none(value: object, name: str) -> int | None:
     """Return an int, or None."""
     if value is None:
@@ -163,27 +145,3 @@ def integer_or_none(value: object, name: str) -> int | None:
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an int or None, got {value!r}")
     return int(value)
-
-
-def flag(value: object, name: str) -> bool:
-    """Return a bool."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
-def margins(margin: Any, classes: int) -> tuple[float, NDArray[np.float64] | None]:
-    """One margin, or a matrix of one for each true class (row) and other class (column)."""
-    if isinstance(margin, numbers.Number):
-        return number(margin, "margin"), None
-    matrix = check.dense_array(margin, "margin")
-    if matrix.ndim == 0:
-        return number(matrix[()], "margin"), None
-    if matrix.shape != (classes, classes) or matrix.dtype.kind not in "biuf":
-        raise ValueError(
-            f"margin must be a number or a matrix of shape ({classes}, {classes}), got {matrix.dtype} of shape "
-            f"{matrix.shape}"
-        )
-    matrix = check.float64_array(matrix, "margin")
-    check.check_finite(matrix, "margin")
-    return 0.0, matrix

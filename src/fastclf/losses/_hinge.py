@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf import _validation as check
+from fastclf._batch import Batch
+from fastclf._parameters import flag, margins, number
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._types import Each, Gradient, Hinge, Margin, No, PairOfGradients, Reduced, Unreduced, Yes
 
 __all__ = ["hinge", "max_margin"]
 
 KINDS = {"weston_watkins": "hinge", "crammer_singer": "crammer_singer"}
 
 
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Hinge]
+) -> float: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Hinge]
+) -> Each: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Hinge]
+) -> tuple[float, Gradient]: ...
+@overload
+def hinge(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Hinge]
+) -> tuple[Each, Gradient]: ...
 def hinge(
     scores: ArrayLike,
     target: ArrayLike,
@@ -134,10 +153,10 @@ def hinge_batch(
     """Return the batch, and the part of each term's sum that counts."""
     check.one_of(kind, KINDS, "kind")
     for name, value in (("squared", squared), ("average", average), ("count_target", count_target)):
-        if _checks.flag(value, name) and name != "squared" and kind == "crammer_singer":
+        if flag(value, name) and name != "squared" and kind == "crammer_singer":
             raise ValueError(f"{name} is for kind 'weston_watkins' only, got kind {kind!r}")
     classes = z.shape[1]
-    one, matrix = _checks.margins(margin, classes)
+    one, matrix = margins(margin, classes)
     ids = _checks.class_ids(target, z, _checks.integer_or_none(ignore_index, "ignore_index"))
     of_class = _checks.weights(weight, classes, "weight")
     rows = _checks.by_class(ids, of_class, _checks.weights(sample_weight, len(z), "sample_weight"))
@@ -148,6 +167,37 @@ def hinge_batch(
     return batch, 1 / terms if average and terms else 1.0
 
 
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: No = ...,
+    **options: Unpack[Margin],
+) -> float: ...
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: No = ...,
+    **options: Unpack[Margin],
+) -> Each: ...
+@overload
+def max_margin(
+    scores: ArrayLike,
+    scores_corrupt: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: Yes,
+    **options: Unpack[Margin],
+) -> tuple[float, PairOfGradients]: ...
+@overload
+def max_margin(
+    scores: ArrayLike, scores_corrupt: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Margin]
+) -> tuple[Each, PairOfGradients]: ...
 def max_margin(
     scores: ArrayLike,
     scores_corrupt: ArrayLike,
@@ -203,7 +253,7 @@ def max_margin(
     """
     s, corrupt = _pairs(scores, scores_corrupt)
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
-    batch = Batch("max_margin", s, target=corrupt, weight=weight, margin=_checks.number(margin, "margin"))
+    batch = Batch("max_margin", s, target=corrupt, weight=weight, parameter=number(margin, "margin"))
     first, second, negative = None, None, None
     if grad_out is not None:
         first, second = _pair(grad_out)

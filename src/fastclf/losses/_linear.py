@@ -1,35 +1,66 @@
-"""Losses of linear scores X W' + b, computed a block of rows at a time: all scores together are never held."""
+"""Losses of linear scores X W' + b."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack, overload
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _threads
-from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, reduced, scale_of
+from fastclf.losses._blocks import LinearModel, evaluate_linear
+from fastclf.losses._evaluate import Wanted
 from fastclf.losses._hinge import hinge_batch
 from fastclf.losses._softmax import cross_entropy_batch
+from fastclf.losses._types import Each, LinearEntropy, LinearGradients, LinearHinge, No, Reduced, Unreduced, Yes
 
 __all__ = ["linear_cross_entropy", "linear_hinge"]
 
-# Scores of a block take at most so many bytes, or are a row's.  W is read for each block: small ones cost time.
-_BLOCK_BYTES = 64 << 20
-_BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
-_MOST_ROWS = 4096  # of a block: sums of more would round more
 
-
+@overload
 def linear_cross_entropy(
     X: ArrayLike,
     W: ArrayLike,
-    b: ArrayLike | None,
     target: ArrayLike,
     *,
+    reduction: Reduced = ...,
+    return_grad: No = ...,
+    **options: Unpack[LinearEntropy],
+) -> float: ...
+@overload
+def linear_cross_entropy(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: No = ...,
+    **options: Unpack[LinearEntropy],
+) -> Each: ...
+@overload
+def linear_cross_entropy(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: Yes,
+    **options: Unpack[LinearEntropy],
+) -> tuple[float, LinearGradients]: ...
+@overload
+def linear_cross_entropy(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: Yes,
+    **options: Unpack[LinearEntropy],
+) -> tuple[Each, LinearGradients]: ...
+def linear_cross_entropy(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    b: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
     ignore_index: int | None = -100,
@@ -47,10 +78,10 @@ def linear_cross_entropy(
         Rows, finite. The dtype of all is float64 if one of X, W and b needs it, else float32.
     W : array-like of shape (n_classes, n_features)
         Weights.
-    b : array-like of shape (n_classes,), or None
-        Intercepts; None for none.
     target : array-like of int, shape (n_samples,), or of shape (n_samples, n_classes)
         As in `cross_entropy`, and so are `weight`, `sample_weight`, `ignore_index`, `label_smoothing` and `reduction`.
+    b : array-like of shape (n_classes,), optional
+        Intercepts; by default there are none.
     weight : array-like of shape (n_classes,), optional
         Weights of the classes.
     sample_weight : array-like of shape (n_samples,), optional
@@ -88,15 +119,16 @@ def linear_cross_entropy(
 
     Notes
     -----
-    The matrix products are those of SciPy's BLAS, with its rounding: results may differ in their last bits with the
-    number of threads and rows.
+    The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
+    `target` and `linear_bias`. The matrix products are those of SciPy's BLAS, with its rounding: results may differ in
+    their last bits with the number of threads and rows.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fastclf import losses
     >>> X, W = np.eye(2), np.zeros((2, 2))
-    >>> loss, (grad_X, grad_W, grad_b) = losses.linear_cross_entropy(X, W, None, [0, 1], return_grad=True)
+    >>> loss, (grad_X, grad_W, grad_b) = losses.linear_cross_entropy(X, W, [0, 1], return_grad=True)
     >>> loss
     0.6931471805599453
     >>> grad_W
@@ -104,19 +136,59 @@ def linear_cross_entropy(
            [ 0.25, -0.25]])
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
-    model = _Model.of(X, W, b)
+    model = LinearModel.of(X, W, b)
     batch, mean_weight = cross_entropy_batch(
         model.scores(), target, weight, sample_weight, ignore_index, label_smoothing
     )
-    return _evaluate(model, batch, wanted, mean_weight=mean_weight)
+    return evaluate_linear(model, batch, wanted, mean_weight=mean_weight)
 
 
+@overload
 def linear_hinge(
     X: ArrayLike,
     W: ArrayLike,
-    b: ArrayLike | None,
     target: ArrayLike,
     *,
+    reduction: Reduced = ...,
+    return_grad: No = ...,
+    **options: Unpack[LinearHinge],
+) -> float: ...
+@overload
+def linear_hinge(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: No = ...,
+    **options: Unpack[LinearHinge],
+) -> Each: ...
+@overload
+def linear_hinge(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Reduced = ...,
+    return_grad: Yes,
+    **options: Unpack[LinearHinge],
+) -> tuple[float, LinearGradients]: ...
+@overload
+def linear_hinge(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    reduction: Unreduced,
+    return_grad: Yes,
+    **options: Unpack[LinearHinge],
+) -> tuple[Each, LinearGradients]: ...
+def linear_hinge(
+    X: ArrayLike,
+    W: ArrayLike,
+    target: ArrayLike,
+    *,
+    b: ArrayLike | None = None,
     margin: float | ArrayLike = 1.0,
     kind: str = "weston_watkins",
     squared: bool = False,
@@ -138,10 +210,10 @@ def linear_hinge(
         Rows, as in `linear_cross_entropy`.
     W : array-like of shape (n_classes, n_features)
         Weights.
-    b : array-like of shape (n_classes,), or None
-        Intercepts; None for none.
     target : array-like of int, shape (n_samples,)
         As in `hinge`, and so are all options of the loss.
+    b : array-like of shape (n_classes,), optional
+        Intercepts; by default there are none.
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
         One for all, or one for each pair of classes.
     kind : {"weston_watkins", "crammer_singer"}, default="weston_watkins"
@@ -185,155 +257,12 @@ def linear_hinge(
     --------
     >>> import numpy as np
     >>> from fastclf import losses
-    >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0.0, 0.5], [0, 1])
+    >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0, 1], b=[0.0, 0.5])
     1.0
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
-    model = _Model.of(X, W, b)
+    model = LinearModel.of(X, W, b)
     batch, share = hinge_batch(
         model.scores(), target, margin, kind, squared, average, count_target, weight, sample_weight, ignore_index
     )
-    return _evaluate(model, batch, wanted, share=share)
-
-
-@dataclass(frozen=True)
-class _Model:
-    X: NDArray[Any]
-    W: NDArray[Any]
-    b: NDArray[Any] | None
-
-    @classmethod
-    def of(cls, X: ArrayLike, W: ArrayLike, b: ArrayLike | None) -> _Model:
-        """Check and bring to one dtype."""
-        arrays = [_checks.finite_array(X, "X", 2), _checks.finite_array(W, "W", 2)]
-        if b is not None:
-            arrays.append(_checks.finite_array(b, "b", 1))
-        rows, weights = arrays[:2]
-        if rows.shape[1] != weights.shape[1]:
-            raise ValueError(f"X has {rows.shape[1]} features, but W has {weights.shape[1]}: they must be equal")
-        if len(weights) == 0:
-            raise ValueError(f"W must have at least one class, got shape {weights.shape}")
-        if b is not None and arrays[2].shape != (len(weights),):
-            raise ValueError(
-                f"b must have shape ({len(weights)},), as W has {len(weights)} classes; got {arrays[2].shape}"
-            )
-        dtype = np.result_type(*arrays)
-        same = [a.astype(dtype, copy=False) for a in arrays]
-        return cls(same[0], same[1], same[2] if b is not None else None)
-
-    def scores(self) -> NDArray[Any]:
-        """Return an array with the scores' shape and dtype that takes no memory."""
-        return np.broadcast_to(self.X.dtype.type(0), (len(self.X), len(self.W)))
-
-    def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Rows whose scores are held together, and where."""
-        fit = min(_BLOCK_BYTES // (len(self.W) * self.X.itemsize), _MOST_ROWS)
-        step = min(max(1, fit - fit % _BLOCK_ROWS if fit > _BLOCK_ROWS else fit), len(self.X))
-        scores = np.empty((step, len(self.W)), self.X.dtype)
-        for start in range(0, len(self.X), max(step, 1)):
-            rows = slice(start, min(start + step, len(self.X)))
-            yield rows, scores[: rows.stop - start]
-
-    def may_overflow(self) -> bool:
-        """Whether a score could leave the range: not if the largest values bound it."""
-        if self.X.size == 0:
-            return False
-        x, w = (max(float(a.max()), -float(a.min())) for a in (self.X, self.W))
-        b = 0.0 if self.b is None else float(np.abs(self.b).max())
-        return bool(x * w * self.X.shape[1] + b > np.finfo(self.X.dtype).max)
-
-    def gradients(
-        self, out: Any, inputs: tuple[NDArray[Any] | None, ...]
-    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-        """Return arrays for the gradients, that of W zeroed."""
-        like = (self.X, self.W, self.b)
-        if out is None:
-            return np.empty_like(self.X), np.zeros_like(self.W), None if self.b is None else np.empty_like(self.b)
-        if not isinstance(out, tuple) or len(out) != 3 or (out[2] is None) != (self.b is None):
-            raise TypeError("grad_out must be a tuple of three arrays, the third None without b")
-        found: list[Any] = []
-        for i, (array, a) in enumerate(zip(out, like, strict=True)):
-            others = tuple(x for x in (*like, *inputs, *found) if x is not None)
-            found.append(None if a is None else _checks.result_array(array, f"grad_out[{i}]", a, others))
-        found[1].fill(0)
-        return found[0], found[1], found[2]
-
-
-def _evaluate(
-    model: _Model,
-    batch: Batch,
-    wanted: Wanted,
-    *,
-    share: float = 1.0,
-    mean_weight: NDArray[np.float64] | None = None,
-) -> Any:
-    scale = scale_of(batch, wanted, 1, mean_weight) * share
-    losses = np.empty(len(model.X))
-    inputs = (batch.target, batch.weight, batch.column, batch.margins)
-    gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
-    of_b, risky = np.zeros(len(model.W)), model.may_overflow()
-    gemm, told = _gemm(model), _threads.asked(wanted.n_threads)
-    with contextlib.nullcontext() if told is None else _threads.blas(told):  # to set a limit takes a millisecond
-        for rows, scores in model.blocks():
-            _fill_scores(gemm, model, rows, scores)
-            if risky:
-                _refuse_overflow(scores, rows.start)
-            _part(batch, rows, scores).run(
-                scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
-            )
-            if gradients:
-                of_b += _add_gradients(gemm, model, rows, scores, gradients)
-    loss = reduced(losses, wanted, scale)
-    if gradients is None:
-        return loss
-    if gradients[2] is not None:
-        gradients[2][:] = of_b
-    return loss, gradients if wanted.grad_out is None else wanted.grad_out
-
-
-def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
-    """Return the batch of these rows."""
-    return replace(
-        batch,
-        scores=scores,
-        label=None if batch.label is None else batch.label[rows],
-        target=None if batch.target is None else batch.target[rows],
-        weight=None if batch.weight is None else batch.weight[rows],
-    )
-
-
-def _fill_scores(gemm: Any, model: _Model, rows: slice, scores: NDArray[Any]) -> None:
-    """Write X W' + b."""
-    scores[:] = 0 if model.b is None else model.b
-    if model.X.shape[1]:
-        # BLAS sees the transposes, of which columns are contiguous: scores' = W X' + b'.
-        gemm(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
-
-
-def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
-    bad = ~np.isfinite(scores).all(axis=1)
-    if bad.any():
-        raise ValueError(f"X W' + b overflows {scores.dtype} (first in row {first + int(np.flatnonzero(bad)[0])})")
-
-
-def _add_gradients(
-    gemm: Any,
-    model: _Model,
-    rows: slice,
-    slopes: NDArray[Any],
-    gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
-) -> NDArray[np.float64]:
-    """Write the slopes times W, and add their transpose times X; return their sum."""
-    of_X, of_W, _ = gradients
-    if model.X.shape[1]:
-        of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
-        gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
-    total: NDArray[np.float64] = slopes.sum(axis=0, dtype=np.float64)
-    return total
-
-
-def _gemm(model: _Model) -> Any:
-    """SciPy's product of matrices, which adds to what is there; NumPy's cannot."""
-    from scipy.linalg.blas import get_blas_funcs
-
-    return get_blas_funcs("gemm", dtype=model.X.dtype)
+    return evaluate_linear(model, batch, wanted, share=share)

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf._batch import Batch
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._types import Binary, Classes, Each, Gradient, No, Reduced, Unreduced, Yes
 
-__all__ = ["binary_cross_entropy", "mse"]
+__all__ = ["binary_cross_entropy_with_logits", "mse"]
 
 
+@overload
+def mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Classes]
+) -> float: ...
+@overload
+def mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Classes]
+) -> Each: ...
+@overload
+def mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Classes]
+) -> tuple[float, Gradient]: ...
+@overload
+def mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Classes]
+) -> tuple[Each, Gradient]: ...
 def mse(
     scores: ArrayLike,
     target: ArrayLike,
@@ -82,7 +100,23 @@ def mse(
     return evaluate(replace(batch, weight=weight), wanted, by_score=True)
 
 
-def binary_cross_entropy(
+@overload
+def binary_cross_entropy_with_logits(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Binary]
+) -> float: ...
+@overload
+def binary_cross_entropy_with_logits(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Binary]
+) -> Each: ...
+@overload
+def binary_cross_entropy_with_logits(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Binary]
+) -> tuple[float, Gradient]: ...
+@overload
+def binary_cross_entropy_with_logits(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Binary]
+) -> tuple[Each, Gradient]: ...
+def binary_cross_entropy_with_logits(
     scores: ArrayLike,
     target: ArrayLike,
     *,
@@ -135,7 +169,7 @@ def binary_cross_entropy(
     Examples
     --------
     >>> from fastclf import losses
-    >>> losses.binary_cross_entropy([[0.0, 0.0]], [[True, False]], return_grad=True)
+    >>> losses.binary_cross_entropy_with_logits([[0.0, 0.0]], [[True, False]], return_grad=True)
     (0.6931471805599453, array([[-0.25,  0.25]]))
     """
     wanted = Wanted(reduction, return_grad, grad_out, n_threads)
@@ -143,4 +177,6 @@ def binary_cross_entropy(
     values = _checks.values(target, s)
     column = _checks.column_weights(pos_weight, math.prod(s.shape[1:]), "pos_weight")
     weight = _checks.weights(sample_weight, len(s), "sample_weight")
-    return evaluate(Batch("binary_cross_entropy", s, None, values, weight, "parts", column), wanted, by_score=True)
+    return evaluate(
+        Batch("binary_cross_entropy_with_logits", s, None, values, weight, "parts", column), wanted, by_score=True
+    )

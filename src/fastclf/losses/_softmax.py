@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf._batch import Batch
+from fastclf._parameters import number
 from fastclf.losses import _checks
-from fastclf.losses._evaluate import Batch, Wanted, evaluate
+from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._types import Classes, Each, Entropy, Gradient, No, Plain, Reduced, Unreduced, Yes
 
 __all__ = ["cross_entropy", "kl_div", "log_softmax", "softmax", "softmax_mse"]
 
@@ -95,6 +98,22 @@ def _values(name: str, scores: ArrayLike, out: Any, n_threads: int | None) -> ND
     return result if out is None else out
 
 
+@overload
+def cross_entropy(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Entropy]
+) -> float: ...
+@overload
+def cross_entropy(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Entropy]
+) -> Each: ...
+@overload
+def cross_entropy(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Entropy]
+) -> tuple[float, Gradient]: ...
+@overload
+def cross_entropy(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Entropy]
+) -> tuple[Each, Gradient]: ...
 def cross_entropy(
     scores: ArrayLike,
     target: ArrayLike,
@@ -194,7 +213,7 @@ def cross_entropy_batch(
 ) -> tuple[Batch, NDArray[np.float64] | None]:
     """Return the batch, and the weights of its rows in a mean if they are not its own."""
     label, probabilities = _checks.class_targets(target, z, _checks.integer_or_none(ignore_index, "ignore_index"))
-    smoothing = _checks.number(label_smoothing, "label_smoothing", 0, 1)
+    smoothing = number(label_smoothing, "label_smoothing", 0, 1)
     of_class = _checks.weights(weight, z.shape[1], "weight")
     of_row = _checks.weights(sample_weight, len(z), "sample_weight")
     mean_weight = None
@@ -206,6 +225,22 @@ def cross_entropy_batch(
     return batch, mean_weight
 
 
+@overload
+def kl_div(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Plain]
+) -> float: ...
+@overload
+def kl_div(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Plain]
+) -> Each: ...
+@overload
+def kl_div(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Plain]
+) -> tuple[float, Gradient]: ...
+@overload
+def kl_div(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Plain]
+) -> tuple[Each, Gradient]: ...
 def kl_div(
     scores: ArrayLike,
     target: ArrayLike,
@@ -264,6 +299,22 @@ def kl_div(
     return evaluate(Batch("kl_div", z, target=probabilities, weight=weight, targets="probabilities"), wanted)
 
 
+@overload
+def softmax_mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: No = ..., **options: Unpack[Classes]
+) -> float: ...
+@overload
+def softmax_mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: No = ..., **options: Unpack[Classes]
+) -> Each: ...
+@overload
+def softmax_mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Reduced = ..., return_grad: Yes, **options: Unpack[Classes]
+) -> tuple[float, Gradient]: ...
+@overload
+def softmax_mse(
+    scores: ArrayLike, target: ArrayLike, *, reduction: Unreduced, return_grad: Yes, **options: Unpack[Classes]
+) -> tuple[Each, Gradient]: ...
 def softmax_mse(
     scores: ArrayLike,
     target: ArrayLike,

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +30,7 @@ def _has_probabilities(self: WindowClassifier) -> bool:
     return True
 
 
-class WindowClassifier(Estimator):
+class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     r"""Classifier of words in context, by the vectors of the words around them: names, parts of speech.
 
     The vectors of a word, of the `window` words before and of those after it, one after the other, are the input x of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastclf import _threads
 from fastclf import _validation as check
-from fastclf.losses import _checks
+from fastclf._parameters import flag, number
 from fastclf.window.net import ACTIVATIONS
 from fastclf.window.sentences import is_list
 from fastclf.window.training import Steps
@@ -52,7 +52,7 @@ class Options:
         """Check those of a model."""
         check.one_of(model.loss, LOSSES, "loss")
         check.one_of(model.activation, ACTIVATIONS, "activation")
-        rate = _checks.number(model.learning_rate, "learning_rate", 0)
+        rate = number(model.learning_rate, "learning_rate", 0)
         if not 0 < rate < float(np.finfo(np.float32).max):
             raise ValueError(f"learning_rate must be more than 0 and finite in float32, got {model.learning_rate!r}")
         return cls(
@@ -61,18 +61,18 @@ class Options:
                 loss=model.loss,
                 hidden=None if model.hidden is None else _between(model.hidden, 1, _MOST_UNITS, "hidden"),
                 activation=model.activation,
-                train_vectors=_checks.flag(model.train_vectors, "train_vectors"),
-                lowercase=_checks.flag(model.lowercase, "lowercase"),
+                train_vectors=flag(model.train_vectors, "train_vectors"),
+                lowercase=flag(model.lowercase, "lowercase"),
             ),
             dim=_between(model.dim, 1, _MOST_UNITS, "dim"),
             min_count=check.at_least(model.min_count, 1, "min_count"),
-            word_dropout=_checks.number(model.word_dropout, "word_dropout", 0),
+            word_dropout=number(model.word_dropout, "word_dropout", 0),
             steps=Steps(
                 ranks=model.loss == "max_margin",
                 batch=_between(model.batch_size, 1, _MOST_BATCH, "batch_size"),
                 rate=rate,
-                l2=_checks.number(model.l2, "l2", 0),
-                margin=_checks.number(model.margin, "margin", 0),
+                l2=number(model.l2, "l2", 0),
+                margin=number(model.margin, "margin", 0),
             ),
             max_iter=check.at_least(model.max_iter, 1, "max_iter"),
             n_threads=_threads.resolve(model.n_threads),
