@@ -9,6 +9,8 @@
 #define FC_VBYTES 64
 #include "vectors.h"
 
+#define FC_FUSED_STEPS /* step_dot_f64 rounds once */
+
 /* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
 #define FC_LINEAR_ROWS 4
 #define FC_LINEAR_CLASSES 6

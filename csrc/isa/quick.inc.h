@@ -6,7 +6,7 @@
  */
 
 static inline void add_product(v_f64 *sum, v_f64 *rest, v_f64 q, v_f64 x) {
-#ifdef FC_HAS_FMA
+#ifdef FC_FUSED_STEPS
     const v_f64 next = step_dot_f64(*sum, q, x), taken = next - *sum;
     *rest += step_dot_f64(-taken, q, x);
 #else

@@ -12,7 +12,7 @@ typedef struct {
 } v_twofold;
 
 static inline v_f64 product_error(v_f64 a, v_f64 b, v_f64 product) {
-#ifdef FC_HAS_FMA
+#ifdef FC_FUSED_STEPS
     return step_dot_f64(-product, a, b);
 #else
     const double splitter = 0x1p27 + 1; /* halves of 26 bits, as in fc_two_product */
