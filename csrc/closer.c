@@ -57,9 +57,9 @@ static direction direction_of(const fc_kernels *kernels, fc_row v, fc_sum square
     return (direction){of_v, sum_of(kernels, FC_PAIR_product, of_v, of_v)};
 }
 
-/* With w = x - c q, |q|^2 |x|^2 - (q x)^2 = |q|^2 |w|^2 - (q w)^2: what cancels on the left does not on the right, where
- * w is small.  |w|^2 is off by a part `error`, q w by as much of |q||w|, which bounds q w itself, and |q|^2 by a part:
- * together 4 error of |q|^2 |w|^2.  The divisor adds 4 error of the quotient; roundings of pairs are below 2^-98.
+/* With w = x - c q, |q|^2 |x|^2 - (q x)^2 = |q|^2 |w|^2 - (q w)^2: what cancels on the left does not on the right,
+ * where w is small.  |w|^2 is off by a part `error`, q w by as much of |q||w|, which bounds q w itself, and |q|^2 by a
+ * part: together 4 error of |q|^2 |w|^2.  The divisor adds 4 error of the quotient; roundings of pairs are below 2^-98.
  */
 static fc_distance small_angle(const fc_kernels *kernels, direction q, direction x, fc_sum qx, double error) {
     const fc_twofold qq = q.squares.value, p = fc_twofold_product(qq, x.squares.value);

@@ -66,8 +66,8 @@ static inline int fc_is_rounded(fc_distance d) {
 /* Rows of which each distance from some queries is wanted: value i of row l is panel[i * FC_PANEL + l]. */
 enum { FC_PANEL = 32 };
 
-/* What is needed of a vector: its sum, its sum of squares or, where terms are products, one over its length; and the sum
- * of its absolute terms (of products, its length).
+/* What is needed of a vector: its sum, its sum of squares or, where terms are products, one over its length; and the
+ * sum of its absolute terms (of products, its length).
  */
 typedef struct {
     fc_twofold value;
@@ -78,8 +78,8 @@ typedef struct {
     double high[FC_PANEL], low[FC_PANEL], most[FC_PANEL];
 } fc_panel_totals;
 
-/* Quick sums of a query and the rows of a panel, which is filled up to FC_PANEL.  Where a pair's `most`, the vectors' sum
- * or product, is outside these bounds (of absdiff, above), its distance stays open.
+/* Quick sums of a query and the rows of a panel, which is filled up to FC_PANEL.  Where a pair's `most`, the vectors'
+ * sum or product, is outside these bounds (of absdiff, above), its distance stays open.
  */
 #define FC_PANEL_LEAST 0x1p-960
 #define FC_PANEL_MOST 0x1p1000
@@ -246,8 +246,9 @@ typedef struct {
     /* Add a pair's sum, off by at most fc_sum_error of the sum of its absolute terms; of floats only. */
     void (*sum[FC_PAIR_COUNT][FC_DTYPE_COUNT])(fc_sum *sum, const void *q, const void *x, size_t d);
 
-    /* Of float64, d a multiple of FC_LANES.  Add by how much a is farther from q than b, in sums that distances are made
-     * of, and the absolute terms' sum: with all values times `far` and, of squares, b - a times `near`, powers of two.
+    /* Of float64, d a multiple of FC_LANES.  Add by how much a is farther from q than b, in sums that distances are
+     * made of, and the absolute terms' sum: with all values times `far` and, of squares, b - a times `near`, powers of
+     * two.
      */
     void (*gap[FC_PAIR_COUNT])(fc_sum *sum, double *most, const double *q, const double *a, const double *b, size_t d,
                                double far, double near);
@@ -255,8 +256,8 @@ typedef struct {
     /* Add the sums of the squares of w = x - c q, and of w q; the same. */
     void (*residual)(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c);
 
-    /* A pair's sum of products in less time; of floats only.  `start` is 3 * 2^k, where the absolute terms sum to at most
-     * 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
+    /* A pair's sum of products in less time; of floats only.  `start` is 3 * 2^k, where the absolute terms sum to at
+     * most 2^k, which is at least 2^-960: it is off by at most (d + 32)^2 2^(k - 105).
      */
     fc_twofold (*quick[FC_DTYPE_COUNT])(const void *q, const void *x, size_t d, double start);
 

@@ -1,4 +1,4 @@
-/* points.h -- rows as the points of a tree: less a centre, or of unit length, and scaled; with how far off they may be. */
+/* points.h -- rows as points of a tree: less a centre, or of unit length, and scaled; how far off they may be. */
 #ifndef FASTCLF_POINTS_H
 #define FASTCLF_POINTS_H
 

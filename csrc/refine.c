@@ -174,8 +174,8 @@ static int order_of_byte_angles(const fc_pairs *p, fc_row q, fc_row a, fc_row b)
     return (left < right) - (left > right);
 }
 
-/* -1, 0 or 1 as u is less than v, equal, or greater; 2 where it may be any of these.  At the same reported distance they
- * are so near that the difference of their `nearest` is exact.
+/* -1, 0 or 1 as u is less than v, equal, or greater; 2 where it may be any of these.  At the same reported distance
+ * they are so near that the difference of their `nearest` is exact.
  */
 static int order_within(fc_distance u, fc_distance v) {
     const double gap = (u.nearest - v.nearest) + (u.rest - v.rest), margin = u.within + v.within;

@@ -1,7 +1,6 @@
-/* tree_search.c -- the nearest rows by a tree, one query at a time: the leaf that a query is in, then all others that its
- * limit does not exclude, nearest nodes first.  Queries of the same leaf follow one another.
- *
- * Lengths are bounded (docs/exactness.md): what may be among the nearest is kept, and compared in full at the end.
+/* tree_search.c -- the nearest rows by a tree, one query at a time: the leaf that a query is in, then all others that
+ * its limit does not exclude, nearest nodes first.  Queries of the same leaf follow one another.  Lengths are bounded
+ * (docs/exactness.md): what may be among the nearest is kept, and compared in full at the end.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -140,7 +139,7 @@ static void lower_reach(finder *f, double high) {
     if (f->held == k && f->upper[k - 1] < f->reach) f->reach = f->upper[k - 1];
 }
 
-/* After the first leaf: bring the reach down to so many rows as are needed.  The most gaps of rows that may be within. */
+/* After the first leaf: bring the reach down to as many rows as are needed; the largest gap of those within. */
 static float first_limit(finder *f, const float *gaps, size_t count, size_t needed, double error) {
     const fc_tree_job *s = f->s;
     for (size_t i = 0; i < count; i++) f->room[i] = (double)gaps[i];
