@@ -2,10 +2,10 @@
 
 usage: python bench/crossovers.py [--most N] [--metric l2|l1] [--rounds R] [--threads T]
 
-`_FAISS_FROM_ROWS` in src/fastclf/backends/__init__.py comes from here. For the tree, features are independent and
-uniform; for the index, which is to find 0.95 of the neighbours, rows are made that resemble embeddings. The number of
-rows doubles until the other has been faster at two numbers in a row: the first of them is told, and exact search's
-times by the other's, medians of paired turns. Building is not in the times.
+`_FAISS_FROM_ROWS` in src/fastclf/backends/registry.py comes from here; SciPy's tree is only compared with. For it,
+features are independent and uniform; for the index, which is to find 0.95 of the neighbours, rows are made that
+resemble embeddings. The number of rows doubles until the other has been faster at two numbers in a row: the first of
+them is told, and exact search's times by the other's, medians of paired turns. Building is not in the times.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ static inline double fc_sum_error(size_t d) {
     return steps * steps * 0x1p-105;
 }
 
-/* The same of quick sums, as fc_quick_sum makes them. */
+/* The same of sums that the kernels `quick` make. */
 static inline double fc_quick_error(size_t d) {
     const double steps = (double)d + 32;
     return steps * steps * 0x1p-100;

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.sparse
+from names import each_metric
 
 from fastclf import KNN, KNNCV, LinearClassifier
 from fastclf.linear.inputs import _NO_ROOM, _ROOM, _mean
@@ -27,10 +28,10 @@ pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 
 @each_case
-@pytest.mark.parametrize(("metric", "backend"), [("l1", "auto"), ("l2", "auto"), ("cosine", "auto"), ("l2", "kdtree")])
-def test_neighbours_without_a_warning(case, metric, backend):
+@each_metric
+def test_neighbours_without_a_warning(case, metric):
     rows, labels = CASES[case], [0, 0, 0, 0] if case == "one sign" else Y
-    model = KNN(1, metric=metric, backend=backend, weights="distance").fit(rows, labels)
+    model = KNN(1, metric=metric, weights="distance").fit(rows, labels)
     assert model.predict(rows).tolist() == labels
     assert model.score(rows, labels) == 1.0
 

@@ -17,7 +17,6 @@ from fastclf.backends import trees
 
 each_metric = pytest.mark.parametrize("metric", trees.METRICS)
 always = pytest.mark.usefixtures("searches_by_tree")
-DTYPES = ("uint8", "float32", "float64")
 
 
 def fitted(X, metric="l2", **options):

@@ -1,6 +1,6 @@
-/* near.inc.h -- how far a point is from boxes, and from the rows of a leaf, a box or a row a lane: see tree.h.
+/* near.inc.h -- how far a point is from boxes, and from the rows of a leaf, a box or a row a lane.
  *
- * Any rounding will do, products fused or not, as tree.h bounds it.
+ * Any rounding will do, products fused or not: docs/exactness.md bounds it.
  */
 
 #ifndef FC_WIDEN_U8

@@ -1,7 +1,7 @@
 """Ctrl-C during long calls of other libraries, which would serve it only at their end.
 
 Another thread makes the call while the main one, which alone serves signals, waits. That helps where the call lets go
-of the interpreter's lock: NumPy's functions and SciPy's tree and sparse matrices do, SciPy's BLAS and LAPACK do not.
+of the interpreter's lock: NumPy's functions and SciPy's sparse matrices do, SciPy's BLAS and LAPACK do not.
 """
 
 from __future__ import annotations

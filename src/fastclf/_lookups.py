@@ -104,9 +104,9 @@ class Lookups(_estimators.Classifier):
     def explain(self, X: ArrayLike | None = None, k: int | None = None) -> Report:
         """Tell what was built in `fit` and what a search does.
 
-        Exact search compares short sketches of the rows first, drops those that are proved too far to be among the
-        nearest, and compares the others in full. A tree or an approximate index proposes rows, which are compared in
-        full.
+        Exact search looks at near rows of a tree, or compares short sketches of the rows first, drops those that are
+        proved too far to be among the nearest, and compares the others in full. An approximate index proposes rows,
+        which are compared in full.
 
         Parameters
         ----------

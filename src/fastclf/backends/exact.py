@@ -16,10 +16,10 @@ from fastclf.backends.report import Report, Step
 from fastclf.backends.rows import Batch, Rows
 from fastclf.backends.trees import Tree
 
-# A tree is made although many queries are answered sooner without it, up to so many times, as a few never are: a plain
-# search takes as long for fewer queries as for so many.
-_FOR_FEW = 2.5
+# A search without a tree takes as long for fewer queries as for a full panel.  So a tree is made also where, for many
+# queries, it takes up to 2.5 times as long: calls with few queries gain by it.
 _PANEL = 32
+_FOR_FEW = 2.5
 
 _WORTH = 8  # rows of a tree for each neighbour: of fewer, most are looked at anyway
 
