@@ -106,7 +106,6 @@ def _first_that_reaches(rows: Rows, plans: Planner, wanted: Wanted) -> Calibrate
 class Calibrated:
     """See `fastclf.backends.indexed.Index`."""
 
-    attempts = 1
     is_used = True
 
     def __init__(self, rows: Rows, plan: Plan, plans: Planner, wanted: Wanted) -> None:
@@ -184,19 +183,16 @@ class Calibrated:
         """Whether k is few of the rows, and these are not few."""
         return self.is_used and max(k * _WORTH, _LEAST_ROWS) <= self._n
 
-    def order(self, batch: Batch) -> NDArray[np.int64]:
-        """Take the queries as they come."""
-        return np.arange(len(batch.queries))
-
-    def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:  # noqa: ARG002
+    def propose(self, batch: Batch, k: int, n_threads: int) -> Proposal:
         """Search as calibrated; what is not found is believed to be further."""
         setting = self._calibration.setting(k, self._library.most_effort)
         count = min(setting.proposed + (batch.own is not None), self._n)
         found = self._search(batch.queries, count, setting.effort, n_threads)
-        if self._metric != "cosine":
-            return Proposal(found, np.inf)
-        # All rows are as near to a query of zeros: the first ones are its neighbours, which the index cannot know.
-        return Proposal(found, np.where(batch.queries.any(axis=1), np.inf, -np.inf))
+        # By cosine all rows are as near to a query of zeros: the first ones are its neighbours.
+        unknown = np.zeros(len(batch.queries), np.bool_)
+        if self._metric == "cosine":
+            unknown = np.logical_not(batch.queries.any(axis=1))
+        return Proposal(found, unknown)
 
     def _search(self, Q: NDArray[Any], count: int, effort: int, n_threads: int) -> NDArray[np.int64]:
         found = self._library.search(Q, count, effort, n_threads)

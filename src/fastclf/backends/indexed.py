@@ -26,10 +26,10 @@ _FIRST_QUERIES = 32
 
 
 class Proposal(NamedTuple):
-    """Rows (-1: none) for each query, and a distance that all other rows are at or beyond."""
+    """Rows (-1: none) for each query, and of which queries the index cannot know near rows."""
 
     rows: NDArray[np.int64]
-    beyond: NDArray[np.float64] | float
+    unknown: NDArray[np.bool_]
 
 
 class Index(Protocol):
@@ -47,20 +47,13 @@ class Index(Protocol):
     def recall(self) -> float:
         """Share of the neighbours that it proposes."""
 
-    @property
-    def attempts(self) -> int:
-        """How often it can be asked, with ever more rows."""
-
     def covering(self, rows: Rows, n_threads: int) -> Self:
         """Return an index of all the rows, which begin with this one's."""
 
     def pays(self, k: int) -> bool:
         """Whether asking for so many neighbours is better than comparing all rows."""
 
-    def order(self, batch: Batch) -> NDArray[np.int64]:
-        """Return numbers of the queries in the order in which they are best asked."""
-
-    def propose(self, batch: Batch, k: int, attempt: int, n_threads: int) -> Proposal:
+    def propose(self, batch: Batch, k: int, n_threads: int) -> Proposal:
         """Propose rows that may be among the k nearest, and other ones than the queries' own."""
 
 
@@ -167,33 +160,27 @@ class Indexed:
         return distances, indices
 
     def _ask(self, batch: Batch, k: int, n_threads: int, tally: _Tally) -> Found:
-        """Find the nearest of what the index proposes, and of the later rows; at last, of all rows."""
+        """Find the nearest of what the index proposes, and of the later rows; where that is too few, of all rows."""
         distances, indices = plain.room(len(batch.queries), k)
-        open_ = self._index.order(batch)
-        for attempt in range(self._index.attempts):
-            left = []
-            for some in in_bites(open_):
-                found, settled = self._ask_once(batch.only(some), k, attempt, n_threads, tally)
-                distances[some[settled]], indices[some[settled]] = found[0][settled], found[1][settled]
-                left.append(some[~settled])
-            open_ = np.concatenate([*left, open_[:0]])
-        if len(open_):
+        is_open = np.ones(len(batch.queries), np.bool_)
+        for some in in_bites(np.arange(len(batch.queries))):
+            (distances[some], indices[some]), is_open[some] = self._ask_once(batch.only(some), k, n_threads, tally)
+        if is_open.any():
+            open_ = np.flatnonzero(is_open)
             distances[open_], indices[open_] = self._compare_all(batch.only(open_), k, n_threads, tally)
         return distances, indices
 
-    def _ask_once(
-        self, batch: Batch, k: int, attempt: int, n_threads: int, tally: _Tally
-    ) -> tuple[Found, NDArray[np.bool_]]:
+    def _ask_once(self, batch: Batch, k: int, n_threads: int, tally: _Tally) -> tuple[Found, NDArray[np.bool_]]:
+        """Find what there is, and say which queries need more."""
         start = time.perf_counter()
-        proposal = self._index.propose(batch, k, attempt, n_threads)
+        proposal = self._index.propose(batch, k, n_threads)
         asked = time.perf_counter()
         rows = np.hstack([proposal.rows, self._later(batch, k, n_threads)])
         found = self._rows.nearest_of(rows, batch, k, n_threads)
-        settled = (found[1][:, -1] >= 0) & (found[0][:, -1] < proposal.beyond)
         tally.asking += asked - start
         tally.comparing += time.perf_counter() - asked
         tally.proposed += rows.size
-        return found, settled
+        return found, (found[1][:, -1] < 0) | np.isinf(found[0][:, -1]) | proposal.unknown
 
     def _later(self, batch: Batch, k: int, n_threads: int) -> NDArray[np.int64]:
         """Find the nearest of the rows that the index does not have."""
