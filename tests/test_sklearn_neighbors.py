@@ -247,6 +247,17 @@ def test_outliers_may_have_longer_names_than_classes():
         assert model.predict([[0.0], [9.0]]).tolist() == ["a", "nothing"]
 
 
+@pytest.mark.parametrize(
+    ("label", "y"),
+    [("x\0", ["a", "x"]), ("longer", ["a", "b"]), ("a\0", ["a", "b"]), (2.0, [2**53 + 1, 3]), (0.5, [1, 3])],
+)
+@pytest.mark.filterwarnings("ignore:Outlier label:UserWarning")
+def test_a_label_of_outliers_changes_no_other(label, y):
+    model = ours.RadiusNeighborsClassifier(radius=0.1, outlier_label=label).fit([[0.0], [1.0]], y)
+    assert model.predict([[0.0], [9.0], [1.0]]).tolist() == [y[0], label, y[1]]
+    assert model.predict([[0.0]]).tolist() == [y[0]]
+
+
 def test_without_a_label_for_outliers_they_are_named():
     model = ours.RadiusNeighborsClassifier(0.5).fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ValueError, match=r"No neighbors found for test samples array\(\[1\]\)"):

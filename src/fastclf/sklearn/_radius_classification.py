@@ -150,7 +150,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         for i, (classes, of_classes) in enumerate(zip(outputs.classes, votes, strict=True)):
             label = classes[of_classes.argmax(axis=1)]
             if self.outlier_label_ is not None and is_alone.any():
-                label = np.where(is_alone, np.asarray(self.outlier_label_[i]), label)
+                label = _votes.relabelled(label, classes, is_alone, self.outlier_label_[i])
             labels.append(label)
         return outputs.stacked(labels)
 

@@ -128,13 +128,20 @@ def outlier_labels(wanted: Any, outputs: Outputs) -> list[Any] | None:
     for classes, label in zip(outputs.classes, labels, strict=True):
         if np.ndim(label) != 0:
             raise TypeError(f"outlier_label must be a label, or one for each output, got {wanted!r}")
-        _refuse_other_kind(classes, label)
+        _joined(classes, label)
     return labels
 
 
-def _refuse_other_kind(classes: NDArray[Any], label: Any) -> None:
-    """Raise for a label that no dtype holds beside the classes."""
+def relabelled(labels: NDArray[Any], classes: NDArray[Any], where: NDArray[np.bool_], label: Any) -> NDArray[Any]:
+    """Return labels, some of them another one, in a dtype that holds it and the classes."""
+    changed = labels.astype(_joined(classes, label).dtype)
+    changed[where] = label
+    return changed
+
+
+def _joined(classes: NDArray[Any], label: Any) -> NDArray[Any]:
+    """Return classes and a label; raise if no dtype holds both."""
     try:
-        check.joined_labels(classes, check.labels_array([label], "outlier_label"), "outlier_label")
+        return check.joined_labels(classes, check.labels_array([label], "outlier_label"), "outlier_label")
     except (TypeError, ValueError) as error:
         raise TypeError(f"outlier_label {label!r} does not go with the classes in y: {error}") from None
