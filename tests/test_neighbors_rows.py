@@ -228,7 +228,7 @@ BAD_ROWS = [
     ([True, False], ValueError, r"rows must be bools of shape \(6,\), got bool of shape \(2,\)"),
     (range(6), ValueError, "rows are all of the model's"),
     ("0", ValueError, "rows must be row numbers"),
-    (None, ValueError, "rows must be row numbers"),
+    (None, ValueError, "rows is None; an array is required"),
     (np.ma.array([0, 1], mask=[0, 1]), TypeError, "rows has masked entries"),
 ]
 
