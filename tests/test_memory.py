@@ -287,7 +287,7 @@ def growth():
     model = fastclf.KNN(k=3, n_threads=2).fit(X, np.arange(len(X)) % 3)
     repetitions, sizes = 200, []
     leaked = [None] * repetitions
-    for leak in (0, 0, 0, 0, 10_000):  # more than what is free in the heap by then
+    for leak in (*[0] * 8, 10_000):  # more than what is free in the heap by then
         for i in range(repetitions):
             small_calls(model, Q, X)
             leaked[i] = b"x" * leak
