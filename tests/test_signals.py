@@ -180,12 +180,12 @@ def long_row(loss, target):
 
 
 def rows_of_integers():
-    X = np.random.default_rng(0).integers(-1000, 1000, (120_000, 1000))
+    X = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000))
     return lambda: fastclf.pairwise_distances(X[:10], X, n_threads=2)
 
 
 def fitting_integers():
-    X, y = np.random.default_rng(0).integers(-1000, 1000, (120_000, 1000)), np.arange(60_000) % 10
+    X, y = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000)), np.arange(60_000) % 10
     return lambda: fastclf.LinearClassifier(max_iter=1000, tol=0, n_threads=2).fit(X, y)
 
 
