@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import signal
 import sys
-import time
 
 import numpy as np
-
-SECONDS = 60
+from children import status_of_fork
 
 
 def use_openmp():
@@ -69,18 +65,4 @@ def status_of_a_child(use, answer):
     """The exit status of a child that is forked after `use`: 0 if `answer` is right, or "hangs"."""
     assert "fastclf" not in sys.modules
     USES[use]()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os._exit(0 if ANSWERS[answer]() else 1)
-        finally:
-            os._exit(2)
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "hangs"
+    return status_of_fork(ANSWERS[answer], 60)

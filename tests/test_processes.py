@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
-import time
 
 import children
 import first_in_a_fork
@@ -49,25 +47,6 @@ def exit_by_answer():
     os._exit(0 if answers_right() else 1)
 
 
-def child_status(work):
-    """Fork, do `work` in the child: its exit status, or "hangs"."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os._exit(0 if work() else 1)
-        finally:
-            os._exit(2)
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "hangs"
-
-
 def answers_right_beside_sklearn():
     from sklearn.neighbors import NearestNeighbors
 
@@ -79,7 +58,7 @@ def answers_right_beside_sklearn():
 WORK = {
     "an answer": answers_right,
     "two threads": uses_two_threads,
-    "a child": lambda: child_status(answers_right) == 0 and answers_right(),
+    "a child": lambda: children.status_of_fork(answers_right) == 0 and answers_right(),
     "two calls": lambda: answers_right() and answers_right(),
     "scikit-learn": answers_right_beside_sklearn,
 }
@@ -87,14 +66,14 @@ WORK = {
 
 def fork_after_use(work):
     assert answers_right()
-    statuses = [child_status(WORK[work]) for _ in range(3)]
+    statuses = [children.status_of_fork(WORK[work]) for _ in range(3)]
     return [*statuses, answers_right()]
 
 
 def fork_in_a_thread():
     assert answers_right()
     statuses = []
-    thread = threading.Thread(target=lambda: statuses.append(child_status(answers_right)))
+    thread = threading.Thread(target=lambda: statuses.append(children.status_of_fork(answers_right)))
     thread.start()
     thread.join()
     return [*statuses, answers_right()]
@@ -111,7 +90,7 @@ def fork_during_a_call():
 
     thread = threading.Thread(target=keep_busy)
     thread.start()
-    statuses = [child_status(answers_right) for _ in range(3)]
+    statuses = [children.status_of_fork(answers_right) for _ in range(3)]
     stop.set()
     thread.join()
     return [*statuses, answers_right()]

@@ -27,7 +27,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         Weight of a vote: one; the inverse of the distance, where rows at distance 0, if any, are the only ones to vote;
         or what a function makes of the distances in one ball, an array of one dimension. None stands for "uniform".
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        What looks for neighbours, as in `NearestNeighbors`; the answer is the same.
+        Taken for the sake of scikit-learn's programs; without effect, as in `NearestNeighbors`.
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     p : float, default=2

@@ -25,7 +25,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
     weights : {"uniform", "distance"}, callable or None, default="uniform"
         Weight of a neighbour in the mean, as in `fastclf.KNN`; None stands for "uniform".
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
-        What looks for neighbours, as in `NearestNeighbors`; the answer is the same.
+        Taken for the sake of scikit-learn's programs; without effect, as in `NearestNeighbors`.
     leaf_size : int, default=30
         Taken for the sake of scikit-learn's programs; without effect.
     p : float, default=2
