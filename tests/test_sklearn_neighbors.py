@@ -370,6 +370,8 @@ def test_clones_and_pickles(task, cls):
 
 X0, Y0 = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 BAD = [
+    ({"metric": "euclidean", "p": -1}, ValueError, "p must be above 0, got -1"),
+    ({"metric": "cosine", "p": "2"}, TypeError, "p must be a number, got '2'"),
     ({"metric": "haversine"}, ValueError, r"got 'haversine'; sklearn\.neighbors\.{} has other metrics"),
     ({"metric": "precomputed"}, ValueError, r"'precomputed'; pass the rows .* sklearn\.neighbors\.{}"),
     ({"metric": "sqeuclidean"}, ValueError, "'sqeuclidean'; neighbours by 'euclidean' are the same"),
@@ -379,7 +381,7 @@ BAD = [
     ({"metric": None}, ValueError, "metric must be a name, got None"),
     ({"p": 3}, ValueError, r"p must be 1, 2 or inf, got 3; others are for sklearn\.neighbors\.{}"),
     ({"p": 0.5}, ValueError, "p must be 1, 2 or inf, got 0.5"),
-    ({"p": math.nan}, ValueError, "p must be 1, 2 or inf, got nan"),
+    ({"p": math.nan}, ValueError, "p must be above 0, got nan"),
     ({"p": True}, TypeError, "p must be a number, got True"),
     ({"p": "2"}, TypeError, "p must be a number, got '2'"),
     ({"p": None}, TypeError, "p must be a number, got None"),

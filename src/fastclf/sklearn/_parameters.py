@@ -40,6 +40,8 @@ def metric_of(metric: Any, p: Any, metric_params: Any, peer: str) -> Metric:
     params = {} if metric_params is None else metric_params
     if not isinstance(params, dict):
         raise TypeError(f"metric_params must be a dict or None, got {metric_params!r}")
+    if p is not None:
+        _check_power(p)
     effective = _minkowski(p, params, peer) if metric == "minkowski" else metric
     if effective not in check.METRIC_NAMES:
         known = sorted({"minkowski", *check.METRIC_NAMES})
@@ -47,6 +49,14 @@ def metric_of(metric: Any, p: Any, metric_params: Any, peer: str) -> Metric:
     if metric != "minkowski" and params:
         raise ValueError(f"metric_params={params!r} is for metric='minkowski', got metric={metric!r}")
     return Metric(effective, check.METRIC_NAMES[effective])
+
+
+def _check_power(p: Any) -> None:
+    """Raise for what is no power of any metric, also where the metric takes none."""
+    if isinstance(p, bool) or not isinstance(p, numbers.Real):
+        raise TypeError(f"p must be a number, got {p!r}")
+    if not float(p) > 0:
+        raise ValueError(f"p must be above 0, got {p!r}")
 
 
 def _minkowski(p: Any, params: dict[Any, Any], peer: str) -> str:
@@ -61,8 +71,7 @@ def _minkowski(p: Any, params: dict[Any, Any], peer: str) -> str:
     if "p" in params and p is not None:
         warnings.warn("metric_params has p: the parameter p is ignored", SyntaxWarning, stacklevel=5)  # fit's caller
     power: Any = params.get("p", p)
-    if isinstance(power, bool) or not isinstance(power, numbers.Real):
-        raise TypeError(f"p must be a number, got {power!r}")
+    _check_power(power)
     if power not in _MINKOWSKI:
         raise ValueError(f"p must be 1, 2 or inf, got {power!r}; others are for sklearn.neighbors.{peer}")
     return _MINKOWSKI[power]
