@@ -283,3 +283,13 @@ def deep():
 
 def test_a_tree_of_rows_on_all_scales_is_not_deep():
     assert result(deep) == [[50, 3]]
+
+
+def test_more_rows_than_a_tree_can_number(rng, monkeypatch):
+    X = rng.normal(size=(1500, 2))
+    model = fitted(X)
+    monkeypatch.setattr(trees, "_MOST_ROWS", 1600)
+    model.partial_fit(X + 0.01, np.zeros(1500))
+    assert model._memory.backend._tree is None
+    same(model, X[:20], 3)
+    assert KNN(3).fit(np.vstack([X, X]), np.zeros(3000))._memory.backend._tree is None

@@ -18,6 +18,7 @@ METRICS = ("l1", "l2", "cosine")
 LEAF_ROWS = 64
 _LEAF_FLOATS = 2 + LEAF_ROWS // 4  # of a feature
 _ROW_BYTES = 4  # of a row's number
+_MOST_ROWS = (1 << 8 * _ROW_BYTES) - 1
 
 _LEAST_ROWS = 1000  # fewer are compared in little more time than it takes to learn whether a tree pays
 
@@ -125,10 +126,12 @@ class Tree:
 
 
 def grown(metric: str, X: NDArray[Any], n_threads: int, expected: float = np.inf) -> Tree | None:
-    """Return a tree of the rows; none where their values are too large or too small for one, or all the same.
+    """Return a tree of the rows; none of too many, or where values are too large or too small for one, or all the same.
 
     Where it is not said how many leaves searches look into, as `leaves_expected` tells, these may look into all.
     """
+    if len(X) > _MOST_ROWS:
+        return None
     of_boxes, of_leaves = _native.tree_sizes(*X.shape)
     row = np.empty(len(X), dtype=np.uint32)
     boxes = np.zeros(of_boxes, dtype=np.float32)  # some blocks are not full
