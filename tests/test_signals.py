@@ -180,8 +180,8 @@ def long_row(loss, target):
 
 
 def rows_of_integers():
-    X = np.random.default_rng(0).integers(-1000, 1000, (60_000, 1000))
-    return lambda: fastclf.pairwise_distances(X[:10], X, n_threads=2)
+    X = np.random.default_rng(0).integers(-1000, 1000, (120_000, 1000))
+    return lambda: fastclf.pairwise_distances(X[:40], X, n_threads=2)
 
 
 def fitting_integers():
