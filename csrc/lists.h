@@ -4,61 +4,97 @@
 #ifndef FASTCLF_LISTS_H
 #define FASTCLF_LISTS_H
 
-/* Element types, narrowest first: a row of X is widened to the dtype of the queries, never narrowed.
+/* What rows are stored as, narrowest first.  f16 is IEEE's binary16, bf16 the upper half of a float: kept as their
+ * bits, whose numbers are fc_number_* of core/numbers.h.  No buffer has a format for bf16: E is ml_dtypes' character.
  *      name  C type   buffer format
  */
 #define FC_DTYPES(X) \
     X(u8, uint8_t, 'B') \
+    X(i8, int8_t, 'b') \
+    X(bf16, uint16_t, 'E') \
+    X(f16, uint16_t, 'e') \
     X(f32, float, 'f') \
     X(f64, double, 'd')
 
-/* Metrics.  A register tile yields P, one inner product of a query with a row, fast and with a bounded error; the
- * filter turns P into bounds on the distance.  What is reported, the exact distance rounded to nearest, is computed
- * anew for the few rows that pass.
+/* What kernels compute in, narrowest first.  Inputs are widened to the first that holds all their values, never
+ * narrowed.  The dtype of the same name stores its values.  Losses and models compute in floats only.
+ *      name  C type
+ */
+#define FC_ARITHMETICS(X) \
+    X(u8, uint8_t) \
+    X(f32, float) \
+    X(f64, double)
+
+/* What register tiles find of a query q and a row x (isa/neighbors/tiles.inc.h), as 2P: an inner product P, or another
+ * measure.
+ *      dot   P is the sum of q x
+ *      min   P is the sum of min(q, x), as sum |q-x| = sum q + sum x - 2P
+ *      max   -2P is the largest |q-x|
+ */
+#define FC_TILE_KINDS(X) \
+    X(dot) \
+    X(min) \
+    X(max)
+
+/* What refining sums over the features of a pair, or takes the largest of (isa/neighbors/pair.inc.h):
+ *      sqdiff   (q-x)^2
+ *      absdiff  |q-x|
+ *      product  q x
+ *      maxdiff  |q-x|, the largest
+ */
+#define FC_PAIRS(X) \
+    X(sqdiff) \
+    X(absdiff) \
+    X(product) \
+    X(maxdiff)
+
+/* How the distance is made of such a sum (isa/neighbors/distance.inc.h):
+ *      sum      itself
+ *      root     its square root
+ *      angle    1 less the cosine, which is the sum over both vectors' lengths
+ *      minus    the sum with its sign changed, so that the largest product is nearest; reported is the sum
+ */
+#define FC_FORMS(X) \
+    X(sum) \
+    X(root) \
+    X(angle) \
+    X(minus)
+
+/* Norms of q-x, by the names that FAISS has for their metrics. */
+#define FC_NORMS(X) \
+    X(L1) \
+    X(L2) \
+    X(Linf)
+
+/* Metrics.  A tile's P is fast and has a bounded error; the filter turns it into bounds on the distance.  Refining then
+ * computes what is reported, the exact distance rounded to nearest, for the few rows that survive.  The formulas of a
+ * metric are its functions in metrics.h.
  *
- *   name      what Python calls it
- *   tile      inner product: `dot` is sum q*x; `min` is sum min(q, x), as sum |q-x| = sum q + sum x - 2 sum min(q, x)
- *   refine    the sums that the distance is made of: absdiff; sqdiff, of which it is the root; or product, of which it
- *             is 1 less the cosine (isa/distance.inc.h, exact.c)
- *   shift     1: the distance does not change when q and x move together, so that the filter may subtract a centre
- *   degree    scaling q and x by t scales the distance by t to this power
- *   rank      what grows with the distance, from 2P and the sums of both vectors (struct fc_sums: sum, abs, sq)
- *   error     |rank| is off by at most g * error, when every sum is off by a part g of its sum of absolute terms
- *   undo      distance from rank r
- *   length    of the difference of two vectors as sketches see it (stage.h), at distance r; where degree is 0, of the
- *             vectors at unit length
- *   A E B T   rank - g * error <= rank of `limit`, taken apart by row and query: 2P + E(x) * B(q) + T(q) >= A(x)
- *   distance  from that sum s and the vectors' sums of squares qq and xx, in float64: of bytes what is reported where
- *             `refine` is a difference; else within (d / 16 + 16) 2^-52 of it, relative, or absolute where degree is 0
- *
- * Cosine: a zero vector is at distance 1 from everything, as scikit-learn has it.
+ *   name       what Python calls it
+ *   .tile      the P that bounds it
+ *   .pair      the sum that it is made of
+ *   .form      how it is made of that sum
+ *   .norm      the norm that it grows with, for sketches, trees and other libraries; of products, the one that bounds
+ *              them: |q x| is at most |q| |x|
+ *   .degree    scaling q and x by t scales the distance by t to this power; 0: .norm is of the vectors at unit length
+ *   .centred   the filter subtracts a centre from q and x: that does not change the distance
+ *   .sketches  sketches bound it (stage.h): .norm is L1 or L2
+ *   .tree      trees search by it (tree.h): .norm is L1 or L2
  */
 // clang-format off
 #define FC_METRICS(X) \
-    X(l1, min, absdiff, 1, 1, \
-      /* rank  */ q->sum + x->sum - P2, \
-      /* error */ 2 * (q->abs + x->abs), \
-      /* undo  */ r, \
-      /* length */ r, \
-      /* A E B */ x->sum - g * 2 * x->abs, 0, 0, \
-      /* T     */ limit - q->sum + g * 2 * q->abs, \
-      /* distance */ s) \
-    X(l2, dot, sqdiff, 1, 1, \
-      /* rank  */ q->sq + x->sq - P2, \
-      /* error */ 2 * (q->sq + x->sq), \
-      /* undo  */ sqrt(r), \
-      /* length */ r, \
-      /* A E B */ x->sq - g * 2 * x->sq, 0, 0, \
-      /* T     */ limit * limit - q->sq + g * 2 * q->sq, \
-      /* distance */ sqrt(s)) \
-    X(cosine, dot, product, 0, 0, \
-      /* rank  */ 1 - P2 / (2 * sqrt(q->sq) * sqrt(x->sq)), \
-      /* error */ 4, \
-      /* undo  */ r, \
-      /* length */ sqrt(2 * r), \
-      /* A E B */ 0, sqrt(x->sq), 2 * (limit - 1 + g * 4) * sqrt(q->sq), \
-      /* T     */ 0, \
-      /* distance */ qq > 0 && xx > 0 ? fmin(fmax(1 - s / sqrt(qq * xx), 0), 2) : 1)
+    X(l1, .tile = FC_TILE_min, .pair = FC_PAIR_absdiff, .form = FC_FORM_sum, .norm = FC_NORM_L1, \
+      .degree = 1, .centred = 1, .sketches = 1, .tree = 1) \
+    X(l2, .tile = FC_TILE_dot, .pair = FC_PAIR_sqdiff, .form = FC_FORM_root, .norm = FC_NORM_L2, \
+      .degree = 1, .centred = 1, .sketches = 1, .tree = 1) \
+    X(cosine, .tile = FC_TILE_dot, .pair = FC_PAIR_product, .form = FC_FORM_angle, .norm = FC_NORM_L2, \
+      .degree = 0, .centred = 0, .sketches = 1, .tree = 1) \
+    X(sqeuclidean, .tile = FC_TILE_dot, .pair = FC_PAIR_sqdiff, .form = FC_FORM_sum, .norm = FC_NORM_L2, \
+      .degree = 2, .centred = 1, .sketches = 1, .tree = 1) \
+    X(chebyshev, .tile = FC_TILE_max, .pair = FC_PAIR_maxdiff, .form = FC_FORM_sum, .norm = FC_NORM_Linf, \
+      .degree = 1, .centred = 0, .sketches = 0, .tree = 0) \
+    X(inner_product, .tile = FC_TILE_dot, .pair = FC_PAIR_product, .form = FC_FORM_minus, .norm = FC_NORM_L2, \
+      .degree = 2, .centred = 0, .sketches = 1, .tree = 0)
 // clang-format on
 
 /* Losses that are sums over the scores of a row, each in terms of one score: vectors of float64.
@@ -84,8 +120,9 @@
       /* slope */ only_f64(d > 0, all_f64(-1)))
 // clang-format on
 
-/* Losses that look at the scores of a row together: a function each in isa/softmax.inc.h or isa/hinge.inc.h.  The first
- * two are no losses: they write what they are named after where others write the gradient.
+/* Losses that look at the scores of a row together: a function each in isa/losses/softmax.inc.h or
+ * isa/losses/hinge.inc.h.  The first two are not losses: they write what they are named after where others write the
+ * gradient.
  */
 #define FC_ROW_LOSSES(X) \
     X(softmax) \

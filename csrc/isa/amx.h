@@ -9,7 +9,7 @@
 #define FC_AMX 1
 #define FC_DOT_U8_ROWS 24
 #define FC_STEPPED_TILES FC_OTHER_TILES
-#include "avx512vnni.h"
+#include "isa/avx512vnni.h"
 
 enum { AMX_LANES = 32, AMX_ROWS = FC_DOT_U8_ROWS, AMX_GROUPS = 16 };
 _Static_assert((int)AMX_LANES == (int)FC_MAX_LANES && FC_ROW_BLOCK % AMX_ROWS == 0, "a tile's size");
@@ -65,11 +65,12 @@ static inline void amx_end(char *acc) {
     _tile_release();
 }
 
-/* As FC_DEFINE_TILE's.  Rows are read in whole FC_LINEs, for which cells have room (FC_CELLS_STEP). A panel ends with
- * its groups: few last ones are copied, and the zeros behind them leave out whatever the rows hold there.
+/* A tile as FC_DEFINE_TILE makes it.  Rows are read in whole lines of FC_LINE bytes, for which cells have space
+ * (FC_CELLS_STEP).  A panel ends with its last group.  So the last few groups are copied, with zeros behind them:
+ * whatever the rows hold there does not count.
  */
-static void tile_dot_u8(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out, int first,
-                        const fc_ahead ahead[FC_AHEADS]) {
+static inline void tile_dot_u8(const void *panel, const void *rows, size_t row_bytes, size_t groups, void *out,
+                               int first, const fc_ahead ahead[FC_AHEADS]) {
     const char *q = panel, *x = rows;
     amx_begin(out, first);
     for (; groups >= AMX_GROUPS; groups -= AMX_GROUPS, q += AMX_GROUPS * AMX_STRIDE, x += FC_LINE) {

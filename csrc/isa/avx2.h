@@ -3,11 +3,11 @@
 #include <immintrin.h>
 
 #define FC_VBYTES 32
-#include "vectors.h"
+#include "isa/vectors.h"
 
 #define FC_FUSED_STEPS /* step_dot_f64 rounds once */
 
-/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+/* Of linear.inc.h: rows and classes of scores, and classes and vectors of gradients, summed in registers together. */
 #define FC_LINEAR_ROWS 2
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
@@ -69,6 +69,14 @@ static inline v_f32 widen_u8(const uint8_t *p) {
 }
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
+
+/* Two vectors of halves. */
+#define FC_WIDEN_F16
+static inline void widen_f16(const uint16_t *p, float *out) {
+    const __m128i *v = (const __m128i *)p;
+    _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(v)));
+    _mm256_storeu_ps(out + 8, _mm256_cvtph_ps(_mm_loadu_si128(v + 1)));
+}
 
 /* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */
 static inline __m256i load_u8(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }

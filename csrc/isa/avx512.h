@@ -7,11 +7,11 @@
 #include <immintrin.h>
 
 #define FC_VBYTES 64
-#include "vectors.h"
+#include "isa/vectors.h"
 
 #define FC_FUSED_STEPS /* step_dot_f64 rounds once */
 
-/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+/* Of linear.inc.h: rows and classes of scores, and classes and vectors of gradients, summed in registers together. */
 #define FC_LINEAR_ROWS 4
 #define FC_LINEAR_CLASSES 6
 #define FC_LINEAR_VECTORS 4
@@ -26,7 +26,7 @@
     X(min, f32, 32, 12) \
     X(min, f64, 16, 12)
 
-/* What is set already is of a set that includes this header. */
+/* A set that includes this header may have set these already. */
 #ifndef FC_DOT_U8_ROWS
 #define FC_DOT_U8_ROWS 12
 #endif
@@ -74,13 +74,27 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
 }
 
-/* Without a branch, which could not be foreseen; `passed` has room for a vector more. */
-#define FC_LIST_PASSED
-static inline size_t list_passed(unsigned bits, size_t first, uint32_t *passed, size_t n) {
+/* No branch, as none could be predicted; `survivors` has space for one vector more. */
+#define FC_LIST_SURVIVORS
+static inline size_t list_survivors(unsigned bits, size_t first, uint32_t *survivors, size_t n) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i numbers = _mm512_add_epi32(_mm512_set1_epi32((int)first), lane);
-    _mm512_storeu_si512(passed + n, _mm512_maskz_compress_epi32((__mmask16)bits, numbers));
+    _mm512_storeu_si512(survivors + n, _mm512_maskz_compress_epi32((__mmask16)bits, numbers));
     return n + (size_t)__builtin_popcount(bits);
+}
+
+/* Word i of each of 16 groups of five. */
+#define FC_TAKE_WORDS
+static inline v_i32 take_words(const int32_t *words, int i) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i at = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32(5)), _mm512_set1_epi32(i));
+    const __m512i *v = (const __m512i *)words;
+    const __m512i first = _mm512_permutex2var_epi32(_mm512_loadu_si512(v), at, _mm512_loadu_si512(v + 1)),
+                  next = _mm512_permutex2var_epi32(_mm512_loadu_si512(v + 2), at, _mm512_loadu_si512(v + 3)),
+                  last = _mm512_permutexvar_epi32(at, _mm512_loadu_si512(v + 4));
+    const __mmask16 is_next = _mm512_cmpge_epi32_mask(at, _mm512_set1_epi32(32)),
+                    is_last = _mm512_cmpge_epi32_mask(at, _mm512_set1_epi32(64));
+    return (v_i32)_mm512_mask_mov_epi32(_mm512_mask_mov_epi32(first, is_next, next), is_last, last);
 }
 
 #define FC_WIDEN_U8
@@ -89,6 +103,14 @@ static inline v_f32 widen_u8(const uint8_t *p) {
 }
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+
+/* Two vectors of halves. */
+#define FC_WIDEN_F16
+static inline void widen_f16(const uint16_t *p, float *out) {
+    const __m256i *v = (const __m256i *)p;
+    _mm512_storeu_ps(out, _mm512_cvtph_ps(_mm256_loadu_si256(v)));
+    _mm512_storeu_ps(out + 16, _mm512_cvtph_ps(_mm256_loadu_si256(v + 1)));
+}
 
 /* Sums over FC_VBYTES bytes; bytes are widened by pairing them with zeros, in whatever order. */
 static inline v_i32 add_products(v_i32 acc, __m512i q, __m512i x) {

@@ -7,7 +7,7 @@
 
 #define FC_VNNI 1
 #define FC_MIN_U8_ROWS 12
-#include "avx512.h"
+#include "isa/avx512.h"
 
 typedef uint8_t cell_dot_u8;
 static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {

@@ -1,10 +1,14 @@
 /* math.inc.h -- exponentials and logarithms in vectors, from IEEE operations in one order: the same bytes on every
  * instruction set.  docs/losses.md derives their errors; tests sweep them.
  *
- * exp: x = n ln 2 + r with |r| <= 0.3473, exp x = 2^n P(r).  n comes from adding a number so large that its last bit is
- * worth 1 (SHIFTER): the sum's last bits are n, of which the exponent of 2^n is made.  The product of n with
- * the first part of ln 2 is exact.
+ * exp: x = n ln 2 + r with |r| <= 0.3473, exp x = 2^n P(r).  SHIFTER is so large that its last bit is worth 1: added to
+ * it, n is in the sum's last bits, and these make the exponent of 2^n.  The product of n with the first part of ln 2 is
+ * exact.
  */
+#ifndef FASTCLF_ISA_MATH
+#define FASTCLF_ISA_MATH
+
+#include "isa/isa.h"
 
 static inline v_f64 pick_f64(v_i64 mask, v_f64 yes, v_f64 no) {
     return (v_f64)((mask & (v_i64)yes) | (~mask & (v_i64)no));
@@ -107,3 +111,8 @@ static inline double log1p_one(double x) {
     const v_f64 y = log1p_f64(all_f64(x));
     return y[0];
 }
+
+/* 1 / (1 + exp(-s)), given e = exp(-|s|). */
+static inline v_f64 sigmoid(v_f64 s, v_f64 e) { return pick_f64(s < 0, e, all_f64(1)) / (1 + e); }
+
+#endif

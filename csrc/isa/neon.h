@@ -2,11 +2,11 @@
 #include <arm_neon.h>
 
 #define FC_VBYTES 16
-#include "vectors.h"
+#include "isa/vectors.h"
 
 #define FC_FUSED_STEPS /* step_dot_f64 rounds once */
 
-/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+/* Of linear.inc.h: rows and classes of scores, and classes and vectors of gradients, summed in registers together. */
 #define FC_LINEAR_ROWS 2
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4

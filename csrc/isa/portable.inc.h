@@ -1,4 +1,6 @@
-/* portable.inc.h -- the specification of every step, in plain C: what an instruction set's header does not replace. */
+/* portable.inc.h -- the specification of every step, in plain C: what an instruction set's header does not replace.
+ * Needs vectors.h.
+ */
 
 #define FC_EACH(lanes) for (int l = 0; l < (lanes); l++)
 
@@ -24,8 +26,8 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     return acc;
 }
 
-/* a b + c, rounded once: the product is exact in float64; of the sum's rounding error, the last bit keeps that there
- * was one ("round to odd"), so that rounding again to float is right.
+/* a b + c, rounded once.  The product is exact in float64.  The sum's last bit records whether the sum was rounded
+ * ("round to odd"), so that rounding again to float is right.
  */
 static inline float fma_one(float a, float b, float c) {
     const double product = (double)a * b, addend = (double)c, sum = product + addend, part = sum - product;

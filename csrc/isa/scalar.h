@@ -1,8 +1,8 @@
 /* scalar.h -- any machine: the specification, and what the compiler makes of it with the baseline's vectors. */
 #define FC_VBYTES 16
-#include "vectors.h"
+#include "isa/vectors.h"
 
-/* Of linear.inc.h: rows and classes of scores, classes and vectors of slopes, that are summed in registers together. */
+/* Of linear.inc.h: rows and classes of scores, and classes and vectors of gradients, summed in registers together. */
 #define FC_LINEAR_ROWS 1
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
@@ -15,7 +15,7 @@
     X(min, f32, 16, 3) \
     X(min, f64, 16, 1)
 
-#include "portable.inc.h"
+#include "isa/portable.inc.h"
 
 static inline v_f32 step_dot_f32(v_f32 acc, v_f32 q, v_f32 x) { return acc + q * x; }
 static inline v_f64 step_dot_f64(v_f64 acc, v_f64 q, v_f64 x) { return acc + q * x; }

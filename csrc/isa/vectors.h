@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../kernels.h"
+#include "core/shapes.h"
 
 #define FC_VECTOR(type) type __attribute__((vector_size(FC_VBYTES)))
 
@@ -71,6 +71,9 @@ FC_DEFINE_ZIP(f64, v_i64, 4)
 FC_DEFINE_ZIP(f32, v_i32, 4)
 FC_DEFINE_ZIP(f64, v_i64, 2)
 #endif
+
+/* As float64; isa headers have it of float. */
+static inline v_f64 widen_f64(const double *p) { return load_v_f64(p); }
 
 /* Absolute values: the sign bit cleared. */
 static inline v_f32 abs_f32(v_f32 v) { return (v_f32)((v_i32)v & INT32_MAX); }

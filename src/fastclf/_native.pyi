@@ -1,14 +1,37 @@
 """The one extension module: check the buffers, call the C interface, check its status, return."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, type_check_only
+from typing import Any, Protocol, Self, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 _Sketch = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def metrics() -> list[str]: ...
+
+@disjoint_base
+class Traits:
+    """What is to be known of a metric outside the kernels."""
+
+    @property
+    def norm(self) -> str: ...
+    @property
+    def degree(self) -> int: ...
+    @property
+    def at_unit_length(self) -> bool: ...
+    @property
+    def has_sketches(self) -> bool: ...
+    @property
+    def has_tree(self) -> bool: ...
+    @property
+    def is_product(self) -> bool: ...
+    def __new__(cls, metric: str) -> Self: ...
+    def length(self, distance: float) -> float: ...
+
+ADDS: dict[str, int]
+
 def knn(
     metric: str,
     Q: NDArray[Any],
@@ -24,6 +47,7 @@ def knn(
     refine_cost: float = ...,
     given_up: NDArray[np.uint8] | None = ...,
     tell: bool = ...,
+    limit: NDArray[np.float64] | None = ...,
 ) -> list[tuple[float, float]] | None: ...
 def tree_sizes(rows: int, cols: int) -> tuple[tuple[int, int], tuple[int, int]]: ...
 def tree_make(
@@ -64,8 +88,9 @@ def tree_knn(
     given_up: NDArray[np.uint8],
     distance: NDArray[np.float64],
     index: NDArray[np.int64],
+    limit: NDArray[np.float64] | None = ...,
 ) -> tuple[float, float]: ...
-def knn_apart(
+def knn_across_groups(
     metric: str,
     X: NDArray[Any],
     group: NDArray[np.int64],
@@ -90,14 +115,16 @@ def sketch(
     M: NDArray[Any],
     centre: NDArray[np.float32] | None,
     directions: NDArray[np.float32] | None,
-    skew: float,
+    gram_excess: float,
     groups: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None,
     offset: NDArray[np.float64],
     step: float,
-    beyond: bool,
+    residual: bool,
     n_threads: int,
     levels: Sequence[_Sketch],
 ) -> None: ...
+def centre(X: NDArray[Any], most: int, middle: NDArray[np.float32]) -> None: ...
+def first_not_finite(X: NDArray[Any]) -> int | None: ...
 def fits_u8(X: NDArray[Any]) -> bool: ...
 def pairwise(metric: str, Q: NDArray[Any], X: NDArray[Any], n_threads: int, distance: NDArray[np.float64]) -> None: ...
 def vote(
@@ -139,11 +166,11 @@ class Loss(Protocol):
     @property
     def margins(self) -> NDArray[np.float64] | None: ...
     @property
-    def smoothing(self) -> float: ...
+    def label_smoothing(self) -> float: ...
     @property
     def margin(self) -> float: ...
     @property
-    def smooth(self) -> float: ...
+    def hinge_width(self) -> float: ...
     @property
     def parameter(self) -> float: ...
     @property
@@ -160,6 +187,15 @@ def losses(
     of_scores: NDArray[np.float64] | None,
     gradient: NDArray[Any] | None,
 ) -> int | None: ...
+def mean_loss(
+    loss: str,
+    scores: NDArray[Any],
+    target: NDArray[np.int64],
+    gradient: NDArray[Any] | None,
+    margin: float,
+    ignored: int,
+    n_threads: int,
+) -> tuple[float, int | None] | None: ...
 def linear_scores(
     X: NDArray[Any],
     centre: NDArray[Any] | None,
@@ -186,11 +222,79 @@ def sparse_product(
     n_threads: int,
     out: NDArray[Any],
 ) -> None: ...
+
+@type_check_only
+class Compressed(Protocol):
+    """A sparse matrix in compressed rows."""
+
+    @property
+    def start(self) -> NDArray[np.int64]: ...
+    @property
+    def index(self) -> NDArray[np.int32]: ...
+    @property
+    def value(self) -> NDArray[Any]: ...
+
+@type_check_only
+class Svm(Protocol):
+    """The dual problem of a multiclass SVM, as models.h has it; of dense rows, or compressed ones."""
+
+    @property
+    def X(self) -> NDArray[Any] | None: ...  # noqa: N802
+    @property
+    def centre(self) -> NDArray[np.float64] | None: ...
+    @property
+    def compressed(self) -> Compressed | None: ...
+    @property
+    def label(self) -> NDArray[np.int64]: ...
+    @property
+    def weight(self) -> NDArray[np.float64]: ...
+    @property
+    def squares(self) -> NDArray[np.float64]: ...
+    @property
+    def margins(self) -> NDArray[np.float64]: ...
+    @property
+    def l2(self) -> float: ...
+    @property
+    def unit(self) -> float: ...
+    @property
+    def largest(self) -> bool: ...
+
+SVM_FOURS: int
+
+def svm_ascend(
+    how: Svm,
+    sweeps: int,
+    seed: int,
+    a: NDArray[np.float64],
+    W: NDArray[np.float64],
+    b: NDArray[np.float64],
+) -> int: ...
+def svm_lagrangian(
+    how: Svm,
+    X: NDArray[Any],
+    centre: NDArray[Any] | None,
+    W: NDArray[Any],
+    b: NDArray[Any] | None,
+    n_threads: int,
+    multipliers: NDArray[np.float64],
+    width: float,
+    a: NDArray[np.float64],
+    of_W: NDArray[np.float64],
+    of_b: NDArray[np.float64],
+) -> tuple[float, float] | None: ...
+def svm_lagrangian_of_scores(
+    how: Svm,
+    scores: NDArray[Any],
+    n_threads: int,
+    multipliers: NDArray[np.float64],
+    width: float,
+    a: NDArray[np.float64],
+) -> tuple[float, float] | None: ...
 def activations() -> list[str]: ...
 
 @type_check_only
 class Layer(Protocol):
-    """W x + b, and the sums of the squares of their slopes so far."""
+    """W x + b, and the sums of the squares of their gradients so far."""
 
     W: NDArray[Any]
     b: NDArray[Any]
@@ -240,8 +344,13 @@ def window_train(
     corrupt_label: NDArray[np.int64] | None,
     n_threads: int,
     objective: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
 ) -> bool: ...
 def total(values: NDArray[np.float64]) -> float: ...
+
+C_API: object
+
+def c_addresses() -> dict[str, int]: ...
 def built_isas() -> list[str]: ...
 def isas() -> list[str]: ...
 def isa() -> str: ...

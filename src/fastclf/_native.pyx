@@ -1,8 +1,11 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
 """The one extension module: check the buffers, call the C interface, check its status, return."""
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.pycapsule cimport PyCapsule_New
 
 
 cdef extern from "Python.h":
@@ -24,7 +27,12 @@ cdef int check(fc_status status) except -1:
     return -1  # FC_INTERRUPTED: the signal handler's exception is already set
 
 
-cdef str MATRIX = "".join([chr(fc_dtype_format(<fc_dtype>i)) for i in range(<int>FC_DTYPE_COUNT)])
+cdef str format_of(fc_dtype dtype):
+    return chr(fc_dtype_format(dtype))
+
+
+cdef str MATRIX = "".join([format_of(<fc_dtype>i) for i in range(<int>FC_DTYPE_COUNT)])
+cdef str BFLOAT16 = format_of(FC_bf16)
 cdef str INT64 = "lq"  # C's long where that has 64 bits, else long long
 
 
@@ -35,8 +43,12 @@ cdef class View:
     cdef fc_matrix matrix
 
     def __cinit__(self, array, str formats, int ndim, bint writable=False):
-        PyObject_GetBuffer(array, &self.buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
-        cdef str format = (<bytes>self.buffer.format).decode()
+        cdef object dtype = getattr(array, "dtype", None)
+        cdef bint is_bfloat16 = getattr(dtype, "kind", "") == "V" and dtype.name == "bfloat16" and dtype.isnative
+        cdef object exporter = array.view("uint16") if is_bfloat16 else array  # no buffer has a format for it
+        PyObject_GetBuffer(
+            exporter, &self.buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0))
+        cdef str format = BFLOAT16 if is_bfloat16 else (<bytes>self.buffer.format).decode()
         if len(format) != 1 or format not in formats or self.buffer.ndim != ndim:
             raise TypeError(f"need {ndim} dimensions of format {formats}, got {self.buffer.ndim} of {format}")
         self.matrix.data = self.buffer.buf
@@ -75,7 +87,7 @@ cdef class Held:
         v.shaped(length, 1)
         return v.matrix.data
 
-    cdef void *room(self, array, str formats, size_t rows, size_t cols) except? NULL:
+    cdef void *allocate(self, array, str formats, size_t rows, size_t cols) except? NULL:
         """The values of a matrix of that shape, to be written."""
         cdef View v = self.view(array, formats, 2, True)
         v.shaped(rows, cols)
@@ -128,8 +140,21 @@ def was_forked():
 
 
 def max_threads():
-    """The most threads that OpenMP and the affinity of this process allow; 1 without OpenMP."""
+    """The most threads that OpenMP, or the variables that it reads, and the affinity of this process allow."""
     return fc_max_threads()
+
+
+C_API = PyCapsule_New(<void *>&fc_api_table, "fastclf._C_API", NULL)
+
+
+def c_addresses():
+    """Addresses of the functions of fastclf_api.h by their names there, less the prefix, in the order of the table."""
+    cdef size_t i = 0
+    addresses = {}
+    while fc_api_name(i) != NULL:
+        addresses[(<bytes>fc_api_name(i)).decode()] = <size_t>fc_api_address(i)
+        i += 1
+    return addresses
 
 
 def _start():

@@ -5,10 +5,10 @@ cdef fc_linear linear_of(Held held, X, centre, W, b) except *:
     """A model in the dtype of W."""
     cdef fc_linear model
     cdef View w = held.view(W, "fd", 2)
-    cdef str format = "d" if w.matrix.dtype == FC_f64 else "f"
+    cdef str format = format_of(w.matrix.dtype)
     model.X = held.view(X, MATRIX, 2).matrix
     w.shaped(w.matrix.rows, model.X.cols)
-    model.dtype, model.W, model.classes = w.matrix.dtype, w.matrix.data, w.matrix.rows
+    model.in_, model.W, model.classes = fc_arithmetic_of(w.matrix.dtype), w.matrix.data, w.matrix.rows
     model.centre = held.data(centre, format, model.X.cols)
     model.b = held.data(b, format, model.classes)
     return model
@@ -18,7 +18,7 @@ def linear_scores(X, centre, W, b, int n_threads, scores):
     """Write (X - centre) W' + b; `centre` and `b` may be None."""
     cdef Held held = Held()
     cdef fc_linear model = linear_of(held, X, centre, W, b)
-    cdef View out = held.view(scores, "d" if model.dtype == FC_f64 else "f", 2, True)
+    cdef View out = held.view(scores, format_of(fc_dtype_of(model.in_)), 2, True)
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     out.shaped(model.X.rows, model.classes)
@@ -31,7 +31,7 @@ def linear_loss(how, X, centre, W, b, int n_threads, of_W, of_b):
     """Write the gradients of the sum of losses; return the sum, or None if a row has no answer."""
     cdef Held held = Held()
     cdef fc_linear model = linear_of(held, X, centre, W, b)
-    cdef fc_batch batch = batch_of(held, how, fc_matrix(NULL, model.X.rows, model.classes, model.dtype))
+    cdef fc_batch batch = batch_of(held, how, fc_matrix(NULL, model.X.rows, model.classes, fc_dtype_of(model.in_)))
     cdef View w = held.view(of_W, "d", 2, True), v = held.view(of_b, "d", 1, True)
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
@@ -46,22 +46,119 @@ def linear_loss(how, X, centre, W, b, int n_threads, of_W, of_b):
     return loss
 
 
-def sparse_product(start, index, value, M, int n_threads, out):
-    """Write the product of a sparse matrix in compressed rows with M."""
-    cdef Held held = Held()
+cdef fc_sparse sparse_of(Held held, start, index, value) except *:
+    """A sparse matrix in compressed rows; what it is multiplied with is left open."""
     cdef View s = held.view(start, INT64, 1), i = held.view(index, "i", 1), v = held.view(value, MATRIX, 1)
-    cdef View m = held.view(M, "fd", 2), o
-    cdef fc_sparse product
-    cdef fc_run run = fc_run(n_threads, poll)
-    cdef fc_status status
     if s.matrix.rows == 0:
         raise ValueError("start must have a value for each row, and one more")
     i.shaped(v.matrix.rows, 1)
-    product = fc_sparse(
+    return fc_sparse(
         s.matrix.rows - 1, v.matrix.rows, <const int64_t *>s.matrix.data, <const int32_t *>i.matrix.data,
-        v.matrix.data, v.matrix.dtype, m.matrix)
-    o = held.view(out, "d" if m.matrix.dtype == FC_f64 else "f", 2, True)
+        v.matrix.data, v.matrix.dtype, fc_matrix(NULL, 0, 0, v.matrix.dtype))
+
+
+def sparse_product(start, index, value, M, int n_threads, out):
+    """Write the product of a sparse matrix in compressed rows with M."""
+    cdef Held held = Held()
+    cdef fc_sparse product = sparse_of(held, start, index, value)
+    cdef View m = held.view(M, "fd", 2), o = held.view(out, format_of(m.matrix.dtype), 2, True)
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    product.M = m.matrix
     o.shaped(product.rows, m.matrix.cols)
     with nogil:
         status = fc_sparse_product(&product, run, <void *>o.matrix.data)
     check(status)
+
+
+SVM_FOURS = <int>FC_SVM_FOURS
+
+
+def svm_ascend(how, size_t sweeps, unsigned long long seed, a, W, b):
+    """Make sweeps of dual coordinate ascent: change `a` and `b`, write W by feature, padded.
+
+    Return how many rows were looked at.
+    """
+    cdef Held held = Held()
+    cdef fc_svm svm
+    cdef View w = held.view(W, "d", 2, True), margins = held.view(how.margins, "d", 2)
+    cdef View dual = held.view(a, "d", 2, True), x
+    cdef size_t rows, features = w.matrix.rows, visits = 0
+    cdef fc_run run = fc_run(1, poll)
+    cdef fc_status status
+    cdef double *intercept
+    svm.classes = dual.matrix.cols
+    w.shaped(features, (svm.classes + FC_SVM_FOURS - 1) // FC_SVM_FOURS * FC_SVM_FOURS)
+    svm.X, svm.centre = fc_matrix(NULL, 0, 0, w.matrix.dtype), NULL
+    if how.compressed is None:
+        x = held.view(how.X, MATRIX, 2)
+        x.shaped(x.matrix.rows, features)
+        svm.X, svm.centre = x.matrix, <const double *>held.data(how.centre, "d", features)
+        rows = svm.X.rows
+    else:
+        svm.sparse = sparse_of(held, how.compressed.start, how.compressed.index, how.compressed.value)
+        svm.sparse.M = w.matrix
+        rows = svm.sparse.rows
+    svm.label = <const int64_t *>held.data(how.label, INT64, rows)
+    svm.weight = <const double *>held.data(how.weight, "d", rows)
+    svm.squares = <const double *>held.data(how.squares, "d", rows)
+    margins.shaped(svm.classes, svm.classes)
+    svm.margins = <const double *>margins.matrix.data
+    svm.l2, svm.unit, svm.largest = how.l2, how.unit, how.largest
+    dual.shaped(rows, svm.classes)
+    intercept = <double *>held.data(b, "d", svm.classes, True)
+    with nogil:
+        status = fc_svm_ascend(&svm, run, sweeps, seed, <double *>dual.matrix.data, <double *>w.matrix.data, intercept,
+                               &visits)
+    check(status)
+    return visits
+
+
+cdef fc_svm_terms terms_of(Held held, how, multipliers, double width, a, size_t rows, size_t classes) except *:
+    """The terms of an augmented Lagrangian."""
+    cdef fc_svm_terms terms
+    cdef View margins = held.view(how.margins, "d", 2), from_ = held.view(multipliers, "d", 2)
+    margins.shaped(classes, classes)
+    from_.shaped(rows, classes)
+    terms.label = <const int64_t *>held.data(how.label, INT64, rows)
+    terms.weight = <const double *>held.data(how.weight, "d", rows)
+    terms.margins, terms.multipliers = <const double *>margins.matrix.data, <const double *>from_.matrix.data
+    terms.width, terms.largest = width, how.largest
+    terms.a = <double *>held.allocate(a, "d", rows, classes)
+    return terms
+
+
+def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double width, a, of_W, of_b):
+    """Write `a` and gradients; return the augmented Lagrangian and the sum of hinges, or None if scores overflow."""
+    cdef Held held = Held()
+    cdef fc_linear model = linear_of(held, X, centre, W, b)
+    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, model.X.rows, model.classes)
+    cdef View w = held.view(of_W, "d", 2, True), v = held.view(of_b, "d", 1, True)
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    cdef double value = 0, hinges = 0
+    w.shaped(model.classes, model.X.cols)
+    v.shaped(model.classes, 1)
+    with nogil:
+        status = fc_svm_lagrangian(&model, &terms, run, &value, &hinges, <double *>w.matrix.data,
+                                   <double *>v.matrix.data)
+    if status == FC_BAD_ROW:
+        return None
+    check(status)
+    return value, hinges
+
+
+def svm_lagrangian_of_scores(how, scores, int n_threads, multipliers, double width, a):
+    """The same for scores, which become the gradients by them."""
+    cdef Held held = Held()
+    cdef View s = held.view(scores, "fd", 2, True)
+    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, s.matrix.rows, s.matrix.cols)
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    cdef double value = 0, hinges = 0
+    with nogil:
+        status = fc_svm_lagrangian_of_scores(s.matrix, &terms, run, &value, &hinges)
+    if status == FC_BAD_ROW:
+        return None
+    check(status)
+    return value, hinges

@@ -13,12 +13,38 @@ def metrics():
     return [(<bytes>fc_metric_name(<fc_metric>i)).decode() for i in range(<int>FC_METRIC_COUNT)]
 
 
+cdef class Traits:
+    """What is to be known of a metric outside the kernels: its row in csrc/lists.h."""
+
+    cdef fc_metric metric
+    cdef readonly str norm
+    cdef readonly int degree
+    cdef readonly bint at_unit_length, has_sketches, has_tree, is_product
+
+    def __cinit__(self, str metric):
+        cdef fc_metric_traits traits
+        self.metric = metric_id(metric)
+        check(fc_metric_traits_of(self.metric, &traits))
+        self.norm = (<bytes>traits.norm).decode()
+        self.degree = traits.degree
+        self.at_unit_length, self.is_product = traits.at_unit_length, traits.is_product
+        self.has_sketches, self.has_tree = traits.has_sketches, traits.has_tree
+
+    def length(self, double distance):
+        """The norm of the difference of two rows at that distance."""
+        return fc_metric_length(self.metric, distance)
+
+
+ADDS = {"nothing": <int>FC_ADDS_NOTHING, "numbers": <int>FC_ADDS_NUMBERS, "finer": <int>FC_ADDS_FINER}
+
+
 def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, distance, index,
-        stages=(), double refine_cost=1.0, given_up=None, bint tell=False):
+        stages=(), double refine_cost=1.0, given_up=None, bint tell=False, limit=None):
     """Write the k nearest rows of X for each row of Q into `distance` and `index`; `as_bytes` if `fits_u8` of both.
 
-    `stages` are tuples (sketch of Q, sketch of X, adds, skew, unit, tilt, cost), a sketch being (codes, terms).  With
-    `tell`, return the pairs that came to each stage and to refining, and the seconds they took.
+    `stages` are tuples (sketch of Q, sketch of X, adds, gram_excess, unit, young_weight, cost), a sketch being (codes,
+    terms).  With `tell`, return the pairs that came to each stage and to refining, and the seconds they took.  Rows
+    farther than a query's `limit` may be missing: -1.
     """
     cdef Held held = Held()
     cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True), g
@@ -37,10 +63,12 @@ def knn(str metric, Q, X, size_t k, centre, own, bint as_bytes, int n_threads, d
     search.k = k
     search.centre = <const float *>held.data(centre, "f", search.X.cols)
     search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
+    search.limit = <const double *>held.data(limit, "d", search.Q.rows)
     search.bytes = as_bytes
-    for n, (of_q, of_x, adds, skew, unit, tilt, cost) in enumerate(stages):
+    for n, (of_q, of_x, adds, gram_excess, unit, young_weight, cost) in enumerate(stages):
         stage[n] = fc_stage(
-            held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), adds, skew, unit, tilt, cost)
+            held.sketch(of_q, search.Q.rows), held.sketch(of_x, search.X.rows), <fc_adds><int>adds, gram_excess, unit,
+            young_weight, cost)
     search.stages = stage
     search.n_stages = len(stages)
     search.refine_cost = refine_cost
@@ -72,8 +100,8 @@ def tree_make(str metric, X, centre, int n_threads, row, boxes, leaves):
     cdef const float *middle = <const float *>held.data(centre, "f", M.cols)
     cdef uint32_t *rows = <uint32_t *>held.data(row, "I", M.rows, True)
     of_boxes, of_leaves = tree_sizes(M.rows, M.cols)
-    cdef float *box = <float *>held.room(boxes, "f", of_boxes[0], of_boxes[1])
-    cdef float *leaf = <float *>held.room(leaves, "f", of_leaves[0], of_leaves[1])
+    cdef float *box = <float *>held.allocate(boxes, "f", of_boxes[0], of_boxes[1])
+    cdef float *leaf = <float *>held.allocate(leaves, "f", of_leaves[0], of_leaves[1])
     cdef fc_run run = fc_run(n_threads, poll)
     cdef double scale = 0
     cdef fc_status status
@@ -84,10 +112,11 @@ def tree_make(str metric, X, centre, int n_threads, row, boxes, leaves):
 
 
 def tree_knn(str metric, tree, Q, X, size_t k, own, bint as_bytes, double patience, int n_threads, given_up, distance,
-             index):
+             index, limit=None):
     """Write the k nearest of a tree's rows, the first of X, as `knn` does; set `given_up` of queries without an answer.
 
-    `tree` has row, boxes, leaves, centre and scale.  Return how many leaves were looked into, and rows compared.
+    `tree` has row, boxes, leaves, centre, scale and leaves_expected.  Return how many leaves were looked into, and rows
+    compared.
     """
     cdef Held held = Held()
     cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
@@ -114,8 +143,10 @@ def tree_knn(str metric, tree, Q, X, size_t k, own, bint as_bytes, double patien
     search.tree = &t
     search.k = k
     search.own = <const int64_t *>held.data(own, INT64, search.Q.rows)
+    search.limit = <const double *>held.data(limit, "d", search.Q.rows)
     search.bytes = as_bytes
     search.patience = patience
+    search.expected = tree.leaves_expected
     search.given_up = <uint8_t *>held.data(given_up, "B", search.Q.rows, True)
     search.tally = &tally
     with nogil:
@@ -124,11 +155,11 @@ def tree_knn(str metric, tree, Q, X, size_t k, own, bint as_bytes, double patien
     return tally.leaves, tally.refined
 
 
-def knn_apart(str metric, X, group, centre, bint as_bytes, int n_threads, distance, index):
+def knn_across_groups(str metric, X, group, centre, bint as_bytes, int n_threads, distance, index):
     """Write the nearest rows of X to each of them, of other groups than its own."""
     cdef Held held = Held()
     cdef View d = held.view(distance, "d", 2, True), i = held.view(index, INT64, 2, True)
-    cdef fc_apart search
+    cdef fc_across_groups search
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     search.metric = metric_id(metric)
@@ -142,7 +173,7 @@ def knn_apart(str metric, X, group, centre, bint as_bytes, int n_threads, distan
     if search.group == NULL:
         raise ValueError("every row needs a group")
     with nogil:
-        status = fc_knn_apart(&search, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
+        status = fc_knn_across_groups(&search, run, <double *>d.matrix.data, <int64_t *>i.matrix.data)
     check(status)
 
 
@@ -168,9 +199,12 @@ def rerank(str metric, Q, X, row, own, int n_threads, distance, index):
     check(status)
 
 
-def sketch(str metric, M, centre, directions, double skew, groups, offset, float step, bint beyond, int n_threads,
-           levels):
-    """Write codes and terms of the rows of M by level; `groups` is (feature, start, weight) without directions."""
+def sketch(str metric, M, centre, directions, double gram_excess, groups, offset, float step, bint residual,
+           int n_threads, levels):
+    """Write codes and terms of the rows of M by level.
+
+    Without directions, `groups` is (feature, start, weight), and a second level is a finer one.
+    """
     cdef Held held = Held()
     cdef View m = held.view(M, MATRIX, 2), c, t, w
     cdef fc_metric id = metric_id(metric)
@@ -190,7 +224,7 @@ def sketch(str metric, M, centre, directions, double skew, groups, offset, float
         t.shaped(m.matrix.rows, sizeof(fc_sketch_terms))
         codes[n], terms[n] = <uint8_t *>c.matrix.data, <fc_sketch_terms *>t.matrix.data
         how.cols[n] = c.matrix.cols
-        total += how.cols[n]
+        total += how.cols[n] if n == 0 or directions is not None else 0
     how.directions = NULL
     how.feature = how.start = NULL
     how.weight = NULL
@@ -204,13 +238,32 @@ def sketch(str metric, M, centre, directions, double skew, groups, offset, float
         how.start = <const int64_t *>held.data(groups[1], INT64, total + 1)
         if groups[1][total] > len(groups[0]):
             raise ValueError("groups end beyond the features")
-    how.skew = skew
+    how.gram_excess = gram_excess
     how.offset = <const double *>held.data(offset, "d", total)
     how.step = step
-    how.beyond = beyond
+    how.residual = residual
     with nogil:
         status = fc_sketch_rows(id, &how, m.matrix, middle, run, codes, terms)
     check(status)
+
+
+def centre(X, size_t most, middle):
+    """Write values near the middle of X's rows, finite in float32, by a sample of at most `most` rows."""
+    cdef Held held = Held()
+    cdef fc_matrix M = held.view(X, MATRIX, 2).matrix
+    check(fc_centre(M, most, <float *>held.data(middle, "f", M.cols, True)))
+
+
+def first_not_finite(X):
+    """The first row of X that holds NaN or infinity, or None."""
+    cdef View x = View(X, MATRIX, 2)
+    cdef size_t row = 0
+    cdef fc_run run = fc_run(1, poll)
+    cdef fc_status status
+    with nogil:
+        status = fc_first_not_finite(x.matrix, run, &row)
+    check(status)
+    return row if row < x.matrix.rows else None
 
 
 def fits_u8(X):
@@ -272,9 +325,9 @@ def vote(label, index, size_t n_classes, weights, votes, winner):
 
 
 def vote_prefixes(label, index, size_t n_classes, prefix, winner):
-    """Write to `winner`, of shape (prefixes, rows), what the first so many neighbours of each row vote for.
+    """Write to `winner`, of shape (prefixes, rows), what the first neighbours of each row vote for.
 
-    Of `prefix` none is less than the one before.
+    `prefix` says how many vote; it does not descend.
     """
     cdef View l = View(label, INT64, 1)
     cdef View i = View(index, INT64, 2)

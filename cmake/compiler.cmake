@@ -1,0 +1,13 @@
+# The C compiler, or what to do about it: CMake's own words are hard to find in what pip prints.
+include(CheckLanguage)
+check_language(C)
+if(NOT CMAKE_C_COMPILER)
+  message(FATAL_ERROR "fastclf needs a C compiler, GCC or Clang, and finds none. "
+    "Debian, Ubuntu: apt-get install gcc libc6-dev. Fedora: dnf install gcc. macOS: xcode-select --install. "
+    "The environment variable CC names one that is elsewhere.")
+endif()
+enable_language(C)
+if(NOT CMAKE_C_COMPILER_ID MATCHES "GNU|Clang" OR MSVC)
+  message(FATAL_ERROR "fastclf needs GCC or Clang, whose vector types its kernels are written in, "
+    "and finds ${CMAKE_C_COMPILER_ID} (${CMAKE_C_COMPILER}). The environment variable CC names another compiler.")
+endif()

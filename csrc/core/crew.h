@@ -1,0 +1,13 @@
+/* crew.h -- the threads of one call: OpenMP's where the compiler has it, else threads made for the call. */
+#ifndef FASTCLF_CREW_H
+#define FASTCLF_CREW_H
+
+/* Run `member` on up to n_threads threads, and return when all have returned.  `thread` counts from 0, which is the
+ * thread that called; `threads` is how many there are.
+ */
+void fc_run_crew(int n_threads, void (*member)(void *of, int thread, int threads), void *of);
+
+/* The most threads that a call uses unless it is told: as the environment says, but no more than there are CPUs. */
+int fc_crew_limit(void);
+
+#endif

@@ -1,0 +1,58 @@
+/* kernels.h -- what one instruction set offers for linear models: isa/linear/. */
+#ifndef FASTCLF_LINEAR_KERNELS_H
+#define FASTCLF_LINEAR_KERNELS_H
+
+#include "core/once.h"
+#include "core/shapes.h"
+#include "core/sizes.h"
+#include "models.h"
+
+/* A block of rows and what multiplies them.  A row has `depth` values: whole lines of FC_LINE bytes, padded by 0. */
+typedef struct {
+    const void *x, *W, *b; /* rows x depth; (classes + FC_LINEAR_MORE) x depth, the last 0; classes */
+    size_t rows, depth, classes;
+    void *scores; /* rows x classes: scores, later gradients */
+    double *sum;  /* classes x depth */
+} fc_linear_block;
+
+enum { FC_LINEAR_MORE = 6 }; /* rows of W after the last that a tile of classes may read */
+
+/* Where the values of a row begin: always inside the values, even if another thread has changed it. */
+static inline size_t fc_sparse_start(const fc_sparse *s, size_t row) {
+    return fc_smaller((size_t)FC_ONCE(s->start[row]), s->values);
+}
+
+/* How linear scores and their gradients are computed in one arithmetic. */
+typedef struct {
+    /* n features of a row of X, by the dtype it is stored as, less the centre; padded. */
+    void (*centred[FC_DTYPE_COUNT])(const void *x, const void *centre, size_t n, void *out, size_t padded);
+    void (*scores)(const fc_linear_block *block);
+    void (*gradients)(const fc_linear_block *block); /* sum += gradients' x */
+    /* Rows [from, to) of the product. */
+    void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
+    /* M += the values of the sparse matrix's row 0, each times `factor`: a number for each column of M, whole fours.
+     * Of double; else NULL. */
+    void (*add_row)(const fc_sparse *row, const double *factor, double *M);
+    /* The a that makes sum of a_c u_c - |a|^2 / 2 largest.  It sums to 0, and of every class but the label a_c >= 0.
+     * In double; else NULL.
+     *
+     * largest  Crammer and Singer's: the a_c of the others sum to at most 1.  Else Weston and Watkins': each is at
+     *          most 1.
+     * u        `classes` finite values, with room for whole fours; it is used up.
+     * a        `classes` values: a guess, any finite numbers; then the answer. */
+    void (*svm_row)(int largest, size_t classes, size_t label, double *u, double *a);
+} fc_linear_kernels;
+
+/* Losses and hinges of a block of rows that begins with row `first`, times their weights; its scores become gradients.
+ * False if scores are not finite.  `scratch` holds 2 * fc_round_up(classes, FC_SVM_FOURS) doubles. */
+int fc_svm_terms_of_block(const fc_svm_terms *t, const fc_linear_block *block, fc_arithmetic in, size_t first,
+                          double *loss, double *hinge, double *scratch);
+
+/* Whether a sparse matrix is as models.h says, but for its columns; whether the columns of rows [from, to) exist. */
+int fc_sparse_fits(const fc_sparse *s);
+int fc_sparse_columns_fit(const fc_sparse *s, size_t from, size_t to);
+
+/* Of the instruction set in use, in float or double. */
+const fc_linear_kernels *fc_linear_kernels_active(fc_arithmetic in);
+
+#endif
