@@ -1,9 +1,8 @@
-"""What backends and scikit-learn make of the same queries: in which time, and how often the same."""
+"""Backends and scikit-learn on the same queries: their times, and how often they agree."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from fastclf.backends.registry import BACKENDS
-from fastclf.neighbors import KNN
+from fastclf.bench.timing import median_ratio
+from fastclf.neighbors.backends.registry import BACKENDS
+from fastclf.neighbors.classifier import KNN
 
 RECALLS = (0.9, 0.99)
 
@@ -43,7 +43,7 @@ def compare(model: KNN, X: NDArray[Any], y: NDArray[Any], queries: NDArray[Any])
         except ImportError:
             continue
         agree = int(np.sum(other.predict(asked) == expected))
-        ratio = _times_as_fast(partial(exact.predict, queries), partial(other.predict, asked))
+        ratio = 1 / median_ratio(partial(exact.predict, queries), partial(other.predict, asked), _ROUNDS)
         yield Result(name, ratio, getattr(other, "recall_", 1.0), agree)
 
 
@@ -59,13 +59,3 @@ def _others(model: KNN) -> Iterator[tuple[str, Any]]:
 
 def _model(backend: str, model: KNN, recall: float | None = None) -> KNN:
     return KNN(model.k, metric=model.metric, backend=backend, recall=recall)
-
-
-def _times_as_fast(ours: Callable[[], Any], theirs: Callable[[], Any]) -> float:
-    return float(np.median([_seconds(ours) / _seconds(theirs) for _ in range(_ROUNDS)]))
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["plot_cross_validation", "plot_loss_curves", "plot_neighbors", "plot_penalties", "plot_templates"]
+# `style` and `new_figure` are for other modules of fastclf, not for its users.
+
 # Colours that people with any colour vision tell apart, each with a sign and a line of its own.
 _RIGHT = {"sign": "✓", "colour": "#0072b2", "line": "solid"}
 _WRONG = {"sign": "✗", "colour": "#c2410c", "line": (0, (3, 2))}
@@ -20,7 +24,26 @@ _WRONG = {"sign": "✗", "colour": "#c2410c", "line": (0, (3, 2))}
 _TEXT = "#333333"
 _INCHES = 1.05  # a picture
 _LINES = ("o-", "s--", "^:", "d-.")
+_SIGNS = 20  # about how many points of a curve have a sign
 _GAP = 0.45  # between the queries and their neighbours, in pictures
+
+
+# How the pictures of the main job and of the course look, as matplotlib's settings.
+STYLE = {
+    "axes.prop_cycle": "cycler('color', ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'])",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "image.cmap": "gray_r",
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in `STYLE`; raise ImportError if matplotlib is not installed."""
+    with _matplotlib().rc_context(STYLE):
+        yield
 
 
 def plot_neighbors(
@@ -106,7 +129,7 @@ def plot_templates(
         Weights.
     shape : tuple of int
         Of a picture: (height, width), drawn from blue (negative) over white to red; or (height, width, 3) or
-        (3, height, width) with colours, of which middle grey is 0.
+        (3, height, width) with colours, where middle grey is 0.
     class_names : sequence of length n_classes
         What is written below.
     figure : matplotlib.figure.Figure, optional
@@ -136,7 +159,7 @@ def plot_templates(
     columns = min(len(weights), 5)
     rows = -(-len(weights) // columns)
     if figure is None:
-        figure = _new_figure((1.5 * _INCHES * columns, 1.7 * _INCHES * rows))
+        figure = new_figure((1.5 * _INCHES * columns, 1.7 * _INCHES * rows))
     for i, (picture, row) in enumerate(zip(pictures, weights, strict=True)):
         axes = figure.add_subplot(rows, columns, i + 1)
         largest = float(np.abs(row).max()) or 1.0
@@ -191,16 +214,64 @@ def plot_loss_curves(curves: dict[str, ArrayLike], *, figure: Figure | None = No
     >>> len(plot_loss_curves({"softmax": [2.3, 1.0, 0.9]}).axes)
     1
     """
-    figure = _new_figure((5.5, 3.5)) if figure is None else figure
+    figure = new_figure((5.5, 3.5)) if figure is None else figure
     axes = figure.add_subplot()
     for (name, values), line in zip(curves.items(), itertools.cycle(_LINES)):
         curve = np.asarray(values, dtype=np.float64)
-        axes.plot(np.arange(1, len(curve) + 1), curve, line, label=name, markersize=3)
+        every = max(1, len(curve) // _SIGNS)
+        axes.plot(np.arange(1, len(curve) + 1), curve, line, label=name, markersize=3, markevery=every)
     axes.set_yscale("log")
     axes.set_xlabel("iteration", color=_TEXT)
     axes.set_ylabel("objective J", color=_TEXT)
-    axes.legend(frameon=False)
+    axes.legend()
     return figure
+
+
+def plot_penalties(
+    penalties: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    *,
+    ylabel: str = "accuracy",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw scores by the strength of a penalty, on a logarithmic scale, one line each.
+
+    Parameters
+    ----------
+    penalties : array-like of shape (n_penalties,)
+        Values of `l2`; 0 has no place on the scale.
+    scores : mapping of str to array-like of shape (n_penalties,)
+        Scores with each of these, such as accuracies, by name.
+    ylabel : str, default="accuracy"
+        What the scores are.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default axes of a new figure that pyplot does not know of.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from fastclf.plotting import plot_penalties
+    >>> ax = plot_penalties([1e-4, 1e-2], {"softmax": [0.9, 0.8], "hinge": [0.8, 0.9]})
+    >>> ax.get_xscale()
+    'log'
+    """
+    if ax is None:
+        ax = new_figure((5.5, 3.5)).add_subplot()
+    for (name, values), line in zip(scores.items(), itertools.cycle(_LINES)):
+        ax.semilogx(penalties, values, line, label=name, markersize=5)
+    ax.set_xlabel("λ, strength of the penalty", color=_TEXT)
+    ax.set_ylabel(ylabel, color=_TEXT)
+    ax.legend()
+    return ax
 
 
 def plot_cross_validation(
@@ -244,7 +315,7 @@ def plot_cross_validation(
     'k, number of neighbours'
     """
     if ax is None:
-        ax = _new_figure((6, 4)).add_subplot()
+        ax = new_figure((6, 4)).add_subplot()
     order = np.argsort(ks)
     x = np.asarray(ks)[order]
     for metric, folds, line in zip(metrics, np.asarray(scores, dtype=np.float64), itertools.cycle(_LINES)):
@@ -260,7 +331,7 @@ def plot_cross_validation(
             )
     ax.set_xlabel("k, number of neighbours", color=_TEXT)
     ax.set_ylabel("accuracy on held-out folds", color=_TEXT)
-    ax.legend(frameon=False)
+    ax.legend()
     return ax
 
 
@@ -278,29 +349,36 @@ def _grid(figure: Figure | None, rows: int, k: int) -> tuple[Figure, NDArray[Any
     """Lay out axes for each row's query and neighbours, with a gap between them."""
     if figure is None:
         size = (_INCHES * (k + 2 + _GAP), _INCHES * (1.32 * rows + 0.4))
-        figure = _new_figure(size)
+        figure = new_figure(size)
+        figure.set_layout_engine("none")  # the grid below has its own gaps
     columns = figure.add_gridspec(rows, k + 2, width_ratios=[1, _GAP, *[1] * k], hspace=0.42, wspace=0.12)
     places = [0, *range(2, k + 2)]
     grid = [[figure.add_subplot(columns[row, place]) for place in places] for row in range(rows)]
     return figure, np.array(grid, dtype=object).reshape(rows, k + 1)
 
 
-def _new_figure(size: tuple[float, float]) -> Figure:
+def _matplotlib() -> Any:
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure
     except ImportError as error:
         raise ImportError("plots need matplotlib: pip install fastclf[plot]") from error
-    return Figure(figsize=size, dpi=150)
+    return matplotlib
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a figure of this size in inches, which pyplot does not know of."""
+    figure: Figure = _matplotlib().figure.Figure(figsize=size, dpi=150)
+    return figure
 
 
 def _show(axes: Axes, picture: NDArray[Any], label: str, right: bool) -> None:
     """Draw one picture, framed and labelled as right or wrong."""
-    style = _RIGHT if right else _WRONG
+    look = _RIGHT if right else _WRONG
     axes.imshow(picture, cmap="gray_r", interpolation="nearest")
     axes.set(xticks=[], yticks=[])
-    axes.set_xlabel(f"{style['sign']} {label}", color=style["colour"], fontsize=8, labelpad=3)
+    axes.set_xlabel(f"{look['sign']} {label}", color=look["colour"], fontsize=8, labelpad=3)
     for side in axes.spines.values():
-        side.set(color=style["colour"], linestyle=style["line"], linewidth=1.6)
+        side.set(visible=True, color=look["colour"], linestyle=look["line"], linewidth=1.6)
 
 
 def _head(grid: NDArray[Any]) -> None:

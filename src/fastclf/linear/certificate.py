@@ -7,8 +7,7 @@ Let a_i be the slope of row i's loss by its scores.  For any factors t_i in [0, 
 
 where `gap` is the penalty's.  Losses are convex and at least 0.  Slopes of smoothed losses do as well: their slack is
 in `Loss`; else it is 0.  With one factor for each class, the condition says that the factors, divided by their sum, are
-the stationary distribution of a Markov chain: from class to class at the rates of which the slopes' sums by class
-consist.
+the stationary distribution of a Markov chain: its rates from class to class are the gradients' sums by class.
 """
 
 from __future__ import annotations
@@ -19,15 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
-from fastclf._interrupts import aside
+from fastclf._shared.interrupts import aside
 from fastclf.linear.objective import Objective
 from fastclf.linear.rows import row_blocks
-from fastclf.linear.solving import smoothing_error
 
 
 def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64], width: float) -> float:
     """Return the bound, for weights found with kinks rounded over `width`; infinite where none is known."""
-    balanced = objective.batch.label is not None and objective.loss.of_differences  # slopes go from a class to others
+    balanced = (
+        objective.batch.label is not None and objective.loss.of_differences
+    )  # gradients go from a class to others
     convex = objective.loss.convex and objective.penalty.is_strictly_convex
     if not convex or (objective.has_intercept and not balanced):
         return np.inf
@@ -40,23 +40,32 @@ def duality_gap(objective: Objective, W: NDArray[np.float64], b: NDArray[np.floa
     _, of_W, _ = rows.loss(weighted.batch, W, b)
     loss, _, _ = rows.loss(batch, W, b)
     kept, _, _ = rows.loss(replace(batch, weight=weight), W, b)
-    slack = 0.0 if smooth.loss.slack is None or not smooth.batch.smooth else smoothing_error(weighted, W, b)
+    slack = 0.0 if smooth.loss.slack is None or not smooth.batch.hinge_width else weighted.slack(W, b)
     return (loss - kept) * objective.scale + slack + objective.penalty.gap(W, of_W * objective.scale)
 
 
 def _factors(objective: Objective, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return factors of the classes, the largest 1, which make the slopes sum to 0."""
+    """Return factors of the classes, the largest 1, which make the gradients sum to 0."""
     classes = objective.classes
     flows = np.zeros((classes, classes))
     for block in row_blocks((objective.rows.shape[0], classes)):
         part = objective.sample(block)
-        slopes = part.rows.scores(W, b)
-        _native.losses(part.batch, slopes, 1.0, part.rows.n_threads, None, None, slopes)
+        gradients = part.rows.scores(W, b)
+        _native.losses(part.batch, gradients, 1.0, part.rows.n_threads, None, None, gradients)
         assert part.batch.label is not None
-        np.add.at(flows, part.batch.label, slopes.astype(np.float64))
-    np.fill_diagonal(flows, 0)
-    np.fill_diagonal(flows, -flows.sum(axis=1))
-    return _stationary(flows)
+        np.add.at(flows, part.batch.label, gradients.astype(np.float64))
+    return balancing_factors(flows)
+
+
+def balancing_factors(flows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return factors of the classes, the largest 1, of which the sum of factor times the class's flow is 0.
+
+    `flows` are the gradients' sums by class, for each true class; not negative beside the diagonal.
+    """
+    rates = flows.copy()
+    np.fill_diagonal(rates, 0)
+    np.fill_diagonal(rates, -rates.sum(axis=1))
+    return _stationary(rates)
 
 
 def _stationary(flows: NDArray[np.float64]) -> NDArray[np.float64]:

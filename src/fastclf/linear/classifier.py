@@ -10,12 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators
-from fastclf import _validation as check
+from fastclf._shared import estimators
+from fastclf._shared import validation as check
 from fastclf.linear import fitting
-from fastclf.linear.certificate import duality_gap
 from fastclf.linear.inputs import Labels, Options, kernel_rows, objective_of, rows_of
-from fastclf.linear.losses import LOSSES
 from fastclf.linear.prediction import LinearPredictor
 
 
@@ -24,44 +22,55 @@ class LinearClassifier(LinearPredictor):
 
     Scores are :math:`f(x) = W x + b`; the class with the largest score is predicted. W and b minimise
 
-    .. math:: J(W, b) = \frac{\sum_i w_i \, \mathrm{loss}(f(x_i), y_i)}{\sum_i w_i} + l_2 \sum_{c, k} W_{ck}^2 ,
+    .. math::
+        J(W, b) = \frac{\sum_i w_i \, \mathrm{loss}(f(x_i), y_i)}{\sum_i w_i} + l_2 \sum_{c, k} W_{ck}^2
+        + l_1 \sum_{c, k} |W_{ck}| ,
 
     with the losses of `fastclf.losses` (those that are sums over scores, as means over the classes).
 
     Parameters
     ----------
     loss : {"softmax", "hinge", "squared_hinge", "crammer_singer", "mse", "softmax_mse", "sigmoid"}, default="softmax"
-        Cross-entropy of the softmax; the multiclass SVM of Weston and Watkins, or with squared terms; Crammer and
-        Singer's; the squared error of the scores, or of their softmax, on one-hot labels; the logistic loss of each
-        class for itself, which takes several labels a row as well (a two-dimensional indicator `y`).
+        "softmax": the cross-entropy of the softmax. "hinge": the multiclass SVM of Weston and Watkins;
+        "squared_hinge": the same with squared terms. "crammer_singer": the SVM of Crammer and Singer. "mse": the
+        squared error of the scores on one-hot labels; "softmax_mse": that of their softmax. "sigmoid": the logistic
+        loss of each class for itself, which also takes several labels a row (a two-dimensional indicator `y`).
     l2 : float, default=1e-4
         Weight of the penalty, at least 0. Intercepts are not penalised. scikit-learn's LogisticRegression has
         the same optimum with ``C = 1 / (2 * l2 * S)`` for three classes or more. For two classes it is ``C = 1 / (l2 *
         S)``, and its weights are the difference of the two rows here. S is the sum of the rows' weights, those of
         their classes included; without weights, ``n_samples``.
+    l1 : float, default=0.0
+        Weight of the absolute values, at least 0: the larger, the more weights are 0. With `l2` beside it this is the
+        elastic net. Only for "softmax", "squared_hinge", "mse" and "sigmoid", by the solvers "auto" and "lbfgs".
+        scikit-learn's LogisticRegression with its penalty "elasticnet" has the same optimum for three classes or more
+        with ``l1 = l1_ratio / (C * S)`` and ``l2 = (1 - l1_ratio) / (2 * C * S)``.
     margin : float or array-like of shape (n_classes, n_classes), default=1.0
-        The hinges' margin: one, or one for each true class (row) and other class (column), in the order of `classes_`.
+        Margin of the hinges: one number, or a number for each true class (row) and other class (column), in the order
+        of `classes_`.
     fit_intercept : bool, default=True
         Whether there is a b.
-    solver : {"auto", "lbfgs", "newton", "sgd"}, default="auto"
-        "newton" computes the whole Hessian, of few weights; "lbfgs" learns the curvature from a sample of the rows and
-        corrects it; "sgd" makes steps on mini-batches. "auto" takes "newton" for problems so small that it is the
-        faster, else "lbfgs".
+    solver : {"auto", "dual", "lbfgs", "newton", "sgd"}, default="auto"
+        "newton" computes the whole Hessian, which suits few weights. "lbfgs" learns the curvature from a sample of the
+        rows and corrects it. "sgd" makes steps on mini-batches. "dual" solves the dual problem of "hinge" and
+        "crammer_singer" with a penalty. "auto" takes "dual" where it can; else "newton" for problems small enough that
+        it is the faster, else "lbfgs".
     max_iter : int, default=1000
-        The most iterations of `fit`: passes over the rows, about.
+        The most iterations of `fit`; each is about one pass over the rows.
     tol : float, default=1e-4
-        How far J may be above its least value when a fit ends, in parts of J (or of a thousandth of J at W = 0, if that
-        is more).
+        How far J may be above its least value when a fit ends, as a fraction of J (or of a thousandth of J at W = 0, if
+        that is more).
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; "balanced" makes all classes count the same.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows whose curvature is looked at, and the order of mini-batches. The optimum does not depend on it.
+        Draws the rows that the curvature is learned from, and the order of mini-batches. The optimum does not depend on
+        it.
     n_threads : int, optional
         Number of threads; by default as `set_num_threads` says.
     verbose : int, default=0
         Whether to tell on stderr how far `fit` is, with a progress bar where tqdm is installed.
     warm_start : bool, default=False
-        Whether `fit` begins at the weights that there are, if they have the same classes and features.
+        Whether `fit` begins at the weights of the fit before, if they have the same classes and features.
 
     Attributes
     ----------
@@ -72,18 +81,19 @@ class LinearClassifier(LinearPredictor):
     intercept_ : ndarray of shape (n_classes,)
         b; 0 without `fit_intercept`.
     n_iter_ : int
-        Iterations made: steps of "lbfgs" or "newton", epochs of "sgd", calls of `partial_fit`.
+        Iterations made: steps of "lbfgs" or "newton", epochs of "sgd", calls of `partial_fit`; of "dual" steps of the
+        method of multipliers, and rounds of coordinate ascent, each of a few passes.
     converged_ : bool
-        Whether J is as near to its least value as `tol` says, by the curvature of all rows where the fit ended (see
-        Notes for what is not proven); False also where that cannot be told. Only after `fit`.
+        Whether J is as near to its least value as `tol` says, by the curvature of all rows where the fit ended. False
+        also where that cannot be told. Notes say what is not proven. Only after `fit`.
     objective_ : float
         J of `coef_` and `intercept_`, computed in float64; only after `fit`.
-    loss_curve_ : ndarray of shape (n_iter_,), or of `partial_fit` (n_steps,)
-        J after each iteration; where the loss has kinks, of the smoothed loss of that time; of `partial_fit`, J of each
-        mini-batch before the step.
+    loss_curve_ : ndarray of shape (`n_iter_`,), or of `partial_fit` (n_steps,)
+        J after each iteration. Where the loss has kinks, J is that of the smoothed loss of that iteration. After
+        `partial_fit`, J of each mini-batch before its step.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -93,21 +103,34 @@ class LinearClassifier(LinearPredictor):
 
     Notes
     -----
-    X of uint8, float32 or float64, in C order, is not copied: not when it is mapped from a file either. Solvers begin
-    with sums in float32 within a block of rows (of float64: all in float64) and end in float64. Sparse matrices are not
-    made dense; beside them a copy of their indices, and one of all by columns, is held. A fit holds, beyond X: with
-    "lbfgs", some 70 times the weights in float64, a sample of 4000 rows or as many as there are features, and a square
-    matrix of up to 6144 features; with "newton", the scores and some copies of the Hessian; with "sgd", some 40 times
-    the weights.
+    X of uint8, float32 or float64, in C order, is read where it is, also where it is mapped from a file. Solvers begin
+    with sums in float32 within a block of rows and end in float64; for X of float64 all sums are in float64. Sparse
+    matrices are not made dense: a copy of their indices, and a copy of the whole by columns, are held beside them.
 
-    What `tol` compares is Newton's decrement squared where a fit ends, by the Hessian of all rows there, so that units
-    and offsets of the features do not matter; rows that would bend J otherwise at the optimum are found and count in
-    full. For large problems conjugate gradients find it, as well as they can see. The hinges are rounded at their
-    kinks, over less and less width; what this changes J by is known, and counts; how far the rounded J is from its own
-    least value is known by the Hessian for up to 2048 weights and so many rows as "auto" takes "newton" for, and
-    estimated beyond. `duality_gap` proves a bound instead.
-    "softmax_mse" is not convex: what is found, from W = 0, is a point where a step of Gauss and Newton's would gain no
-    more.
+    Beside X, a fit holds
+
+    - with "lbfgs", some 70 times the weights in float64, a sample of 4000 rows or as many as there are features, and a
+      square matrix of up to 6144 features;
+    - with "dual", some ten arrays of the scores' shape, and a square matrix of up to 2048 free variables; of more rows
+      than features also what "lbfgs" holds;
+    - with "newton", the scores and some copies of the Hessian;
+    - with "sgd", some 40 times the weights;
+    - with `l1`, some 90 times the weights, and some arrays of the scores' shape;
+    - of at most 512 rows, with 8 features or more for each row and up to 2^24 values together, two copies in float64.
+
+    `tol` is compared with Newton's decrement squared where a fit ends, by the Hessian of all rows there. So units and
+    offsets of the features do not matter. Rows that would bend J differently at the optimum are found and count in
+    full. For large problems conjugate gradients estimate the decrement; curvature that they do not see is missed.
+
+    With "dual" the difference between J and the dual objective, up to rounding, proves how far J is from its least
+    value. "auto" may end small problems that are not proven so by "newton". "newton" and "lbfgs" round the kinks of
+    hinges over smaller and smaller widths instead. How much this changes J is known, and counts. How far the rounded J
+    is from its own least value is known by the Hessian for up to 2048 weights; it is estimated for larger problems.
+
+    With `l1` the duality gap, up to rounding, proves how far J is from its least value. "squared_hinge" with a small
+    penalty may take more than a thousand passes.
+
+    "softmax_mse" is not convex. From W = 0 a fit finds a point where a step of Gauss and Newton would gain no more.
 
     With fewer than two kinds of labels there is nothing to learn, and `fit` raises.
 
@@ -132,6 +155,7 @@ class LinearClassifier(LinearPredictor):
         loss: str = "softmax",
         *,
         l2: float = 1e-4,
+        l1: float = 0.0,
         margin: float | ArrayLike = 1.0,
         fit_intercept: bool = True,
         solver: str = "auto",
@@ -145,6 +169,7 @@ class LinearClassifier(LinearPredictor):
     ) -> None:
         self.loss = loss
         self.l2 = l2
+        self.l1 = l1
         self.margin = margin
         self.fit_intercept = fit_intercept
         self.solver = solver
@@ -184,8 +209,8 @@ class LinearClassifier(LinearPredictor):
         sklearn.exceptions.ConvergenceWarning
             If J may still be further from the optimum than `tol` says.
         """
-        options = Options.of(self)
-        with _estimators.unchanged_if_it_fails(self):
+        options = Options.of(self, self.l1)
+        with estimators.unchanged_if_it_fails(self):
             rows, labels = self._checked_data(X, y, True)
             objective = objective_of(
                 rows_of(rows, options), labels, self.margin, options, self.class_weight, sample_weight
@@ -212,9 +237,10 @@ class LinearClassifier(LinearPredictor):
         y : array-like of shape (n_samples,), or with ``loss="sigmoid"`` of shape (n_samples, n_labels)
             Their classes.
         classes : array-like of shape (n_classes,), optional
-            All classes there will be: needed in the first call if its rows do not have them all.
+            All classes that there will be; needed in the first call if its rows do not have them all.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows among those of this call, whatever their sum; "balanced" is of this call, too.
+            Weights of the rows relative to the others of this call; their sum does not matter. "balanced" refers to
+            this call, too.
 
         Returns
         -------
@@ -235,10 +261,12 @@ class LinearClassifier(LinearPredictor):
         >>> model.predict([[2], [7]])
         array([0, 1])
         """
-        options = Options.of(self)
-        with _estimators.unchanged_if_it_fails(self):
+        options = Options.of(self, self.l1)
+        if options.penalty.l1:
+            raise ValueError(f"l1 must be 0 for partial_fit, whose steps leave no weight 0, got {self.l1}")
+        with estimators.unchanged_if_it_fails(self):
             given = None if classes is None else check.class_labels(classes, "classes")
-            known = _estimators.agreed_classes(given, getattr(self, "classes_", None))
+            known = estimators.agreed_classes(given, getattr(self, "classes_", None))
             rows, labels = self._checked_data(X, y, not hasattr(self, "classes_"), known)
             if hasattr(self, "classes_") and (labels.indicator is not None) != self._labels_are_indicators:
                 raise ValueError("y has one label a row, or several, but it was the other way before")
@@ -266,19 +294,32 @@ class LinearClassifier(LinearPredictor):
 
         Parameters
         ----------
-        X, y, sample_weight
-            What the model was fitted on.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The rows that the model was fitted on.
+        y : array-like of shape (n_samples,), or indicator of shape (n_samples, n_classes)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,), optional
+            Their weights, if `fit` was given any.
 
         Returns
         -------
         float
-            J - J* is at most this, up to rounding. Infinite where no bound is known: with ``l2=0``; for "softmax_mse",
-            which is not convex; and with an intercept for "mse" and "sigmoid".
+            J - J* is at most this, up to rounding. Infinite where no bound is known: with no penalty; for
+            "softmax_mse", which is not convex; and without `l1` and with an intercept for "mse" and "sigmoid".
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the data is not as `fit` takes it.
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
 
         Notes
         -----
-        The bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than the
-        distance itself.
+        For "hinge" and "crammer_singer" the dual problem is solved anew, in float64, which takes about as long as a
+        fit. It ends where the bound hardly shrinks any more, which may be at some times what ``tol`` allows. For other
+        losses the bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than
+        the distance itself.
 
         Examples
         --------
@@ -290,12 +331,13 @@ class LinearClassifier(LinearPredictor):
         True
         """
         check_is_fitted(self, "coef_")
-        options = Options.of(self)
+        options = Options.of(self, self.l1)
         self._refuse_another_loss()
         rows, labels = self._checked_data(X, y, False, self.classes_)
         of_rows = rows_of(rows, options)
         objective = objective_of(of_rows, labels, self.margin, options, self.class_weight, sample_weight)
-        return duality_gap(objective, self.coef_, self.intercept_ + self.coef_ @ of_rows.centre, self._width)
+        about = self.intercept_ + self.coef_ @ of_rows.centre
+        return fitting.proven_gap(objective, self.coef_, about, self._width, options)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn what the estimator takes."""
@@ -308,21 +350,5 @@ class LinearClassifier(LinearPredictor):
         self, X: ArrayLike, y: ArrayLike, reset: bool, classes: NDArray[Any] | None = None
     ) -> tuple[Any, Labels]:
         """Rows for the kernels, and labels."""
-        array, labels = _estimators.checked_data(self, X, y, reset, accept_sparse="csr")
+        array, labels = estimators.checked_data(self, X, y, reset, accept_sparse="csr")
         return kernel_rows(array), Labels.of(labels, self.loss, classes)
-
-    def _start(
-        self, warm: bool, classes: NDArray[Any], centre: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights and intercepts, about a centre, to begin with: if warm, those that there are and fit."""
-        shape = (len(classes), len(centre))
-        if warm and hasattr(self, "coef_") and self.coef_.shape == shape and np.array_equal(self.classes_, classes):
-            W, b = self.coef_.copy(), self.intercept_ + self.coef_ @ centre
-            if LOSSES[self.loss].of_differences:
-                W, b = W - W.mean(axis=0), b - b.mean()
-            return W, b if self.fit_intercept else np.zeros(shape[0])
-        return np.zeros(shape), np.zeros(shape[0])
-
-    def _keep(self, labels: Labels, W: NDArray[np.float64], intercept: NDArray[np.float64], width: float) -> None:
-        self._labels_are_indicators, self._width, self._loss = labels.indicator is not None, width, self.loss
-        self.classes_, self.coef_, self.intercept_ = labels.classes, W, intercept

@@ -1,7 +1,7 @@
 """Newton's step by conjugate gradients: the curvature of all rows, from differences of gradients.
 
-The least Ritz value bounds, as well as can be seen, how little J is curved in the preconditioned variables [1]_: the
-gradient that is left, squared, divided by it, bounds how much J falls beyond.
+The least Ritz value bounds, as well as can be seen, how little J is curved in the preconditioned variables [1]_.  The
+square of the remaining gradient, divided by it, bounds how much further J may fall.
 
 .. [1] G. H. Golub and G. Meurant, "Matrices, Moments and Quadrature with Applications", Princeton University Press,
    2010.
@@ -25,8 +25,8 @@ _MOST_STEPS = 60
 _REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
 _REDUCTION_OF_HARD = 1e-6  # where some are known to be
 HARD = 0.1  # curvature, in variables in which it should be 1
-_NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over so much is the derivative
-_SHARE = 0.4  # of what is allowed: as much may be left
+_NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over this much is the derivative
+_SHARE = 0.4  # of what is allowed: this much may be left
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Found:
     falls : float
         How much J falls by it, to second order.
     left : float
-        How much J would fall beyond it, at most by what was seen.
+        How much J would fall after it, at most, by the curvature that was seen.
     least : float
         The least Ritz value, or what was known to be less.
     steps : int

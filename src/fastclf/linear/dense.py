@@ -52,7 +52,7 @@ def solved(upper: NDArray[Any], right: NDArray[Any], side: str = "N") -> NDArray
 
 
 def _parts(columns: int, work: int) -> Iterator[slice]:
-    """Stretches of columns that take so much work each; one of them, if there are none."""
+    """Stretches of columns of about `_WORK` each; one stretch, if there are no columns."""
     step = max(1, _WORK // work)
     for start in range(0, max(columns, 1), step):
         yield slice(start, start + step)

@@ -9,19 +9,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf._progress import iterations
-from fastclf.linear import sgd
+from fastclf._shared.progress import iterations
+from fastclf.linear import dual, elastic, rotation, rounding, sgd
+from fastclf.linear.certificate import duality_gap
 from fastclf.linear.inputs import Options
 from fastclf.linear.lbfgs import Lbfgs
 from fastclf.linear.newton import Newton
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.rows import OverflowedError
-from fastclf.linear.solving import Progress, Solution, affords_newton, largest_margin, minimise
+from fastclf.linear.rows import MODERATE, OverflowedError
+from fastclf.linear.solving import Progress, Solution, Solver, affords_newton, largest_margin, minimise
 
 _VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
 
 _MOST_ROUNDING = 1e-12  # of intercepts
-_FLOOR = 1e-3  # of J at W = 0: less J counts as so much, as it may have no least value but 0
+_FLOOR = 1e-3  # of J at W = 0: a lower J counts as this much, as it may have no least value but 0
+
+_UNSURE = (
+    "J of the weights is not known: their scores are small differences of products so large that rounding counts; "
+    "scale the features, raise l2, or leave out columns that depend on each other"
+)
 
 Array = NDArray[np.float64]
 
@@ -39,8 +45,11 @@ class Fit:
     complaint: str
 
 
-def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -> Fit:
-    """Minimise, until J is within `tol` of its least value, as far as can be told, or iterations run out."""
+def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options, solver: Solver | None = None) -> Fit:
+    """Minimise, until J is within `tol` of its least value, as far as can be told, or iterations run out.
+
+    By another solver than the options', if one is given.
+    """
     start, at_zero = _start(objective, W, b)
     curve: list[float] = []
     with iterations(f"fitting {loss}", options.verbose, options.max_iter) as tell:
@@ -52,13 +61,31 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options) -
         progress = Progress(options.tol, _FLOOR * at_zero, options.max_iter, note)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is no step
             try:
-                found = _solution(objective, start, options, progress)
+                found = _solution(objective, start, options, progress, solver)
             except OverflowedError:  # of float32, perhaps
-                found = _solution(objective.in_float64(), start, options, progress)
+                found = _solution(objective.in_float64(), start, options, progress, solver)
     intercept, value = _kept(objective, found.point)
-    excess, until = found.excess + max(value - found.point.value, 0.0), progress.until(value)
-    complaint = _complaint(excess, until, len(curve), options.max_iter)
+    is_sure = True
+    if solver is None:  # the rows are here
+        until = progress.until(value)
+        value, is_sure = rounding.value_of(objective, found.point.W, intercept, value, options.tol, until)
+    excess = found.excess + max(value - found.point.value, 0.0) if is_sure else np.inf
+    until = progress.until(value)
+    complaint = _complaint(excess, until, len(curve), options.max_iter) if is_sure else _UNSURE
     return Fit(found.point.W, intercept, value, curve, excess <= until, found.width, complaint)
+
+
+def proven_gap(objective: Objective, W: Array, b: Array, width: float, options: Options) -> float:
+    """Return a bound on how far J is above its least value; infinite where none is known.
+
+    Kinks have many gradients: which of them prove something, the dual problem knows.  It is solved anew.
+    """
+    if elastic.suits(objective):
+        return elastic.proven_gap(objective, W, b)
+    if not dual.suits(objective):
+        return duality_gap(objective, W, b, width)
+    zero, here = (objective.in_float64().at(*at) for at in ((np.zeros_like(W), np.zeros_like(b)), (W, b)))
+    return here.value - dual.lower_bound(objective, here, _FLOOR * zero.value, options.rng)
 
 
 def _start(objective: Objective, W: Array, b: Array) -> tuple[Point, float]:
@@ -67,7 +94,7 @@ def _start(objective: Objective, W: Array, b: Array) -> tuple[Point, float]:
     if not (W.any() or b.any()):
         return zero, zero.value
     try:
-        start = objective.at(W, b)
+        start = objective.at(objective.without_shared(W), b)
     except OverflowedError:
         return zero, zero.value
     return start if start.value <= zero.value else zero, zero.value
@@ -109,8 +136,27 @@ def _complaint(excess: float, until: float, iterations: int, most: int) -> str:
     )
 
 
-def _solution(objective: Objective, start: Point, options: Options, progress: Progress) -> Solution:
+def _solution(
+    objective: Objective, start: Point, options: Options, progress: Progress, given: Solver | None
+) -> Solution:
+    if given is not None:
+        return minimise(given, objective, start, progress)
+    if elastic.suits(objective):
+        if not objective.rows.moderate:
+            raise ValueError(f"X must have values below {MODERATE:g} with l1 > 0, whose solver squares them")
+        return elastic.minimise(objective, start, progress)
+    if options.solver != "sgd" and rotation.suits(objective):
+        turned = rotation.Turned.of(objective)
+        return turned.back(_solution(turned.objective, turned.start(start), options, progress, None))
     solver = options.solver
+    if solver == "dual" and not dual.suits(objective):
+        raise ValueError(f"X must have values below {MODERATE:g} with solver='dual', which squares them")
+    if solver == "dual" or (solver == "auto" and dual.suits(objective)):
+        found = dual.solve(objective, start, progress, options.rng)
+        is_over = progress.left <= 0 or found.excess <= progress.until(found.point.value)
+        if solver == "dual" or is_over or not affords_newton(objective):
+            return found
+        start = found.point  # values of many magnitudes, perhaps: the Hessian may tell what the dual problem does not
     if solver == "auto":
         solver = "newton" if affords_newton(objective) else "lbfgs"
     if solver == "sgd":
@@ -125,7 +171,7 @@ def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progre
     excess = least = np.inf
     while True:
         descent, _ = descend(descent, objective, options)
-        point = objective.at(descent.mean_W, descent.mean_b)
+        point = objective.at(objective.without_shared(descent.mean_W), descent.mean_b)
         estimate = estimate or solver.estimator(smooth, point)
         about, until = estimate(point), progress.until(point.value)
         if about <= min(until, least):
@@ -133,7 +179,7 @@ def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progre
             estimate = solver.estimator(smooth, point)
         progress.made(point.value, about)
         if excess <= until or progress.left <= 0:
-            return Solution(exact.at(descent.mean_W, descent.mean_b), excess)
+            return Solution(exact.at(point.W, point.b), excess)
 
 
 def _smoothed(objective: Objective) -> Objective:
@@ -143,7 +189,7 @@ def _smoothed(objective: Objective) -> Objective:
 
 def begin_descent(objective: Objective, W: Array, b: Array) -> sgd.Descent:
     """Begin mini-batches at some weights."""
-    return sgd.Descent(W, b, objective.rows.centre, np.zeros(objective.rows.shape[1]))
+    return sgd.Descent(objective.without_shared(W), b, objective.rows.centre, np.zeros(objective.rows.shape[1]))
 
 
 def descend(descent: sgd.Descent, objective: Objective, options: Options) -> tuple[sgd.Descent, list[float]]:

@@ -8,23 +8,25 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import compute_class_weight
 
-from fastclf import _estimators, _threads
-from fastclf import _validation as check
-from fastclf._batch import Batch
-from fastclf._interrupts import aside
-from fastclf._parameters import flag, margins, number
+from fastclf._shared import estimators, threads
+from fastclf._shared import labels as _labels
+from fastclf._shared import validation as check
+from fastclf._shared.batch import Batch
+from fastclf._shared.class_weights import with_class_weights
+from fastclf._shared.interrupts import aside
+from fastclf._shared.parameters import flag, margins, number
 from fastclf.linear.losses import LOSSES, Loss
 from fastclf.linear.objective import Objective
 from fastclf.linear.penalty import Penalty
 from fastclf.linear.rows import DenseRows, Rows, SparseRows
 
-SOLVERS = ("auto", "lbfgs", "newton", "sgd")
+SOLVERS = ("auto", "dual", "lbfgs", "newton", "sgd")
 
-_CENTRE_ROWS = 1024  # of which the mean is taken
-_NO_ROOM, _ROOM = 2.0**1000, 2.0**-20  # sums of that many values beyond the former are had times the latter
-_FAR = 1e15  # values beyond this, or all below its inverse, leave float32 too little room for weights and sums
+_MOST_PENALTY = 1e150  # so that sums of its products with weights, and squares, are within the range of float64
+_CENTRE_ROWS = 1024  # whose mean is taken
+_HUGE, _SHRINK = 2.0**1000, 2.0**-20  # sums of that many values beyond the former are had times the latter
+_FAR = 1e15  # values beyond this, or all below its inverse, leave float32 too little range for weights and sums
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,54 @@ class Options:
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, model: Any) -> Options:
-        """Check those of a model."""
+    def of(cls, model: Any, l1: Any = 0.0) -> Options:
+        """Check those of a model, and an L1 penalty."""
         check.one_of(model.loss, tuple(LOSSES), "loss")
         check.one_of(model.solver, SOLVERS, "solver")
+        l2, l1 = _penalty(model.l2, "l2"), _penalty(l1, "l1")
+        _check_dual(model.solver, model.loss, l2)
+        if l1 > 0:
+            _check_elastic(model.solver, model.loss)
         return cls(
             loss=LOSSES[model.loss],
-            penalty=Penalty(number(model.l2, "l2", 0)),
+            penalty=Penalty(l2, l1),
             fit_intercept=flag(model.fit_intercept, "fit_intercept"),
             solver=model.solver,
             max_iter=check.at_least(model.max_iter, 1, "max_iter"),
             tol=number(model.tol, "tol", 0),
-            n_threads=_threads.resolve(model.n_threads),
+            n_threads=threads.resolve(model.n_threads),
             verbose=check.at_least(model.verbose, 0, "verbose"),
             warm_start=flag(model.warm_start, "warm_start"),
-            rng=_estimators.generator(model.random_state),
+            rng=estimators.generator(model.random_state),
         )
+
+
+def _check_dual(solver: str, loss: str, l2: float) -> None:
+    """Refuse the dual solver where there is no dual problem for it."""
+    if solver != "dual":
+        return
+    kinked = [name for name, of in LOSSES.items() if of.slack is not None]
+    if loss not in kinked:
+        raise ValueError(f"loss must be one of {kinked} with solver='dual', got {loss!r}")
+    if l2 == 0:
+        raise ValueError(f"l2 must be greater than 0 with solver='dual', got {l2}")
+
+
+def _penalty(value: Any, name: str) -> float:
+    """Check a penalty's weight."""
+    weight = number(value, name, 0)
+    if weight > _MOST_PENALTY:
+        raise ValueError(f"{name} must be at most {_MOST_PENALTY:g}, got {value!r}")
+    return weight
+
+
+def _check_elastic(solver: str, loss: str) -> None:
+    """Refuse an L1 penalty of a loss that is not smooth and convex, and solvers that do not know it."""
+    smooth = [name for name, of in LOSSES.items() if of.slack is None and of.convex]
+    if loss not in smooth:
+        raise ValueError(f"loss must be one of {smooth} with l1 > 0, got {loss!r}")
+    if solver not in ("auto", "lbfgs"):
+        raise ValueError(f"solver must be 'auto' or 'lbfgs' with l1 > 0, got {solver!r}")
 
 
 @dataclass(frozen=True)
@@ -74,21 +108,22 @@ class Labels:
         """Check `y`; with `classes`, all of it has to be among them."""
         array = y if scipy.sparse.issparse(y) else np.asarray(y)
         if loss == "sigmoid" and array.ndim == 2 and array.shape[1] > 1:
-            return cls._indicator(y, classes)
-        found, codes = _estimators.codes_of(_estimators.checked_classes(y))
+            return cls.of_indicator(y, classes)
+        found, codes = estimators.codes_of(estimators.checked_classes(y))
         if classes is None:
             if len(found) < 2:
                 raise ValueError(f"y has only one class, {found.tolist()}: at least 2 classes are needed")
             return cls(found, codes)
         if found.dtype.kind in "iufmM" and classes.dtype.kind in "iufmM":
-            check.joined_labels(classes, found, "y")  # no label becomes another one by rounding, or overflow
+            _labels.joined(classes, found, "y")  # no label becomes another one by rounding, or overflow
         unknown = np.setdiff1d(found, classes)
         if len(unknown):
             raise ValueError(f"y has class labels {unknown.tolist()[:5]} that are not among the classes so far")
         return cls(classes, np.searchsorted(classes, found)[codes].astype(np.int64))
 
     @classmethod
-    def _indicator(cls, y: Any, classes: NDArray[Any] | None) -> Labels:
+    def of_indicator(cls, y: Any, classes: NDArray[Any] | None) -> Labels:
+        """Check an indicator of several labels a row; `classes` are its columns, if it is known how many there are."""
         array = y.toarray() if scipy.sparse.issparse(y) else np.array(check.dense_array(y, "y"))
         if not np.isin(array, (0, 1)).all():
             raise ValueError(f"y of several labels a row must hold only 0 and 1, got {np.unique(array)[:5].tolist()}")
@@ -102,20 +137,7 @@ class Labels:
         """Return weights of the rows: those given, times their classes'."""
         if class_weight is None or self.codes is None:
             return sample_weight
-        given = np.ones(len(self.codes)) if sample_weight is None else sample_weight
-        if isinstance(class_weight, str) and class_weight == "balanced":
-            of_class = np.bincount(self.codes, given, len(self.classes))
-            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
-                counted = np.divide(
-                    given.sum(), len(self.classes) * of_class, out=np.zeros_like(of_class), where=of_class > 0
-                )
-        else:
-            counted = compute_class_weight(class_weight, classes=self.classes, y=self.classes[self.codes])
-        if not (np.isfinite(counted).all() and (counted >= 0).all()):
-            raise ValueError(f"class_weight must be finite and not negative, got {class_weight!r}")
-        with np.errstate(over="ignore"):  # as is what sums to infinity
-            weights: NDArray[np.float64] = given * counted[self.codes]
-        return weights
+        return with_class_weights(self.codes, self.classes, class_weight, sample_weight)
 
     def positive_weights(
         self, class_weight: Any, sample_weight: NDArray[np.float64] | None
@@ -123,8 +145,12 @@ class Labels:
         """Return weights of the positive labels of an indicator's columns."""
         if class_weight is None or self.indicator is None:
             return None
+        positive = np.average(self.indicator, axis=0, weights=sample_weight)
+        return self.column_factors(class_weight, positive)
+
+    def column_factors(self, class_weight: Any, positive: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return weights of the positive labels of an indicator's columns, where their shares are `positive`."""
         if isinstance(class_weight, str) and class_weight == "balanced":
-            positive = np.average(self.indicator, axis=0, weights=sample_weight)
             both = (positive > 0) & (positive < 1)  # else there is nothing to balance
             odds: NDArray[np.float64] = np.divide(1 - positive, positive, out=np.ones_like(positive), where=both)
             return odds
@@ -137,7 +163,7 @@ class Labels:
 def kernel_rows(X: Any) -> Any:
     """Return validated X in a form that the kernels read: of arrays in C order, no copy.
 
-    A sparse X has passed `_estimators.own_structure`.
+    A sparse X has passed `estimators.own_structure`.
     """
     if not scipy.sparse.issparse(X):
         return check.kernel_array(X, "X")
@@ -156,13 +182,22 @@ def rows_of(X: Any, options: Options, centre: NDArray[np.float64] | None = None)
         if centre is not None and centre.any():
             raise ValueError("X is sparse, but partial_fit was begun with dense X, about whose mean it goes on")
         return SparseRows(X, options.n_threads)
-    some = X[:: max(1, len(X) // _CENTRE_ROWS)]
+    some = X[:: _stride(len(X))]
     some = aside(some.size, some.astype, np.float64)
     largest = float(max(aside(some.size, some.max, initial=0.0), -aside(some.size, some.min, initial=0.0)))
     if centre is None and options.fit_intercept:
-        centre = aside(some.size, _mean, some, _ROOM if largest > _NO_ROOM else 1.0)
+        centre = aside(some.size, _mean, some, _SHRINK if largest > _HUGE else 1.0)
     far = not (1 / _FAR < largest < _FAR) and largest > 0
     return DenseRows(X, options.n_threads, centre, in_float64=far)
+
+
+def middle_numbers(n_rows: int) -> NDArray[np.int64]:
+    """Return which of so many dense rows tell their centre, and what they are computed in: of these alone, all do."""
+    return np.arange(0, n_rows, _stride(n_rows))
+
+
+def _stride(n_rows: int) -> int:
+    return max(1, n_rows // _CENTRE_ROWS)
 
 
 def _mean(rows: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -187,22 +222,39 @@ def objective_of(
     weight = labels.weights(class_weight, given)
     with np.errstate(over="ignore"):
         total = float(n if weight is None else weight.sum())
+    check_total(total)
+    batch = batch_of(rows, options.loss, labels, margin, weight, labels.positive_weights(class_weight, given))
+    scale = options.loss.share(classes) / total
+    return Objective(rows, options.loss, batch, options.penalty, scale, options.fit_intercept)
+
+
+def check_total(total: float) -> None:
+    """Raise unless a mean over rows whose weights sum to `total` can be had."""
     if total == 0:
         raise ValueError("all rows have weight zero: at least one must count")
     if not 1e-300 < total < 1e300:
         raise ValueError(f"the weights of the rows sum to {total}: a mean cannot divide by that")
-    one, matrix = margins(margin, classes)
-    batch = Batch(
-        options.loss.kernel,
-        np.broadcast_to(rows.dtype.type(0), (n, classes)),
+
+
+def batch_of(
+    rows: Rows,
+    loss: Loss,
+    labels: Labels,
+    margin: Any,
+    weight: NDArray[np.float64] | None,
+    column: NDArray[np.float64] | None,
+) -> Batch:
+    """Return what rows are compared with; `column` weighs positive labels of an indicator."""
+    one, matrix = margins(margin, len(labels.classes))
+    return Batch(
+        loss.kernel,
+        np.broadcast_to(rows.dtype.type(0), (rows.shape[0], len(labels.classes))),
         label=labels.codes,
         target=labels.indicator,
         weight=weight,
         targets="parts",
-        column=labels.positive_weights(class_weight, given),
+        column=column,
         margin=one,
         margins=matrix,
-        squared=options.loss.squared,
+        squared=loss.squared,
     )
-    scale = options.loss.share(classes) / total
-    return Objective(rows, options.loss, batch, options.penalty, scale, options.fit_intercept)

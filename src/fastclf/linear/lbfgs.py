@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from fastclf import _threads
+from fastclf._shared import threads
 from fastclf.linear.conjugate import HARD, conjugate
 from fastclf.linear.newton import Newton, distance
 from fastclf.linear.objective import Objective, Point
@@ -24,18 +24,18 @@ _TRIALS = 40  # of the length of a step: a bad estimate of the curvature may be 
 _ITERATIONS = 50  # until the curvature is estimated anew
 _LAG, _MOST_SHRINK = 5, 0.98  # iterations that J's fall is compared over, and the slowest that is believed
 _DOUBT = 10  # of hinges: estimates are that much too small, now and then
-_EASE = 30  # what is allowed is so much more before conjugate gradients take over, which come as near in as many passes
+_EASE = 30  # times what is allowed: there conjugate gradients take over, which come as near in as many passes
 
 _STEADY = 0.25  # how far J's fall may be off what was foretold, in parts of it, if curvature has stayed as it was
 _MOST_ROUNDING = 1e-14  # of J
 _LEAST_OF_FLOAT32 = 1e-5  # of J: nearer to the optimum, sums in float32 are no help
 _MANY = 15  # conjugate gradients: the curvature should be estimated anew
 _HALVINGS = 30
-_MOST_SETTINGS_ASIDE = 4  # of scores that have not settled
+_MOST_SETTINGS_ASIDE = 4  # of transient scores
 
 
 class Lbfgs:
-    """The solver for many rows or weights; `rng` draws the rows whose curvature is looked at."""
+    """The solver for many rows or weights; `rng` draws the rows that the curvature is learned from."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -45,17 +45,21 @@ class Lbfgs:
 
     def approach(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """See `Solver`: the estimate is half the squared length of the gradient in preconditioned variables."""
+        if _may_run_off(objective):
+            return Newton().approach(objective, start, progress)
         point, estimate, _ = self._approach(objective, start, progress, 1.0)
         return point, estimate
 
-    def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+    def polish(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """See `Solver`; of many rows with kinks, which bend otherwise at each step, it is as `approach` has it."""
+        if _may_run_off(objective):
+            return Newton().polish(objective, start, progress)
         if affords_newton(objective):
-            return Newton().settle(objective, self._approach(objective, start, progress, _EASE)[0], progress)
-        if objective.batch.smooth:
+            return Newton().polish(objective, self._approach(objective, start, progress, _EASE)[0], progress)
+        if objective.batch.hinge_width:
             return self.approach(objective, start, progress)
         point, _, variables = self._approach(objective, start, progress, _EASE)
-        with _threads.blas(1):
+        with threads.blas(1):
             return self._close(objective, point, variables, progress)
 
     def distance(self, objective: Objective, point: Point, until: float) -> float:
@@ -87,7 +91,7 @@ class Lbfgs:
             if estimate <= until or progress.left <= 0 or stuck >= 2:
                 return point, estimate, variables
             before = point.value
-            with _threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
+            with threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
                 point, estimate = self._run(objective, point, change, progress, ease)
             until = ease * progress.until(point.value)
             if estimate <= until and (ease > 1 or not sample.flatter(variables, objective, point)):
@@ -128,7 +132,7 @@ class Lbfgs:
 
         It is believed of a step by which J fell as much as foretold, in variables that are still those of this point.
         """
-        rough, exact, sample = objective, objective.in_float64(), self._drawn(objective)
+        rough, exact, sample, again = objective, objective.in_float64(), self._drawn(objective), False
         # Of more features than rows, J is flat in many directions but for l2.
         stuck, least = 0, HARD if rough.rows.shape[0] < rough.rows.shape[1] else 1.0
         if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
@@ -146,7 +150,8 @@ class Lbfgs:
             if steady and least <= HARD and found.falls > until:  # J may be less curved there, in other directions
                 excess = np.inf
             if steady and excess <= until:
-                excess = self._surely(rough, exact, point, variables, least, until)
+                excess = self._surely(rough, exact, point, variables, least, until, again)
+                again = True
             progress.made(point.value, excess)
             if point.value <= until:  # no loss is below 0
                 return point, point.value
@@ -155,16 +160,24 @@ class Lbfgs:
                 return point, excess if steady else np.inf
             if not steady and not self._careful:
                 self._careful, self._sample = True, Sample.with_outstanding(rough.rows, self._rng)
-                return self.settle(rough, rough.at(point.W, point.b), progress)
+                return self.polish(rough, rough.at(point.W, point.b), progress)
             objective = exact
             if found.steps > _MANY or not steady or sample.flatter(variables, rough, point):
                 variables = sample.variables(rough, point)
 
     def _surely(
-        self, rough: Objective, exact: Objective, point: Point, variables: Variables, least: float, until: float
+        self,
+        rough: Objective,
+        exact: Objective,
+        point: Point,
+        variables: Variables,
+        least: float,
+        until: float,
+        again: bool,
     ) -> float:
-        """Return how far J is above its least value by the gradient, without the scores that have not settled.
+        """Return how far J is above its least value by the gradient, without the transient scores.
 
+        Where there are some, infinity the first time: a further step, which may polish them, takes fewer passes.
         `rough` is the objective in what its rows are computed in, which is enough to tell which scores these are.
         """
         sample, change = self._drawn(rough), variables.change
@@ -174,18 +187,28 @@ class Lbfgs:
         if exact.loss.few_bend:  # kinks' curvature never lasts
             return excess
         step = change.plain(-change.gradient(point.of_W, point.of_b) / least, exact.classes)
+        moving = self._passing(rough, exact, point, step)
+        if moving is None:
+            return excess
+        if not again:
+            return np.inf
+        return self._without_passing(rough, exact, point, moving, least, until)
+
+    def _passing(
+        self, rough: Objective, exact: Objective, point: Point, step: tuple[Array, Array]
+    ) -> tuple[Array, Array] | None:
+        """Return the rows' scores, and how they move by a step, if any bends J less where it moves."""
         moves = rough.rows.scores(*step).astype(np.float64)
         if abs(moves).max() <= exact.loss.steady:
-            return excess
+            return None
         scores = rough.rows.scores(point.W, point.b).astype(np.float64)
-        if not passing(exact, scores, moves).any():
-            return excess
-        return self._without_passing(rough, exact, point, scores, moves, least, until)
+        return (scores, moves) if passing(exact, scores, moves).any() else None
 
     def _without_passing(
-        self, rough: Objective, exact: Objective, point: Point, scores: Array, moves: Array, least: float, until: float
+        self, rough: Objective, exact: Objective, point: Point, moving: tuple[Array, Array], least: float, until: float
     ) -> float:
         """Return how far J is above its least value without the scores that pass, those that then pass, and so on."""
+        scores, moves = moving
         dropped = np.zeros(scores.shape, np.bool_)
         for _ in range(_MOST_SETTINGS_ASIDE):
             dropped |= passing(exact, without(exact, scores, dropped), moves)
@@ -222,6 +245,14 @@ class Lbfgs:
         return max(last, 0.0) * shrink / (1 - shrink)
 
 
+def _may_run_off(objective: Objective) -> bool:
+    """Whether weights may go far off where J is flat, and a method that knows where that is can be had.
+
+    Without a penalty nothing keeps them from it as kinks are hardly rounded any more.
+    """
+    return bool(objective.batch.hinge_width) and not objective.penalty.is_strictly_convex and affords_newton(objective)
+
+
 def _along(objective: Objective, start: Point, W: Array, b: Array) -> Point:
     """Go along a step, half as far each time that J is larger there."""
     for halving in range(_HALVINGS):
@@ -232,6 +263,6 @@ def _along(objective: Objective, start: Point, W: Array, b: Array) -> Point:
 
 
 def _excess(change: Preconditioner, point: Point, least: float) -> float:
-    """Return how far J is above its least value, where its curvature in the variables is at least so much; doubled."""
+    """Return twice how far J is above its least value, if its curvature in the variables is at least `least`."""
     slope = change.gradient(point.of_W, point.of_b)
     return float(slope @ slope) / least

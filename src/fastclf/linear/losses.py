@@ -6,6 +6,7 @@ is a positive semi-definite matrix that takes the Hessian's place (a generalised
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from fastclf._batch import Batch
+from fastclf._shared.batch import Batch
 
 Scores = Any  # float64 arrays of shape (rows, classes), or (rows, classes, classes)
 
@@ -39,10 +40,12 @@ class Loss:
     convex : bool
         Whether the loss is.
     most_bend : callable
-        The most that a row's loss may bend by its scores, of so many classes; of hinges, how long steps may be.
+        The most that a row's loss may bend by its scores, by the number of classes; of hinges, how long steps may be.
     slack : callable, optional
-        Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed slopes with the
+        Of a loss with kinks, which is solved smoothed: each row's loss less the product of smoothed gradients with the
         terms. It is what the smoothed optimum leaves of the duality gap.
+    most_rounded : callable
+        By how much smoothing may add to a row's loss, in widths; from the number of classes.
     steady : float
         Scores that all move by no more keep 0.7 of their curvature, whatever they are.
     log_probabilities : callable, optional
@@ -58,12 +61,13 @@ class Loss:
     convex: bool = True
     most_bend: Callable[[int], float] = float
     slack: Callable[[Scores, Batch], Scores] | None = None
+    most_rounded: Callable[[int], float] = float
     steady: float = 0.0
     log_probabilities: Callable[[Scores], Scores] | None = None
 
     @property
     def few_bend(self) -> bool:
-        """Whether only rows near or beyond a margin bend the loss: other ones for each class."""
+        """Whether only rows near or beyond a margin bend the loss; they differ from class to class."""
         return self.squared or self.slack is not None
 
     def share(self, classes: int) -> float:
@@ -86,7 +90,7 @@ def _log_softmax(scores: Scores) -> Scores:
 
 
 def _within_range(scores: Scores) -> Scores:
-    """Take scores beyond the range, and so far that their differences are, for its half."""
+    """Clip scores to half the range, so that their differences are within it."""
     half = np.finfo(scores.dtype).max / 2
     return np.clip(scores, -half, half)
 
@@ -147,9 +151,9 @@ def _hinge_bends(scores: Scores, batch: Batch) -> Scores:
     found = _terms(scores, batch)
     if batch.squared:
         return 2.0 * (found > 0)
-    slopes = expit(found / batch.smooth)
-    slopes[np.arange(len(scores)), batch.label] = 0
-    return slopes * (1 - slopes) / batch.smooth
+    gradients = expit(found / batch.hinge_width)
+    gradients[np.arange(len(scores)), batch.label] = 0
+    return gradients * (1 - gradients) / batch.hinge_width
 
 
 def _hinge_diagonal(scores: Scores, batch: Batch) -> Scores:
@@ -169,21 +173,25 @@ def _hinge_curvature(scores: Scores, batch: Batch) -> Scores:
 
 
 def _largest_curvature(scores: Scores, batch: Batch) -> Scores:
-    return _softmax_curvature(_terms(scores, batch) / batch.smooth, batch) / batch.smooth
+    return _softmax_curvature(_terms(scores, batch) / batch.hinge_width, batch) / batch.hinge_width
 
 
 def _largest_diagonal(scores: Scores, batch: Batch) -> Scores:
-    return _softmax_diagonal(_terms(scores, batch) / batch.smooth, batch) / batch.smooth
+    return _softmax_diagonal(_terms(scores, batch) / batch.hinge_width, batch) / batch.hinge_width
 
 
 def _hinge_slack(scores: Scores, batch: Batch) -> Scores:
     found = _terms(scores, batch)
-    return (np.maximum(found, 0) - expit(found / batch.smooth) * found).sum(axis=1)
+    return (np.maximum(found, 0) - expit(found / batch.hinge_width) * found).sum(axis=1)
+
+
+def _most_of_sums(classes: int) -> float:
+    return (classes - 1) * math.log(2)
 
 
 def _largest_slack(scores: Scores, batch: Batch) -> Scores:
     found = _terms(scores, batch)
-    return found.max(axis=1) - (_softmax(found / batch.smooth) * found).sum(axis=1)
+    return found.max(axis=1) - (_softmax(found / batch.hinge_width) * found).sum(axis=1)
 
 
 LOSSES = {
@@ -195,9 +203,11 @@ LOSSES = {
         steady=0.089,  # p and 1 - p each change by a factor of exp(2 * move) at most
         log_probabilities=_log_softmax,
     ),
-    "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack),
+    "hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, slack=_hinge_slack, most_rounded=_most_of_sums),
     "squared_hinge": Loss("hinge", _hinge_curvature, _hinge_diagonal, squared=True),
-    "crammer_singer": Loss("crammer_singer", _largest_curvature, _largest_diagonal, slack=_largest_slack),
+    "crammer_singer": Loss(
+        "crammer_singer", _largest_curvature, _largest_diagonal, slack=_largest_slack, most_rounded=math.log
+    ),
     "mse": Loss(
         "mse",
         _mse_curvature,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _threads
+from fastclf._shared import threads as _threads
 from fastclf.linear import steps
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.quadratic import Quadratic, quadratic, scores_of
+from fastclf.linear.rows import OverflowedError
 from fastclf.linear.settling import passing
 from fastclf.linear.solving import Progress
 from fastclf.linear.steps import Step
@@ -16,10 +19,11 @@ from fastclf.linear.steps import Step
 Array = NDArray[np.float64]
 
 _HALVINGS = 30
-_FALLING = 0.1  # in the end, steps are made for as long as each is so much nearer: a few more digits cost little
+_FALLING = 0.1  # in the end, steps are made while each comes this much nearer: a few more digits cost little
 _WORK_OF_THREADS = 1e10  # multiplications of a Hessian: threads of BLAS cost more than they bring where it is less
 _DAMPINGS = (1e-9, 1e-6, 1e-3, 1.0)  # of the Hessian's diagonal, where a step leads nowhere
 _ROUNDING = 2e-16  # of J
+_SHORT, _KINKS = 0.1, 8  # parts of a step, behind which a kink is looked for; the most kinks, one after the other
 _MOST_STILL, _LEAST_FALL = 3, 1e-9  # steps that J falls by no more than that, in parts of what they promise
 
 _MOST_SETTINGS_ASIDE = 4
@@ -32,7 +36,7 @@ class Newton:
         """See `Solver`: the estimate is by the whole Hessian where it ends."""
         return self._descend(objective, start, progress, False)
 
-    def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+    def polish(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """See `Solver`."""
         return self._descend(objective, start, progress, True)
 
@@ -89,9 +93,36 @@ def _moved(model: Quadratic, step: Step, damping: float) -> tuple[tuple[Array, A
     """Weights after a step, and the damping that it took; None if no step makes J less."""
     for attempt in (0.0, *(damping * 10.0**i for i in range(-1, 2) if damping), *_DAMPINGS):
         moved = _search(model, steps.damped(model, attempt) if attempt else step)
+        if attempt == 0 and model.objective.loss.squared:
+            moved = _past_kinks(model, step, moved)
         if moved is not None:
             return moved, attempt
     return None, 0.0
+
+
+def _past_kinks(model: Quadratic, step: Step, moved: tuple[Array, Array] | None) -> tuple[Array, Array] | None:
+    """Return where a step leads that knows how J bends behind the kink that has stopped another one, if that is lower.
+
+    A row of huge values bends J far more than all others, but only beyond its margin: steps that do not know of it end
+    there, one after the other.
+    """
+    W, b = step.parts(model.objective.classes)
+    for _ in range(_KINKS):
+        part = 0.5**_HALVINGS if moved is None else float(np.vdot(moved[0] - model.point.W, W) / np.vdot(W, W))
+        if part > _SHORT:
+            break
+        try:
+            there = quadratic(model.objective, model.point.W + 2 * part * W, model.point.b + 2 * part * b)
+        except OverflowedError:  # of the Hessian there: what has been found so far is right nevertheless
+            break
+        bent = steps.newton(replace(model, scores=there.scores, hessian=there.hessian))
+        other = _search(model, bent)
+        at = model.objective.at
+        if other is None or (moved is not None and at(*other).value >= at(*moved).value):
+            break
+        moved = other
+        W, b = bent.parts(model.objective.classes)
+    return moved
 
 
 def _search(model: Quadratic, step: Step) -> tuple[Array, Array] | None:
@@ -102,7 +133,7 @@ def _search(model: Quadratic, step: Step) -> tuple[Array, Array] | None:
     for halving in range(_HALVINGS):
         t = 0.5**halving
         there = point.W + t * W
-        loss, _ = objective.losses(model.scores + t * change, with_slopes=False)
+        loss, _ = objective.losses(model.scores + t * change, with_gradients=False)
         value = loss * objective.scale + objective.penalty.value(there)
         if value <= point.value * (1 + _ROUNDING) + 1e-4 * t * promised:
             return there, point.b + t * b

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
-from fastclf._batch import Batch
+from fastclf._shared.batch import Batch
 from fastclf.linear.losses import Loss
 from fastclf.linear.penalty import Penalty
-from fastclf.linear.rows import Rows
+from fastclf.linear.rows import Rows, row_blocks
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,33 @@ class Objective:
         by_b = of_b * self.scale if self.has_intercept else np.zeros_like(of_b)
         return Point(W, b, value, of_W * self.scale + self.penalty.slope(W), by_b)
 
-    def losses(self, scores: NDArray[np.float64], with_slopes: bool = True) -> tuple[float, NDArray[np.float64]]:
-        """Return the sum of the rows' losses and, if asked for, slopes by the scores; infinite where scores are."""
-        losses = np.empty(len(scores))
-        slopes = np.empty_like(scores) if with_slopes else None
-        bad = _native.losses(self.batch, scores, 1.0, 1, losses, None, slopes)
-        return (np.inf if bad is not None else _native.total(losses)), scores if slopes is None else slopes
+    def without_shared(self, W: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return weights without what all classes share, where only differences of scores count.
 
-    def smoothed(self, smooth: float) -> Objective:
+        J's gradient has no such part at them but by rounding, and steps are to have none.  Weights that rounding leads
+        there hardly come back: only the penalty bends J in that direction, and no estimate of the curvature knows it.
+        """
+        return W - W.mean(axis=0) if self.loss.of_differences and not self.penalty.l1 else W
+
+    def losses(self, scores: NDArray[np.float64], with_gradients: bool = True) -> tuple[float, NDArray[np.float64]]:
+        """Return the sum of the rows' losses and, if asked for, gradients by the scores; infinite where scores are."""
+        losses = np.empty(len(scores))
+        gradients = np.empty_like(scores) if with_gradients else None
+        bad = _native.losses(self.batch, scores, 1.0, 1, losses, None, gradients)
+        return (np.inf if bad is not None else _native.total(losses)), scores if gradients is None else gradients
+
+    def smoothed(self, width: float) -> Objective:
         """Return the objective with kinks rounded over that width."""
-        return replace(self, batch=replace(self.batch, smooth=smooth))
+        return replace(self, batch=replace(self.batch, hinge_width=width))
+
+    def slack(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+        """Return the mean of the rows' slack: the duality gap where the smoothed objective has its least value."""
+        slack, weights, total = self.loss.slack, self.row_weights(), 0.0
+        assert slack is not None
+        for block in row_blocks((self.rows.shape[0], self.classes)):
+            scores = self.rows.take(block).scores(W, b).astype(np.float64)
+            total += float(weights[block] @ slack(scores, self.part(block)))
+        return total
 
     def in_float64(self) -> Objective:
         """Return the same objective, computed in float64."""

@@ -1,4 +1,4 @@
-"""Variables in which J is about as curved in all directions: features' scales and correlations do not matter.
+"""Variables in which J is about equally curved in all directions: features' scales and correlations do not matter.
 
 With H, an estimate of the Hessian that all classes share, W = V F' and F F' = H^-1.  The intercepts are those at the
 mean of the rows that bend the loss, in units of their own curvature.  In these variables half the squared length of the
@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from fastclf._interrupts import aside
+from fastclf._shared.interrupts import aside
 from fastclf.linear import dense
 from fastclf.linear.rows import SparseRows
 
@@ -39,24 +39,34 @@ class Factor(Protocol):
 
 
 class Preconditioner:
-    """The change of variables: of steps from where an estimate was made."""
+    """The change of variables: of steps from where an estimate was made.
 
-    def __init__(self, factor: Factor, shift: Array, unit: float) -> None:
+    Where J is `of_differences` of scores, steps and gradients have no part that all classes share.
+    """
+
+    def __init__(self, factor: Factor, shift: Array, unit: float, of_differences: bool) -> None:
         self._factor, self._shift, self._unit = factor, shift, unit
+        self._of_differences = of_differences
 
     def plain(self, v: Array, classes: int) -> tuple[Array, Array]:
         """Return how far weights and intercepts move."""
         V, beta = v[:-classes].reshape(classes, -1), v[-classes:]
-        W = self._factor.apply(V)
-        return W, beta * self._unit - W @ self._shift
+        W, b = self._without_shared(self._factor.apply(V), beta * self._unit)
+        return W, b - W @ self._shift
 
     def gradient(self, of_W: Array, of_b: Array) -> Array:
         """Return the gradient by the variables."""
+        of_W, of_b = self._without_shared(of_W, of_b)
         of_V = self._factor.transposed(of_W - np.outer(of_b, self._shift))
         return np.concatenate([of_V.ravel(), of_b * self._unit])
 
+    def _without_shared(self, W: Array, b: Array) -> tuple[Array, Array]:
+        return (W - W.mean(axis=0), b - b.mean()) if self._of_differences else (W, b)
 
-def precondition(S: NDArray[Any], bends: Array, ridge: Array, has_intercept: bool) -> Preconditioner:
+
+def precondition(
+    S: NDArray[Any], bends: Array, ridge: Array, has_intercept: bool, of_differences: bool
+) -> Preconditioner:
     """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`."""
     total = float(bends.sum())
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
@@ -67,14 +77,15 @@ def precondition(S: NDArray[Any], bends: Array, ridge: Array, has_intercept: boo
     scale = largest * np.sqrt(np.einsum("ij,ij->j", root, root).astype(np.float64))
     root *= np.where(scale > 0, largest / np.where(scale > 0, scale, 1), 1).astype(S.dtype)
     scale[scale == 0] = 1
-    return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total))
+    return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
 
 
-def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool) -> Preconditioner:
+def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool, of_differences: bool) -> Preconditioner:
     """Take features for independent: all that can be had in time proportional to the values of a sparse matrix."""
     total = float(bends.sum())
     shift = rows.summed(bends) / total if has_intercept else np.zeros(rows.shape[1])
-    return Preconditioner(Diagonal(np.sqrt(rows.bent(bends, has_intercept) + ridge)), shift, 1 / np.sqrt(total))
+    factor = Diagonal(np.sqrt(rows.bent(bends, has_intercept) + ridge))
+    return Preconditioner(factor, shift, 1 / np.sqrt(total), of_differences)
 
 
 def _factor(root: NDArray[Any], scale: Array, ridge: Array) -> Factor:
@@ -173,7 +184,7 @@ def _leading(rows: Array) -> Array:
 
 
 def _directions(rows: Array) -> tuple[Array, Array]:
-    """Squared lengths along orthonormal directions, and these as columns, of which rows' rows is made."""
+    """Squared lengths along orthonormal directions that make up rows' rows, and the directions as columns."""
     squares, vectors = _eigh(_products(rows))
     there = squares > np.finfo(np.float64).eps * len(rows) * max(float(squares[-1]), 0.0)
     bent = squares[there]

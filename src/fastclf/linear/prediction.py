@@ -10,20 +10,20 @@ from scipy.special import logsumexp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _threads
-from fastclf._interrupts import aside
-from fastclf.linear.inputs import in_float64, kernel_rows
+from fastclf._shared import estimators, threads
+from fastclf._shared.interrupts import aside
+from fastclf.linear.inputs import Labels, in_float64, kernel_rows
 from fastclf.linear.losses import LOSSES
 
 
-def _has_probabilities(self: LinearPredictor) -> bool:
+def has_probabilities(self: LinearPredictor) -> bool:
     """Whether the loss defines probabilities: raises AttributeError else, as scikit-learn expects."""
     if self.loss in LOSSES and LOSSES[self.loss].log_probabilities is None:
         raise AttributeError(f"loss={self.loss!r} defines no probabilities")
     return True
 
 
-class LinearPredictor(_estimators.Classifier):
+class LinearPredictor(estimators.Classifier):
     """A classifier by `coef_` and `intercept_`, which were fitted by a loss."""
 
     loss: str
@@ -31,7 +31,9 @@ class LinearPredictor(_estimators.Classifier):
     classes_: NDArray[Any]
     coef_: NDArray[np.float64]
     intercept_: NDArray[np.float64]
+    fit_intercept: bool
     _loss: str  # of the fit
+    _width: float  # over which it rounded kinks
     _labels_are_indicators: bool
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -97,7 +99,7 @@ class LinearPredictor(_estimators.Classifier):
         winners: NDArray[Any] = self.classes_[aside(scores.size, scores.argmax, axis=1)]
         return winners
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute probabilities of the classes, of the losses that define them: "softmax", "softmax_mse", "sigmoid".
 
@@ -129,7 +131,7 @@ class LinearPredictor(_estimators.Classifier):
         probabilities: NDArray[np.float64] = np.exp(self.predict_log_proba(X))
         return probabilities
 
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Compute the logarithms of `predict_proba`.
 
@@ -202,6 +204,20 @@ class LinearPredictor(_estimators.Classifier):
 
     def _scores(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self, "coef_")
-        array = _estimators.checked_queries(self, X, accept_sparse="csr")
-        rows = in_float64(kernel_rows(array), _threads.resolve(self.n_threads))
+        array = estimators.checked_queries(self, X, accept_sparse="csr")
+        rows = in_float64(kernel_rows(array), threads.resolve(self.n_threads))
         return rows.scores(np.asarray(self.coef_, np.float64), np.asarray(self.intercept_, np.float64))
+
+    def _start(
+        self, warm: bool, classes: NDArray[Any], centre: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights and intercepts, about a centre, to begin with: if warm, those that there are and fit."""
+        shape = (len(classes), len(centre))
+        if warm and hasattr(self, "coef_") and self.coef_.shape == shape and np.array_equal(self.classes_, classes):
+            W, b = self.coef_.copy(), self.intercept_ + self.coef_ @ centre
+            return W, b if self.fit_intercept else np.zeros(shape[0])
+        return np.zeros(shape), np.zeros(shape[0])
+
+    def _keep(self, labels: Labels, W: NDArray[np.float64], intercept: NDArray[np.float64], width: float) -> None:
+        self._labels_are_indicators, self._width, self._loss = labels.indicator is not None, width, self.loss
+        self.classes_, self.coef_, self.intercept_ = labels.classes, W, intercept

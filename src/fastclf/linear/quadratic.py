@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf._interrupts import aside
+from fastclf._shared.interrupts import aside
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import OverflowedError, row_blocks
 from fastclf.linear.settling import without
@@ -25,8 +25,8 @@ class Quadratic:
         What it is a model of, in float64.
     point : Point
         Where.
-    scores, slopes : ndarray of shape (n_rows, n_classes)
-        The rows' scores there, and their losses' slopes by them.
+    scores, gradients : ndarray of shape (n_rows, n_classes)
+        The rows' scores there, and their losses' gradients by them.
     slope : ndarray of shape (n_weights,)
         The gradient.
     hessian : ndarray of shape (n_weights, n_weights)
@@ -36,7 +36,7 @@ class Quadratic:
     objective: Objective
     point: Point
     scores: Array
-    slopes: Array
+    gradients: Array
     slope: Array
     hessian: Array
 
@@ -47,11 +47,11 @@ def quadratic(objective: Objective, W: Array, b: Array, dropped: NDArray[np.bool
     scores, weights = scores_of(objective, W, b), objective.row_weights()
     if dropped is not None:
         scores = without(objective, scores, dropped)
-    loss, slopes = objective.losses(scores)
+    loss, gradients = objective.losses(scores)
     hessian, slope = np.zeros((classes, width, classes, width)), np.zeros((classes, width))
     for block in row_blocks(objective.rows.shape, 8 * (3 + classes)):
         X, part = rows_with_ones(objective, block), objective.part(block)
-        slope += slopes[block].T @ X
+        slope += gradients[block].T @ X
         curvature = objective.loss.curvature(scores[block], part) * weights[block, None, None]
         aside(X.size * classes**2 * width, _add_curvature, hessian, X, curvature)
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
@@ -60,7 +60,7 @@ def quadratic(objective: Objective, W: Array, b: Array, dropped: NDArray[np.bool
         )
     point = objective.point(W, b, loss, slope[:, :-1], slope[:, -1])
     gradient = np.hstack([point.of_W, point.of_b[:, None]])
-    return Quadratic(objective, point, scores, slopes, gradient.ravel(), _penalised(hessian, objective, W))
+    return Quadratic(objective, point, scores, gradients, gradient.ravel(), _penalised(hessian, objective, W))
 
 
 def _add_curvature(hessian: Array, X: Array, curvature: Array) -> None:

@@ -1,7 +1,7 @@
 """The rows of X as solvers see them: sums of losses with gradients, scores, samples; dense or compressed.
 
-A row is seen less a centre where there is an intercept, which then is the score at the centre: so values far from 0
-cost no digits.
+With an intercept, a centre is subtracted from each row, and the intercept is the score at the centre.  So values far
+from 0 cost no digits.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from fastclf import _native
-from fastclf._batch import Batch
-from fastclf._interrupts import aside
+from fastclf._shared.batch import Batch
+from fastclf._shared.interrupts import aside
 
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 
@@ -49,8 +49,15 @@ class Rows(Protocol):
     centre: NDArray[np.float64]
 
     @property
+    def peak(self) -> float:
+        """The largest absolute value."""
+
+    @property
     def moderate(self) -> bool:
         """Whether squares of the values, and sums of them, are within the range of float64."""
+
+    def given(self, rows: slice) -> NDArray[np.float64]:
+        """Return some of the rows as they are, without a centre."""
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """Return the sum of the losses, and its gradients by W and b."""
@@ -76,6 +83,9 @@ class Rows(Protocol):
     def shares(self) -> NDArray[np.float64]:
         """Return each row's largest share of the squares of a feature, less the centre."""
 
+    def squared_lengths(self) -> NDArray[np.float64]:
+        """Return the squared length of each row, less the centre."""
+
     def in_float64(self) -> Rows:
         """Return the same rows, to be computed with in float64."""
 
@@ -96,9 +106,18 @@ class DenseRows:
         self.centre = self._centre.astype(np.float64)
 
     @functools.cached_property
+    def peak(self) -> float:
+        """See `Rows`."""
+        return max(float(self.X.max(initial=0)), -float(self.X.min(initial=0)))
+
+    @property
     def moderate(self) -> bool:
         """See `Rows`."""
-        return max(float(self.X.max(initial=0)), -float(self.X.min(initial=0))) < MODERATE
+        return self.peak < MODERATE
+
+    def given(self, rows: slice) -> NDArray[np.float64]:
+        """See `Rows`."""
+        return self.X[rows].astype(np.float64)
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
@@ -106,7 +125,7 @@ class DenseRows:
         weights = W.astype(self.dtype), b.astype(self.dtype)
         loss = _native.linear_loss(batch, self.X, self._centre, *weights, self.n_threads, of_W, of_b)
         if loss is None:
-            raise _overflow(self.dtype)
+            raise overflow(self.dtype)
         return loss, of_W, of_b
 
     def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
@@ -142,14 +161,32 @@ class DenseRows:
 
     def shares(self) -> NDArray[np.float64]:
         """See `Rows`."""
-        total, largest = np.zeros(self.shape[1]), np.empty(self.shape[0])
-        with np.errstate(over="ignore", invalid="ignore"):
+        return self.shares_of(self.sums_of_squares())
+
+    def sums_of_squares(self) -> NDArray[np.float64]:
+        """Return the sum of each feature's squares, less the centre, in float64; what overflows is infinite."""
+        total = np.zeros(self.shape[1])
+        with np.errstate(over="ignore"):
             for block in row_blocks(self.shape, _COPIES * 8):
                 total += (self.dense(block).astype(np.float64) ** 2).sum(axis=0)
-            total[total == 0] = 1
+        return total
+
+    def shares_of(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each row's largest share of the squares, where each feature's sum to `total`."""
+        largest = np.empty(self.shape[0])
+        with np.errstate(over="ignore", invalid="ignore"):
             for block in row_blocks(self.shape, _COPIES * 8):
-                largest[block] = (self.dense(block).astype(np.float64) ** 2 / total).max(axis=1)
+                squares = self.dense(block).astype(np.float64) ** 2
+                largest[block] = (squares / np.where(total == 0, 1, total)).max(axis=1)
         return np.nan_to_num(largest, nan=1.0)  # of infinite squares
+
+    def squared_lengths(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        found = np.empty(self.shape[0])
+        for block in row_blocks(self.shape, 8):
+            dense = self.dense(block)
+            found[block] = aside(dense.size, functools.partial(np.einsum, dtype=np.float64), "ij,ij->i", dense, dense)
+        return found
 
     def in_float64(self) -> DenseRows:
         """See `Rows`."""
@@ -166,16 +203,26 @@ class SparseRows:
         self.X, self.n_threads, self.shape = X, n_threads, X.shape
         self.dtype = np.dtype(np.float64 if in_float64 or X.dtype == np.float64 else np.float32)
         self.centre = np.zeros(X.shape[1])
-        self._rows = _Compressed.of(X)
+        self.compressed = Compressed.of(X)
 
     @functools.cached_property
-    def _columns(self) -> _Compressed:
-        return _Compressed.of(aside(self.X.nnz, self.X.tocsc))
+    def _columns(self) -> Compressed:
+        return Compressed.of(aside(self.X.nnz, self.X.tocsc))
 
     @functools.cached_property
+    def peak(self) -> float:
+        """See `Rows`."""
+        return float(np.abs(self.X.data).max(initial=0))
+
+    @property
     def moderate(self) -> bool:
         """See `Rows`."""
-        return float(np.abs(self.X.data).max(initial=0)) < MODERATE
+        return self.peak < MODERATE
+
+    def given(self, rows: slice) -> NDArray[np.float64]:
+        """See `Rows`."""
+        given: NDArray[np.float64] = self.X[rows].toarray().astype(np.float64)
+        return given
 
     def squares(self) -> NDArray[np.float64]:
         """See `Rows`."""
@@ -185,7 +232,7 @@ class SparseRows:
 
     def _sums_of_squares(self) -> NDArray[np.float64]:
         squared = self.X.data.astype(np.float64) ** 2
-        total: NDArray[np.float64] = np.bincount(self._rows.index, squared, self.shape[1]).astype(np.float64)
+        total: NDArray[np.float64] = np.bincount(self.compressed.index, squared, self.shape[1]).astype(np.float64)
         return total
 
     def bent(self, bends: NDArray[np.float64], about_mean: bool) -> NDArray[np.float64]:
@@ -204,16 +251,20 @@ class SparseRows:
 
     def loss(self, batch: Batch, W: NDArray[np.float64], b: NDArray[np.float64]) -> Gradients:
         """See `Rows`."""
-        slopes, losses = self.scores(W, b), np.empty(self.shape[0])
-        bad = _native.losses(batch, slopes, 1.0, self.n_threads, losses, None, slopes)
+        gradients, losses = self.scores(W, b), np.empty(self.shape[0])
+        bad = _native.losses(batch, gradients, 1.0, self.n_threads, losses, None, gradients)
         if bad is not None:
-            raise _overflow(self.dtype)
-        of_W = self._columns.times(slopes, self.n_threads).T.astype(np.float64, order="C")
-        return _native.total(losses), of_W, slopes.sum(axis=0, dtype=np.float64)
+            raise overflow(self.dtype)
+        return _native.total(losses), *self.gradients(gradients)
+
+    def gradients(self, by_scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return gradients by W and b, of those by the scores."""
+        of_W = self._columns.times(by_scores, self.n_threads).T.astype(np.float64, order="C")
+        return of_W, by_scores.sum(axis=0, dtype=np.float64)
 
     def scores(self, W: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[Any]:
         """See `Rows`."""
-        found = self._rows.times(W.T.astype(self.dtype, order="C"), self.n_threads)
+        found = self.compressed.times(W.T.astype(self.dtype, order="C"), self.n_threads)
         found += b.astype(self.dtype)
         return found
 
@@ -239,13 +290,20 @@ class SparseRows:
         largest: NDArray[np.float64] = np.asarray(shared.max(axis=1).toarray(), np.float64).ravel()
         return largest
 
+    def squared_lengths(self) -> NDArray[np.float64]:
+        """See `Rows`."""
+        squared = self.X.data.astype(np.float64) ** 2
+        of_row = np.repeat(np.arange(self.shape[0]), np.diff(self.X.indptr))
+        total: NDArray[np.float64] = np.bincount(of_row, squared, self.shape[0]).astype(np.float64)
+        return total
+
     def in_float64(self) -> SparseRows:
         """See `Rows`."""
         return self if self.dtype == np.float64 else SparseRows(self.X, self.n_threads, in_float64=True)
 
 
 @dataclass(frozen=True)
-class _Compressed:
+class Compressed:
     """Rows of a CSR matrix, or columns of a CSC matrix, as the kernels read them."""
 
     start: NDArray[np.int64]
@@ -253,7 +311,8 @@ class _Compressed:
     value: NDArray[Any]
 
     @classmethod
-    def of(cls, matrix: Any) -> _Compressed:
+    def of(cls, matrix: Any) -> Compressed:
+        """Return a CSR or CSC matrix as the kernels read it."""
         start, index = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
         return cls(start, index, matrix.data)
 
@@ -284,7 +343,7 @@ def _copied(rows: NDArray[np.int64] | slice, features: int) -> int:
 
 
 def row_blocks(shape: tuple[int, int], bytes_each: int = 8) -> Iterator[slice]:
-    """Yield blocks of rows, of about 32 MiB with so many bytes a column."""
+    """Yield blocks of rows, of about 32 MiB with `bytes_each` bytes a value."""
     step = max(1, _BLOCK_BYTES // max(1, shape[1] * bytes_each))
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
@@ -294,5 +353,6 @@ class OverflowedError(ValueError):
     """Sums are beyond what they are computed in."""
 
 
-def _overflow(dtype: np.dtype[Any]) -> OverflowedError:
+def overflow(dtype: np.dtype[Any]) -> OverflowedError:
+    """Return the error of scores that are not finite."""
     return OverflowedError(f"scores overflow {dtype} while fitting: X has values that are too large")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf._interrupts import aside
+from fastclf._shared.interrupts import aside
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner, diagonal, precondition, sample_size
 from fastclf.linear.rows import Rows, SparseRows
@@ -68,11 +68,12 @@ class Sample:
         """
         rows, bends = objective.rows, self._bends(objective, point, dropped)
         ridge = objective.penalty.shared_curvature(point.W)
+        kind = objective.has_intercept, objective.loss.of_differences
         if isinstance(rows, SparseRows) and rows.shape[1] > _MOST_DENSE_OF_SPARSE:
-            change = diagonal(rows, row_bends(objective, point, dropped), ridge, objective.has_intercept)
+            change = diagonal(rows, row_bends(objective, point, dropped), ridge, *kind)
         else:
             size = self.rows.shape[0] * self.rows.shape[1]
-            change = aside(size, precondition, self.rows.dense(), bends, ridge, objective.has_intercept)
+            change = aside(size, precondition, self.rows.dense(), bends, ridge, *kind)
         return Variables(change, bends)
 
     def flatter(self, than: Variables, objective: Objective, point: Point) -> bool:

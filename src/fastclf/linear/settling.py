@@ -1,9 +1,9 @@
-"""Scores that have not settled: those whose loss still bends otherwise where a step leads.
+"""Transient scores: those whose loss bends less where a step leads.
 
-The curvature at a point tells how far the optimum is only if it lasts that far.  Where some rows alone hold J in a
-direction (a value of -9999 for "missing", say), it is gone once these are on their right side, and J may fall much
-further.  So such scores are set aside, as if they were as right as can be: a row's loss is at least what the others
-leave of it, and J's least value is at least that of J without them.
+The curvature at a point tells how far the optimum is only if it lasts that far.  Some rows alone may hold J in a
+direction (a value of -9999 for "missing", say).  Then the curvature is gone once these rows are on their right side,
+and J may fall much further.  So transient scores are set aside, as if they were as right as can be.  A row's loss is at
+least what its other scores contribute, so J's least value is at least that of J without them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf._batch import Batch
+from fastclf._shared.batch import Batch
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.rows import Rows
 
@@ -63,7 +63,7 @@ class Rest:
 
     @property
     def rows(self) -> Rows:
-        """All rows, of which some may have no loss."""
+        """All rows; some may have no loss."""
         return self.objective.rows
 
     @property
@@ -76,7 +76,7 @@ class Rest:
         return self.of(self.objective.at(W, b))
 
     def of(self, point: Point) -> Point:
-        """Return the point with what is left of the objective there."""
+        """Return the point with the rest of the objective there."""
         value, of_W, of_b = _held(self.objective, point, self.dropped)
         return replace(point, value=point.value - value, of_W=point.of_W - of_W, of_b=point.of_b - of_b)
 
@@ -86,9 +86,9 @@ def _held(objective: Objective, point: Point, dropped: NDArray[np.bool_]) -> tup
     rows = np.flatnonzero(dropped.any(axis=1))
     part = replace(objective.sample(rows), scale=objective.scale)
     scores = part.rows.scores(point.W, point.b)
-    with_them, slopes = part.losses(scores)
+    with_them, gradients = part.losses(scores)
     least, others = part.losses(without(part, scores, dropped[rows]))
-    slopes -= others
-    of_W = part.rows.matrix().T @ slopes
-    of_b = slopes.sum(axis=0) if objective.has_intercept else np.zeros(objective.classes)
+    gradients -= others
+    of_W = part.rows.matrix().T @ gradients
+    of_b = gradients.sum(axis=0) if objective.has_intercept else np.zeros(objective.classes)
     return (with_them - least) * part.scale, of_W.T * part.scale, of_b * part.scale

@@ -1,4 +1,4 @@
-"""Mini-batch gradient steps with averaging: for rows that come in parts, or more than can be gone through often.
+"""Mini-batch gradient steps with averaging: for rows that come in parts, or too many rows for many passes.
 
 Steps are made in features of equal scale.  Their length suits the largest curvature of a batch [1]_; the average counts
 later weights more [2]_.

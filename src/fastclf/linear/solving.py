@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.rows import row_blocks
 
 # A step of Newton's method takes memory as the square, and time as the cube, of the number of weights, and rows times
-# their square for the Hessian.  Up to so much of that a step takes a few passes of L-BFGS; where few rows bend a loss,
-# as with hinges, L-BFGS takes hundreds, and knows less well how near it is.
+# their square for the Hessian.  Up to the work below a step takes as long as a few passes of L-BFGS.  Where few rows
+# bend a loss, as with hinges, L-BFGS takes hundreds, and knows less well how near it is.
 _MOST_NEWTON_WEIGHTS = 2048
 _MOST_NEWTON_SCORES = 1 << 24  # that are held
 _MOST_NEWTON_WORK, _MOST_NEWTON_WORK_OF_HINGES = 1e8, 1e10
@@ -69,7 +68,7 @@ class Solver(Protocol):
     def approach(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """Return a point near the optimum, and an estimate of J's distance there from its least value."""
 
-    def settle(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
+    def polish(self, objective: Objective, start: Point, progress: Progress) -> tuple[Point, float]:
         """Return a point, computed in float64, and J's distance there by the curvature of all rows; or infinity."""
 
 
@@ -82,7 +81,7 @@ class Solution:
     point : Point
         With the objective's own value, of no smoothing.
     excess : float
-        Estimated distance from the optimum, of which the part that smoothing causes is proven.
+        Estimated distance from the optimum; the part that smoothing causes is proven.
     width : float
         Over which kinks were rounded in the end.
     """
@@ -106,7 +105,7 @@ def minimise(solver: Solver, objective: Objective, start: Point, progress: Progr
     if start.value == 0:  # no loss is below 0
         return Solution(start, 0.0)
     if objective.loss.slack is None:
-        return Solution(*solver.settle(objective, start, progress))
+        return Solution(*solver.polish(objective, start, progress))
     return _by_smoothing(solver, objective, start.W, start.b, progress)
 
 
@@ -126,11 +125,11 @@ def _by_smoothing(
         last = progress.left <= 0 or width < _FEWEST_WIDTH * widest
         if last or error + excess <= max(tol, _ROUNDING) * max(point.value, progress.floor):
             progress.tol, progress.least = tol / 4, 0.0
-            rounded, excess = solver.settle(smooth, rounded, progress)
+            rounded, excess = solver.polish(smooth, rounded, progress)
             error = smoothing_error(smooth.in_float64(), rounded.W, rounded.b)
             point = exact.at(rounded.W, rounded.b)
         progress.tol, progress.least = tol, 0.0
-        # The error is that of the smoothed optimum: what is left of the way there counts twice.
+        # The error is that of the smoothed optimum: the remaining distance from it counts twice.
         if last or error + 2 * excess <= progress.until(point.value):
             return Solution(point, error + 2 * excess, width)
         W, b = rounded.W, rounded.b
@@ -138,13 +137,15 @@ def _by_smoothing(
 
 
 def smoothing_error(smooth: Objective, W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Return how far J is above its optimum at most, where the smoothed J is at its own: the duality gap there."""
-    slack, weights, total = smooth.loss.slack, smooth.row_weights(), 0.0
-    assert slack is not None
-    for block in row_blocks((smooth.rows.shape[0], smooth.classes)):
-        scores = smooth.rows.take(block).scores(W, b).astype(np.float64)
-        total += float(weights[block] @ slack(scores, smooth.part(block)))
-    return total
+    """Return how far J is above its optimum at most, where the smoothed J is at its own: the duality gap there.
+
+    Without a penalty weights near that optimum may be far from it, and the gap with them: then it is what smoothing
+    adds at most, to any J. Of large problems, where solvers only estimate how near they are, the gap has to do.
+    """
+    if not smooth.penalty.is_strictly_convex and affords_newton(smooth):
+        weight = float(smooth.row_weights().sum())
+        return weight * smooth.loss.most_rounded(smooth.classes) * smooth.batch.hinge_width
+    return smooth.slack(W, b)
 
 
 def largest_margin(objective: Objective) -> float:

@@ -1,9 +1,10 @@
 """Newton's step of a quadratic model, and how far the optimum is by it.
 
-The Hessian is a Gram matrix, H = A' A: of the rows of X, each with a square root of its curvature.  A Cholesky factor
-of H in float64 knows directions whose curvature is beyond 1e-16 of the largest; singular values of A, which are its
-square roots, those beyond 1e-32.  So where features nearly depend on each other, steps come from A.  Directions that
-are none in float64 (features that are there twice, a constant, all classes' weights together) are left out.
+The Hessian is a Gram matrix, H = A' A, where A is the rows of X, each times a square root of its curvature.  A Cholesky
+factor of H in float64 knows directions whose curvature is above 1e-16 of the largest.  The singular values of A, which
+are square roots of curvatures, know those above 1e-32.  So where features nearly depend on each other, steps come from
+A.  Directions that are none in float64 (features that are there twice, a constant, all classes' weights together) are
+left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from fastclf._interrupts import aside
+from fastclf._shared.interrupts import aside
 from fastclf.linear import dense
 from fastclf.linear.quadratic import Quadratic, rows_with_ones
 
@@ -24,7 +25,7 @@ _EPS, _TINY = float(np.finfo(np.float64).eps), 1e-150  # with a square
 _LEAST_PIVOT = 1e-6  # of Cholesky's factor, of features at unit scale: its square is far above rounding
 _MOST_ENTRIES = 1 << 26  # of A
 _MOST_NOISE = 8  # roundings: what is less may be none
-_MOST_BLIND = 1e-7  # rounding of a gradient of no curvature, at unit scale, of J's root: beyond, it may hide a slope
+_MOST_BLIND = 1e-7  # rounding of a gradient of no curvature, at unit scale, of J's root: above, it may hide a slope
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,7 @@ class Step:
 def newton(model: Quadratic) -> Step:
     """Return the step to the least value of the model.
 
-    What is left is told as the whole of Newton's decrement squared, where a quadratic has half of it: it is so much of
-    an exponential.
+    The excess is told as the whole of Newton's decrement squared: a quadratic has half of it, an exponential all of it.
     """
     size = _size(model)
     factor = _factor(_held_together(model, size))
@@ -54,7 +54,7 @@ def newton(model: Quadratic) -> Step:
 
 
 def damped(model: Quadratic, damping: float) -> Step:
-    """Return a shorter step: with so much added to the Hessian's diagonal, in parts of it."""
+    """Return a shorter step: `damping` times the Hessian's diagonal is added to it."""
     size = _size(model)
     while True:
         hessian = _held_together(model, size)
@@ -95,7 +95,14 @@ def _factor(hessian: Array) -> Array | None:
 
 def _solved(model: Quadratic, factor: Array, size: Array) -> Step:
     along: Array = -scipy.linalg.cho_solve((factor, False), model.slope / size, check_finite=False) / size
+    along = _without_shared(model, along)
     return Step(along, max(-float(model.slope @ along), 0.0))
+
+
+def _without_shared(model: Quadratic, along: Array) -> Array:
+    """Return a step without what all classes share, where only differences of scores count."""
+    by_class = along.reshape(model.objective.classes, -1)
+    return model.objective.without_shared(by_class).ravel()
 
 
 def _by_singular_values(model: Quadratic, size: Array) -> Step:
@@ -112,9 +119,7 @@ def _by_singular_values(model: Quadratic, size: Array) -> Step:
     excess = np.where(real, parts, np.where(there, noise, 0)) / values
     along: Array = -(np.where(real, parts / values**2, 0) @ directions) / size
     along[np.diag(model.hessian) == 0] = 0  # of features that are 0 everywhere
-    if model.objective.loss.of_differences:
-        by_class = along.reshape(model.objective.classes, -1)
-        by_class -= by_class.mean(axis=0)
+    along = _without_shared(model, along)
     is_blind = (~there & ~real & (noise > _MOST_BLIND * np.sqrt(model.point.value))).any()
     alone = np.maximum(abs(slope) - _MOST_NOISE * rounding, 0).max()  # as much each weight would bring by itself
     return Step(along, np.inf if is_blind else max(float(excess @ excess), float(alone**2)))
@@ -161,7 +166,7 @@ def _rounding(model: Quadratic, size: Array) -> Array:
     step = max(1, _MOST_ENTRIES // terms.shape[1])
     for start in range(0, len(model.scores), step):
         block = slice(start, min(start + step, len(model.scores)))
-        terms += abs(model.slopes[block]).T @ abs(rows_with_ones(objective, block))
+        terms += abs(model.gradients[block]).T @ abs(rows_with_ones(objective, block))
     terms *= objective.scale
     terms[:, :-1] += abs(objective.penalty.slope(model.point.W))
     if not objective.has_intercept:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,15 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _threads
-from fastclf._batch import Batch
+from fastclf._shared import threads
+from fastclf._shared.batch import Batch
+from fastclf._shared.tensors import given_back
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, reduced, scale_of
 
-# Scores of a block take at most so many bytes, or are a row's.  W is read for each block: small ones cost time.
+# Scores of a block take at most this many bytes, or are one row's.  W is read for each block: small ones cost time.
 _BLOCK_BYTES = 64 << 20
 _BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
 _MOST_ROWS = 4096  # of a block: sums of more would round more
+
+# Products are made in parts of these sizes, whatever the number of threads.
+_PART_ROWS, _PART_CLASSES, _PART_FEATURES = 512, 1024, 192
 
 
 @dataclass(frozen=True)
@@ -100,23 +105,26 @@ def evaluate_linear(
     inputs = (batch.target, batch.weight, batch.column, batch.margins)
     gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
     of_b, risky = np.zeros(len(model.W)), model.may_overflow()
-    gemm, told = _gemm(model), _threads.asked(wanted.n_threads)
-    with contextlib.nullcontext() if told is None else _threads.blas(told):  # to set a limit takes a millisecond
+    with threads.Workers(threads.resolve(wanted.n_threads)) as workers:
         for rows, scores in model.blocks():
-            _fill_scores(gemm, model, rows, scores)
+            _fill_scores(workers, model, rows, scores)
             if risky:
                 _refuse_overflow(scores, rows.start)
             _part(batch, rows, scores).run(
                 scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
             )
             if gradients:
-                of_b += _add_gradients(gemm, model, rows, scores, gradients)
+                of_b += _add_gradients(workers, model, rows, scores, gradients)
     loss = reduced(losses, wanted, scale)
     if gradients is None:
         return loss
     if gradients[2] is not None:
         gradients[2][:] = of_b
-    return loss, gradients if wanted.grad_out is None else wanted.grad_out
+    return loss, _given_back(gradients, wanted.given) if wanted.grad_out is None else wanted.grad_out
+
+
+def _given_back(gradients: tuple[NDArray[Any] | None, ...], given: Any) -> tuple[Any, ...]:
+    return tuple(None if gradient is None else given_back(gradient, given) for gradient in gradients)
 
 
 def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
@@ -130,12 +138,22 @@ def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
     )
 
 
-def _fill_scores(gemm: Any, model: LinearModel, rows: slice, scores: NDArray[Any]) -> None:
+def _parts(n: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _fill_scores(workers: threads.Workers, model: LinearModel, rows: slice, scores: NDArray[Any]) -> None:
     """Write X W' + b."""
-    scores[:] = 0 if model.b is None else model.b
-    if model.X.shape[1]:
-        # BLAS sees the transposes, of which columns are contiguous: scores' = W X' + b'.
-        gemm(1.0, model.W.T, model.X[rows].T, 1.0, scores.T, trans_a=True, overwrite_c=True)
+    X, W, b = model.X[rows], model.W, model.b
+
+    def fill(some: slice, classes: slice) -> None:
+        with _no_warnings():  # they are the thread's own
+            np.matmul(X[some], W[classes].T, out=scores[some, classes])
+            if b is not None:
+                scores[some, classes] += b[classes]
+
+    every = itertools.product(_parts(len(X), _PART_ROWS), _parts(len(W), _PART_CLASSES))
+    workers.each([functools.partial(fill, *part) for part in every])
 
 
 def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
@@ -145,23 +163,39 @@ def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
 
 
 def _add_gradients(
-    gemm: Any,
+    workers: threads.Workers,
     model: LinearModel,
     rows: slice,
-    slopes: NDArray[Any],
+    of_scores: NDArray[Any],
     gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
 ) -> NDArray[np.float64]:
-    """Write the slopes times W, and add their transpose times X; return their sum."""
-    of_X, of_W, _ = gradients
-    if model.X.shape[1]:
-        of_X[rows] = gemm(1.0, slopes.T, model.W.T, trans_a=True, trans_b=True)
-        gemm(1.0, model.X[rows].T, slopes.T, 1.0, of_W.T, trans_b=True, overwrite_c=True)
-    total: NDArray[np.float64] = slopes.sum(axis=0, dtype=np.float64)
+    """Write the gradients of the scores times W, and add their transpose times X; return their sum."""
+    X, W, (of_X, of_W, _) = model.X[rows], model.W, gradients
+    of_rows = of_X[rows]
+
+    def fill(some: slice, features: slice) -> None:
+        with _no_warnings():
+            np.matmul(of_scores[some], W[:, features], out=of_rows[some, features])
+
+    def product(some: slice, classes: slice) -> NDArray[Any]:
+        with _no_warnings():
+            return np.asarray(of_scores[some, classes].T @ X[some])
+
+    def add(classes: slice) -> None:
+        for some in by_row:
+            of_W[classes] += product(some, classes)
+
+    by_row, by_class = _parts(len(X), _PART_ROWS), _parts(len(W), _PART_CLASSES)
+    every = itertools.product(by_row, _parts(X.shape[1], _PART_FEATURES))
+    workers.each([functools.partial(fill, *part) for part in every])
+    if len(by_class) > 1:
+        workers.each([functools.partial(add, classes) for classes in by_class])
+    else:
+        for found in workers.each([functools.partial(product, some, slice(None)) for some in by_row]):
+            of_W += found
+    total: NDArray[np.float64] = of_scores.sum(axis=0, dtype=np.float64)
     return total
 
 
-def _gemm(model: LinearModel) -> Any:
-    """SciPy's product of matrices, which adds to what is there; NumPy's cannot."""
-    from scipy.linalg.blas import get_blas_funcs
-
-    return get_blas_funcs("gemm", dtype=model.X.dtype)
+def _no_warnings() -> Any:
+    return np.errstate(over="ignore", invalid="ignore")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _validation as check
-from fastclf._batch import as_matrix
-from fastclf._interrupts import aside
+from fastclf._shared import validation as check
+from fastclf._shared.batch import as_matrix
+from fastclf._shared.interrupts import aside
 
 
 def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
@@ -20,7 +20,7 @@ def float_array(a: ArrayLike, name: str) -> NDArray[Any]:
 
 
 def finite_array(a: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
-    """Return `a` as a finite `float_array` of so many dimensions."""
+    """Return `a` as a finite `float_array` of `ndim` dimensions."""
     array = float_array(a, name)
     if array.ndim != ndim:
         raise ValueError(f"Expected {ndim}D array for {name}, got {array.ndim}D array with shape {array.shape}")
@@ -53,12 +53,7 @@ def result_array(
 
     With `in_place` it may be `like` itself.
     """
-    if not hasattr(out, "__array_interface__") and not hasattr(out, "__dlpack__"):
-        raise TypeError(f"{name} must be an array, got {type(out).__name__}")
-    if hasattr(out, "is_neg") and out.is_neg():
-        raise ValueError(f"{name} is a tensor whose negative bit is set: results cannot be written straight into it")
-    array = check.as_array(out, name)
-    check.refuse_unwritable(array, name, like.dtype, like.shape)
+    array = check.writable(out, name, like.dtype, like.shape)
     if any(np.may_share_memory(array, a) for a in others):
         raise ValueError(f"{name} overlaps an input or another result")
     itself = in_place and array.ctypes.data == like.ctypes.data

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _native, _threads
-from fastclf import _validation as check
-from fastclf._batch import Batch
-from fastclf._parameters import flag
+from fastclf import _native
+from fastclf._shared import threads
+from fastclf._shared import validation as check
+from fastclf._shared.batch import Batch
+from fastclf._shared.parameters import flag
+from fastclf._shared.tensors import given_back
 from fastclf.losses import _checks
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -26,6 +28,7 @@ class Wanted:
     return_grad: bool
     grad_out: Any
     n_threads: int | None
+    given: Any  # what results that are arrays are to be like
 
     def __post_init__(self) -> None:
         """Raise for what cannot be."""
@@ -34,7 +37,7 @@ class Wanted:
         if self.grad_out is not None and not self.return_grad:
             raise ValueError("grad_out was given, but return_grad is False")
         if self.n_threads is not None:
-            _threads.checked(self.n_threads)
+            threads.checked(self.n_threads)
 
 
 def evaluate(
@@ -57,22 +60,22 @@ def evaluate(
     gradient = _gradient(wanted, batch) if wanted.return_grad else None
     batch.run(scale, wanted.n_threads, None if each else losses, losses if each else None, gradient)
     loss = reduced(losses, wanted, scale)
-    if not wanted.return_grad:
+    if gradient is None:
         return loss
-    return loss, gradient if wanted.grad_out is None else wanted.grad_out
+    return loss, given_back(gradient, wanted.given) if wanted.grad_out is None else wanted.grad_out
 
 
 def reduced(losses: NDArray[np.float64], wanted: Wanted, scale: float) -> Any:
-    """Losses of rows or scores, each times `scale`, or their sum."""
+    """Return losses of rows or scores, each times `scale`, or their sum, a number."""
     if wanted.reduction != "none":
         return _native.total(losses) * scale if scale else 0.0
     if scale != 1:
         losses *= scale
-    return losses
+    return given_back(losses, wanted.given)
 
 
 def scale_of(batch: Batch, wanted: Wanted, values: int, mean_weight: NDArray[np.float64] | None) -> float:
-    """1, or for a mean 1 over the weights of all rows that count, of so many values each; 0 where none does."""
+    """1; for a mean, 1 over the weights of all rows that count, times the values of a row; 0 where no row counts."""
     if wanted.reduction != "mean":
         return 1.0
     weight = batch.weight if mean_weight is None else mean_weight

@@ -7,11 +7,12 @@ from typing import Any, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _validation as check
-from fastclf._batch import Batch
-from fastclf._parameters import flag, margins, number
+from fastclf._shared import validation as check
+from fastclf._shared.batch import Batch
+from fastclf._shared.parameters import flag, margins, number
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._plain import mean_loss
 from fastclf.losses._types import Each, Gradient, Hinge, Margin, No, PairOfGradients, Reduced, Unreduced, Yes
 
 __all__ = ["hinge", "max_margin"]
@@ -92,26 +93,26 @@ def hinge(
     loss : float, or ndarray of shape (n_samples,), float64
         The loss.
     gradient : array of the scores' shape and dtype
-        With ``return_grad=True``: with respect to the scores. At a kink, where a term is 0, it is the slope to the
-        left, 0; among equal largest terms of ``"crammer_singer"``, the class of smallest number has the slope.
+        With ``return_grad=True``: with respect to the scores. At a kink, where a term is 0, its slope is the one to the
+        left, 0. Among equal largest terms of ``"crammer_singer"``, the class of smallest number has the slope.
 
     Raises
     ------
     TypeError
         If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
-        If a class id is out of range (it names row and value), shapes do not fit, weights are negative, a score is NaN
-        or infinite, `kind` is unknown, or `grad_out` cannot be written to.
+        If a class id is out of range (the error names it and its row), shapes do not fit, weights are negative, a score
+        is NaN or infinite, `kind` is unknown, or `grad_out` cannot be written to.
 
     See Also
     --------
-    linear_hinge : Of scores X W' + b, which it never holds.
+    linear_hinge : The same of scores X W' + b, which are never held all together.
 
     Notes
     -----
-    PyTorch's ``multi_margin_loss`` divides by the number of all classes, C: with one margin, and `squared` for its
-    ``p=2``, it is this one times 1 / C. With `weight` this holds for ``"sum"`` and ``"none"``; its mean divides by the
-    number of rows, where the mean here divides by the sum of their weights: it is this one times the mean of
+    PyTorch's ``multi_margin_loss`` divides by the number of all classes, C. With one margin, and `squared` for its
+    ``p=2``, it is this loss times 1 / C. With `weight` this holds for ``"sum"`` and ``"none"``. PyTorch's mean divides
+    by the number of rows, the mean here by the sum of their weights: so PyTorch's mean is this one times the mean of
     ``weight[target]``, times 1 / C.
 
     Terms are evaluated in float64, as (s_i - s_y) + margin.
@@ -130,7 +131,13 @@ def hinge(
     >>> losses.hinge([[3.0, 5.0, -1.5]], [0], return_grad=True)
     (3.0, array([[-1.,  1.,  0.]]))
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    no_options = squared is False and average is False and count_target is False and type(kind) is str
+    if no_options and kind in KINDS and weight is None and sample_weight is None:
+        loss = KINDS[kind]
+        found = mean_loss(loss, scores, target, reduction, return_grad, grad_out, ignore_index, n_threads, margin)
+        if found is not None:
+            return found
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     z = _checks.scores(scores)
     batch, share = hinge_batch(
         z, target, margin, kind, squared, average, count_target, weight, sample_weight, ignore_index
@@ -259,12 +266,14 @@ def max_margin(
         first, second = _pair(grad_out)
         beside = _checks.result_array(first, "grad_out[0]", s, (corrupt,), in_place=True)
         negative = _checks.result_array(second, "grad_out[1]", corrupt, (s, beside), in_place=True)
-    found = evaluate(batch, Wanted(reduction, return_grad, first, n_threads), by_score=True)
+    found = evaluate(batch, Wanted(reduction, return_grad, first, n_threads, scores), by_score=True)
     if not return_grad:
         return found
     loss, gradient = found
-    negative = np.subtract(0, gradient if first is None else beside, out=negative)
-    return loss, (gradient, negative if grad_out is None else second)
+    if grad_out is None:
+        return loss, (gradient, 0 - gradient)
+    np.subtract(0, beside, out=negative)
+    return loss, (gradient, second)
 
 
 def _pairs(scores: ArrayLike, scores_corrupt: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

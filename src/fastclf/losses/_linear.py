@@ -97,7 +97,7 @@ def linear_cross_entropy(
     grad_out : tuple of three arrays, optional
         Where to write the gradients: of the dtype of all and the shapes of X, W and b (None without b), C-contiguous.
     n_threads : int, optional
-        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says, else BLAS has its own.
+        Number of threads; by default as `fastclf.set_num_threads` says. Meanwhile BLAS has one thread in each.
 
     Returns
     -------
@@ -120,8 +120,9 @@ def linear_cross_entropy(
     Notes
     -----
     The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
-    `target` and `linear_bias`. The matrix products are those of SciPy's BLAS, with its rounding: results may differ in
-    their last bits with the number of threads and rows.
+    `target` and `linear_bias`. The matrix products are those of NumPy's BLAS, with its rounding. They are made in parts
+    that do not depend on the number of threads, and nor do the results; these may differ in their last bits with the
+    number of rows and with the processor.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def linear_cross_entropy(
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, X)
     model = LinearModel.of(X, W, b)
     batch, mean_weight = cross_entropy_batch(
         model.scores(), target, weight, sample_weight, ignore_index, label_smoothing
@@ -237,7 +238,7 @@ def linear_hinge(
     grad_out : tuple of three arrays, optional
         Where to write the gradients, as in `linear_cross_entropy`.
     n_threads : int, optional
-        Number of threads, of BLAS as well; by default as `fastclf.set_num_threads` says, else BLAS has its own.
+        Number of threads; by default as `fastclf.set_num_threads` says. Meanwhile BLAS has one thread in each.
 
     Returns
     -------
@@ -260,7 +261,7 @@ def linear_hinge(
     >>> losses.linear_hinge(np.eye(2), np.zeros((2, 2)), [0, 1], b=[0.0, 0.5])
     1.0
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, X)
     model = LinearModel.of(X, W, b)
     batch, share = hinge_batch(
         model.scores(), target, margin, kind, squared, average, count_target, weight, sample_weight, ignore_index

@@ -8,7 +8,7 @@ from typing import Any, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf._batch import Batch
+from fastclf._shared.batch import Batch
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, evaluate
 from fastclf.losses._types import Binary, Classes, Each, Gradient, No, Reduced, Unreduced, Yes
@@ -76,8 +76,8 @@ def mse(
     TypeError
         If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
-        If a class id is out of range (it names row and value), shapes do not fit, weights are negative, a score or
-        target is NaN or infinite, or `grad_out` cannot be written to.
+        If a class id is out of range (the error names it and its row), shapes do not fit, weights are negative, a score
+        or target is NaN or infinite, or `grad_out` cannot be written to.
 
     See Also
     --------
@@ -89,7 +89,7 @@ def mse(
     >>> losses.mse([[0.5, 0.5]], [1], return_grad=True)
     (0.25, array([[ 0.5, -0.5]]))
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     s = _checks.score_array(scores)
     ignored = _checks.integer_or_none(ignore_index, "ignore_index")
     if s.ndim == 1:
@@ -172,7 +172,7 @@ def binary_cross_entropy_with_logits(
     >>> losses.binary_cross_entropy_with_logits([[0.0, 0.0]], [[True, False]], return_grad=True)
     (0.6931471805599453, array([[-0.25,  0.25]]))
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     s = _checks.score_array(scores)
     values = _checks.values(target, s)
     column = _checks.column_weights(pos_weight, math.prod(s.shape[1:]), "pos_weight")

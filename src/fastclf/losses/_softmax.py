@@ -1,4 +1,4 @@
-"""Softmax, its logarithm, and the losses that it comes into."""
+"""Softmax, its logarithm, and the losses that take it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf._batch import Batch
-from fastclf._parameters import number
+from fastclf._shared.batch import Batch
+from fastclf._shared.parameters import number
+from fastclf._shared.tensors import given_back
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, evaluate
+from fastclf.losses._plain import mean_loss
 from fastclf.losses._types import Classes, Each, Entropy, Gradient, No, Plain, Reduced, Unreduced, Yes
 
 __all__ = ["cross_entropy", "kl_div", "log_softmax", "softmax", "softmax_mse"]
@@ -95,7 +97,7 @@ def _values(name: str, scores: ArrayLike, out: Any, n_threads: int | None) -> ND
     result = np.empty_like(array) if out is None else _checks.result_array(out, "out", array, (), in_place=True)
     flat = (-1, array.shape[-1]) if array.size else (0, array.shape[-1])
     Batch(name, array.reshape(flat)).run(1.0, n_threads, None, None, result.reshape(flat))
-    return result if out is None else out
+    return given_back(result, scores) if out is None else out
 
 
 @overload
@@ -133,8 +135,8 @@ def cross_entropy(
     ----------
     scores : array-like of shape (n_samples, n_classes)
         Scores (logits). float32 and float64 are taken as they are, from any object with the buffer, array or DLPack
-        interface, without a copy where rows are contiguous (C order); float16 becomes float32, integers what holds them
-        exactly. A score of -inf is a class that is not there.
+        interface, without a copy where rows are contiguous (C order). float16 becomes float32; integers become the
+        float type that holds them exactly. A score of -inf is a class that is not there.
     target : array-like of int, shape (n_samples,), or of shape (n_samples, n_classes)
         Class of each row, of any integer dtype; or probabilities of the classes, each row summing to 1 (within 1e-3).
     weight : array-like of shape (n_classes,), optional
@@ -146,14 +148,15 @@ def cross_entropy(
     label_smoothing : float in [0, 1], default=0.0
         This part of each target is spread evenly over the classes (those that are there).
     reduction : {"mean", "sum", "none"}, default="mean"
-        ``"mean"`` divides the sum by that of the weights of the rows, which are those of their class (for class ids)
-        and of the sample; the mean of no rows is 0. ``"none"`` returns the weighted loss of each row.
+        ``"mean"`` divides the sum of the losses by the sum of the rows' weights. A row's weight is that of its sample,
+        times that of its class (for class ids). The mean of no rows is 0. ``"none"`` returns the weighted loss of each
+        row.
     return_grad : bool, default=False
         Whether to return the gradient, too: of the reduced loss; of the sum where there is no reduction.
     grad_out : array of the scores' shape and dtype, optional
-        Where to write the gradient, so that nothing is allocated: C-contiguous, writeable, float32 or float64 as scores
-        are taken; may be the scores themselves. If scores or probabilities are refused for their values, it may have
-        been written to.
+        Where to write the gradient, so that nothing is allocated: C-contiguous, writeable, float32 or float64 as the
+        scores are taken. It may be the scores themselves. If scores or probabilities are refused for their values, it
+        may have been written to.
     n_threads : int, optional
         Number of threads; by default as `fastclf.set_num_threads` says.
 
@@ -169,25 +172,25 @@ def cross_entropy(
     TypeError
         If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
-        If a class id is out of range (it names row and value), shapes do not fit, probabilities are not, weights are
-        negative, a row holds NaN or +inf or nothing but -inf, or `grad_out` cannot be written to.
+        If a class id is out of range (the error names row and value), shapes do not fit, targets are not probabilities,
+        weights are negative, a row holds NaN or +inf or nothing but -inf, or `grad_out` cannot be written to.
 
     See Also
     --------
-    linear_cross_entropy : Of scores X W' + b, which it never holds.
-    kl_div : Less the entropy of the target.
+    linear_cross_entropy : The same of scores X W' + b, which are never held all together.
+    kl_div : The same less the entropy of the target.
 
     Notes
     -----
-    The gradient is :math:`p_i - t_i` (times the row's part in the reduction). Options, defaults and finite losses are
-    those of PyTorch, which lacks `sample_weight`. It has NaN as the mean of no rows, and where a class of score -inf
-    has probability 0 as a target; and with `label_smoothing`, any score of -inf makes a loss infinite there.
+    The gradient is :math:`p_i - t_i`, times the row's part in the reduction. Options, defaults and finite losses are
+    those of PyTorch, which lacks `sample_weight`. PyTorch has NaN as the mean of no rows, and where a class of score
+    -inf has probability 0 as a target. With `label_smoothing`, PyTorch's loss is infinite where any score is -inf.
 
-    Sums are of float64. With class ids nothing cancels, so that losses near 0 keep their digits: of float32 scores,
+    Sums are of float64. With class ids nothing cancels, so that losses near 0 keep their digits. For float32 scores,
     losses above 1e-37 are off by at most 4 ULP of float32, gradients by 5.1.
 
-    The bytes of a row's loss and gradient do not depend on threads, on the processor or, but for a mean's factor, on
-    other rows.
+    The bytes of a row's loss and gradient do not depend on threads or on the processor. They depend on other rows only
+    by the factor of a mean.
 
     Examples
     --------
@@ -197,7 +200,11 @@ def cross_entropy(
     >>> losses.cross_entropy([[0.0, 0.0]], [[0.5, 0.5]], return_grad=True)
     (0.6931471805599453, array([[0., 0.]]))
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    if weight is None and sample_weight is None and type(label_smoothing) is float and label_smoothing == 0:
+        found = mean_loss("cross_entropy", scores, target, reduction, return_grad, grad_out, ignore_index, n_threads)
+        if found is not None:
+            return found
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     z = _checks.scores(scores)
     batch, mean_weight = cross_entropy_batch(z, target, weight, sample_weight, ignore_index, label_smoothing)
     return evaluate(batch, wanted, mean_weight=mean_weight)
@@ -221,7 +228,9 @@ def cross_entropy_batch(
         of_row, of_class = _checks.by_class(label, of_class, of_row), None
     elif label is not None:
         mean_weight = _checks.by_class(label, of_class, of_row)
-    batch = Batch("cross_entropy", z, label, probabilities, of_row, "probabilities", of_class, smoothing=smoothing)
+    batch = Batch(
+        "cross_entropy", z, label, probabilities, of_row, "probabilities", of_class, label_smoothing=smoothing
+    )
     return batch, mean_weight
 
 
@@ -292,7 +301,7 @@ def kl_div(
     >>> losses.kl_div([[0.0, 0.0]], [[1.0, 0.0]])
     0.6931471805599453
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     z = _checks.scores(scores)
     probabilities = _checks.values(target, z)
     weight = _checks.weights(sample_weight, len(z), "sample_weight")
@@ -360,8 +369,8 @@ def softmax_mse(
     TypeError
         If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
-        If a class id is out of range (it names row and value), shapes do not fit, weights are negative, a row holds NaN
-        or +inf or nothing but -inf, or `grad_out` cannot be written to.
+        If a class id is out of range (the error names it and its row), shapes do not fit, weights are negative, a row
+        holds NaN or +inf or nothing but -inf, or `grad_out` cannot be written to.
 
     See Also
     --------
@@ -373,7 +382,7 @@ def softmax_mse(
     >>> losses.softmax_mse([[0.0, 0.0]], [1], return_grad=True)
     (0.25, array([[ 0.25, -0.25]]))
     """
-    wanted = Wanted(reduction, return_grad, grad_out, n_threads)
+    wanted = Wanted(reduction, return_grad, grad_out, n_threads, scores)
     z = _checks.scores(scores)
     ignored = _checks.integer_or_none(ignore_index, "ignore_index")
     label, values = _checks.class_targets(target, z, ignored)

@@ -1,7 +1,7 @@
 """Neighbours under scikit-learn's names: change the import, keep the program.
 
-The classes take scikit-learn's parameters and have its attributes; what finds the neighbours is what `fastclf.KNN` has.
-What scikit-learn's classes can do beside and these cannot raises an error that says what to use
+The classes take scikit-learn's parameters and have its attributes. They find neighbours as `fastclf.KNN` does. A
+request that only scikit-learn's classes can serve raises an error that says what to use
 ([docs/sklearn.md](docs/sklearn.md)).
 """
 

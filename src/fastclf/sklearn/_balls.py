@@ -1,4 +1,4 @@
-"""All rows within a radius: what a search for ever more neighbours finds until one lies beyond."""
+"""All rows within a radius: a search finds ever more neighbours of a query, until one lies beyond it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastclf import _native
-from fastclf._interrupts import aside
-from fastclf.backends.protocol import Backend
+from fastclf._shared.interrupts import aside
+from fastclf.neighbors.backends.protocol import Backend
 
 # How many neighbours are looked for at first, and how many times as many next.
 FIRST, _TIMES = 32, 4
@@ -58,7 +58,7 @@ class BallSearch:
     by_distance: bool = True
 
     def in_parts(self, Q: NDArray[Any] | None, radii: NDArray[np.float64]) -> Iterator[tuple[slice, Balls]]:
-        """Go through parts of the queries; Q None stands for the rows, of which none is in its own ball.
+        """Go through parts of the queries; Q None stands for the rows; no row is then in its own ball.
 
         A part holds 2**21 neighbours, or those of one query, and takes some 50 bytes for each.
         """
@@ -129,7 +129,7 @@ class BallSearch:
 
 
 def _blocks(queries: NDArray[np.int64], each: int) -> Iterator[NDArray[np.int64]]:
-    """Go through queries, so many that they have `_AT_ONCE` of what each has so many of."""
+    """Go through queries in blocks of `_AT_ONCE` neighbours or distances in all, `each` of them a query."""
     step = max(1, _AT_ONCE // each)
     for start in range(0, len(queries), step):
         yield queries[start : start + step]

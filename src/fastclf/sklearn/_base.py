@@ -12,12 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _searching
-from fastclf import _validation as check
-from fastclf._estimators import Estimator
-from fastclf.backends import registry
-from fastclf.backends.plain import Found
-from fastclf.backends.protocol import Wanted
+from fastclf._shared import estimators
+from fastclf._shared import validation as check
+from fastclf._shared.estimators import Estimator
+from fastclf.neighbors import searching
+from fastclf.neighbors.backends import registry
+from fastclf.neighbors.backends.plain import Found
+from fastclf.neighbors.backends.protocol import Wanted
 from fastclf.sklearn import _parameters
 from fastclf.sklearn._balls import Balls, BallSearch
 from fastclf.sklearn._parameters import Metric
@@ -55,7 +56,7 @@ class NeighborsBase(Estimator):
     def _learn(self, checked: Any, k: int, metric: Metric) -> None:
         """Remember checked rows, to be asked most often for k neighbours."""
         wanted = Wanted(k, _parameters.threads_of(self.n_jobs))
-        self._backend = registry.build("exact", metric.kernels, *_estimators.rows_to_keep(checked), wanted)
+        self._backend = registry.build("exact", metric.kernels, *estimators.rows_to_keep(checked), wanted)
         self.effective_metric_ = metric.effective
         self.effective_metric_params_: dict[str, Any] = {}
 
@@ -65,7 +66,7 @@ class NeighborsBase(Estimator):
         if X is None:
             return None
         self._refuse_others(X, "X")
-        return check.kernel_array(_estimators.checked_queries(self, X), "X")
+        return check.kernel_array(estimators.checked_queries(self, X), "X", narrow=True)
 
     def _refuse_others(self, a: Any, name: str) -> None:
         """Raise for what scikit-learn's classes take beside arrays."""
@@ -112,11 +113,11 @@ class KNeighborsMixin(NeighborsBase):
         Raises
         ------
         TypeError, ValueError
-            If X is not as described, or there are not so many rows.
+            If X is not as described, or there are not as many rows.
         """
         queries, backend = self._queries(X), self._backend
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        count = _searching.checked_count(backend, queries, k, "n_neighbors")
+        count = searching.checked_count(backend, queries, k, "n_neighbors")
         distances, indices = backend.query(queries, count, _parameters.threads_of(self.n_jobs))
         return (distances, indices) if return_distance else indices
 
@@ -136,7 +137,7 @@ class KNeighborsMixin(NeighborsBase):
 
         Returns
         -------
-        scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
+        scipy.sparse.csr_matrix of shape (n_queries, `n_samples_fit_`)
             Edges; each row's columns are in the order of nearness.
 
         Raises
@@ -144,16 +145,16 @@ class KNeighborsMixin(NeighborsBase):
         TypeError, ValueError
             As `kneighbors` does; if `mode` is unknown.
         """
-        check.one_of(mode, _searching.MODES, "mode")
+        check.one_of(mode, searching.MODES, "mode")
         distances, indices = self.kneighbors(X, n_neighbors)
-        return _searching.graph(distances, indices, mode, self.n_samples_fit_)
+        return searching.graph(distances, indices, mode, self.n_samples_fit_)
 
     def _nearest_in_parts(self, X: ArrayLike | None) -> tuple[int, Iterator[tuple[slice, Found]]]:
         """Return how many queries there are, and what goes through parts of them with their neighbours."""
         queries, backend = self._queries(X), self._backend
-        count = _searching.checked_count(backend, queries, self.n_neighbors, "n_neighbors")
+        count = searching.checked_count(backend, queries, self.n_neighbors, "n_neighbors")
         n_threads = _parameters.threads_of(self.n_jobs)
-        parts = ((part, backend.query(some, count, n_threads)) for part, some in _searching.in_parts(queries, count))
+        parts = ((part, backend.query(some, count, n_threads)) for part, some in searching.in_parts(queries, count))
         return backend.n_rows if queries is None else len(queries), parts
 
 
@@ -226,7 +227,7 @@ class RadiusNeighborsMixin(NeighborsBase):
 
         Returns
         -------
-        scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
+        scipy.sparse.csr_matrix of shape (n_queries, `n_samples_fit_`)
             Edges.
 
         Raises
@@ -234,9 +235,9 @@ class RadiusNeighborsMixin(NeighborsBase):
         TypeError, ValueError
             As `radius_neighbors` does; if `mode` is unknown.
         """
-        check.one_of(mode, _searching.MODES, "mode")
+        check.one_of(mode, searching.MODES, "mode")
         balls = self._balls(X, radius, sort_results)
-        return _searching.edges(balls.starts, balls.indices, balls.distances, mode, self.n_samples_fit_)
+        return searching.edges(balls.starts, balls.indices, balls.distances, mode, self.n_samples_fit_)
 
     def _balls(self, X: ArrayLike | None, radius: Any, by_distance: bool) -> Balls:
         queries = self._queries(X)

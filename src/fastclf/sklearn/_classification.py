@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _estimators, _native
-from fastclf._voting import Weights
+from fastclf import _native
+from fastclf._shared import estimators
+from fastclf.neighbors.voting import Weights
 from fastclf.sklearn import _votes
 from fastclf.sklearn._base import KNeighborsMixin, NeighborsBase
 from fastclf.sklearn._votes import Outputs
 
 
-class NeighborsClassifier(_estimators.Classifier, NeighborsBase):
+class NeighborsClassifier(estimators.Classifier, NeighborsBase):
     """What classifiers by neighbours learn, and tell of it."""
 
     weights: Weights | None
@@ -39,7 +40,7 @@ class NeighborsClassifier(_estimators.Classifier, NeighborsBase):
         _votes.check_weights(self.weights)
         metric = self._checked_metric(X)
         self._refuse_others(y, "y")
-        rows, labels = _estimators.checked_data(self, X, y, reset=True)
+        rows, labels = estimators.checked_data(self, X, y, reset=True)
         self._outputs = Outputs.of(labels)
         self._learn(rows, k, metric)
 
@@ -87,7 +88,7 @@ class KNeighborsClassifier(NeighborsClassifier, KNeighborsMixin):
         Number of rows remembered.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -143,7 +144,7 @@ class KNeighborsClassifier(NeighborsClassifier, KNeighborsMixin):
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        with _estimators.unchanged_if_it_fails(self):
+        with estimators.unchanged_if_it_fails(self):
             self._fit(X, y, self.n_neighbors)
         return self
 
@@ -153,7 +154,7 @@ class KNeighborsClassifier(NeighborsClassifier, KNeighborsMixin):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), or None
-            Queries. None stands for the fitted rows, of which none is its own neighbour.
+            Queries. None stands for the fitted rows; no row is then its own neighbour.
 
         Returns
         -------
@@ -180,7 +181,7 @@ class KNeighborsClassifier(NeighborsClassifier, KNeighborsMixin):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), or None
-            Queries. None stands for the fitted rows, of which none is its own neighbour.
+            Queries. None stands for the fitted rows; no row is then its own neighbour.
 
         Returns
         -------

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _threads
-from fastclf import _validation as check
+from fastclf import _native
+from fastclf._shared import threads
+from fastclf._shared import validation as check
 
 # All find the same neighbours by the same search, which sees to it by itself whether a tree pays.
 ALGORITHMS = ("auto", "ball_tree", "brute", "kd_tree")
 
+_DISTANCES = {name for name, kernels in check.METRIC_NAMES.items() if not _native.Traits(kernels).is_product}
 _MINKOWSKI: dict[Any, str] = {1: "manhattan", 2: "euclidean", math.inf: "chebyshev"}
 
 
@@ -44,8 +46,13 @@ def metric_of(metric: Any, p: Any, metric_params: Any, peer: str) -> Metric:
         _check_power(p)
     effective = _minkowski(p, params, peer) if metric == "minkowski" else metric
     if effective not in check.METRIC_NAMES:
-        known = sorted({"minkowski", *check.METRIC_NAMES})
+        known = sorted({"minkowski", *_DISTANCES})
         raise ValueError(f"metric must be one of {known}, got {effective!r}{_advice(effective, peer)}")
+    if _native.Traits(check.METRIC_NAMES[effective]).is_product:
+        raise ValueError(
+            f"metric={effective!r} is no distance, and scikit-learn has none of that name: it is for fastclf.KNN and "
+            f"fastclf.knn, got {effective!r} for {peer}"
+        )
     if metric != "minkowski" and params:
         raise ValueError(f"metric_params={params!r} is for metric='minkowski', got metric={metric!r}")
     return Metric(effective, check.METRIC_NAMES[effective])
@@ -80,18 +87,16 @@ def _minkowski(p: Any, params: dict[Any, Any], peer: str) -> str:
 def _advice(metric: str, peer: str) -> str:
     if metric == "precomputed":
         return f"; pass the rows themselves, or distances that you have to sklearn.neighbors.{peer}"
-    if metric == "sqeuclidean":
-        return "; neighbours by 'euclidean' are the same"
     return f"; sklearn.neighbors.{peer} has other metrics"
 
 
 def threads_of(n_jobs: object) -> int:
     """Return how many threads `n_jobs` asks for: None for fastclf's default, -1 for all, -2 for all but one, ..."""
     if n_jobs is None:
-        return _threads.resolve(None)
+        return threads.resolve(None)
     if isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool) and n_jobs < 0:
-        return max(1, _threads.default() + 1 + int(n_jobs))
-    return _threads.checked(n_jobs, "n_jobs")
+        return max(1, threads.default() + 1 + int(n_jobs))
+    return threads.checked(n_jobs, "n_jobs")
 
 
 def radii_of(radius: Any, n_queries: int | None = None) -> NDArray[np.float64]:

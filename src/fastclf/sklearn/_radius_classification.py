@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastclf import _estimators
-from fastclf._voting import Weights
+from fastclf._shared import estimators
+from fastclf.neighbors.voting import Weights
 from fastclf.sklearn import _parameters, _votes
 from fastclf.sklearn._balls import FIRST
 from fastclf.sklearn._base import RadiusNeighborsMixin
@@ -25,7 +25,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         The largest distance of a row that votes.
     weights : {"uniform", "distance"}, callable or None, default="uniform"
         Weight of a vote: one; the inverse of the distance, where rows at distance 0, if any, are the only ones to vote;
-        or what a function makes of the distances in one ball, an array of one dimension. None stands for "uniform".
+        or what a function returns for the distances in one ball, an array of one dimension. None stands for "uniform".
     algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
         Taken for the sake of scikit-learn's programs; without effect, as in `NearestNeighbors`.
     leaf_size : int, default=30
@@ -58,7 +58,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         Number of rows remembered.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -116,7 +116,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         TypeError, ValueError
             If a parameter or the data is not as described; the model is left as it was.
         """
-        with _estimators.unchanged_if_it_fails(self):
+        with estimators.unchanged_if_it_fails(self):
             self._fit(X, y, FIRST)
             self.outlier_label_ = _votes.outlier_labels(self.outlier_label, self._outputs)
         return self
@@ -127,7 +127,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), or None
-            Queries. None stands for the fitted rows, of which none is its own neighbour.
+            Queries. None stands for the fitted rows; no row is then its own neighbour.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class RadiusNeighborsClassifier(NeighborsClassifier, RadiusNeighborsMixin):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), or None
-            Queries. None stands for the fitted rows, of which none is its own neighbour.
+            Queries. None stands for the fitted rows; no row is then its own neighbour.
 
         Returns
         -------

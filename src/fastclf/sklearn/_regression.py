@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
-from fastclf import _estimators
-from fastclf import _validation as check
-from fastclf._voting import Weights
+from fastclf._shared import estimators
+from fastclf._shared import validation as check
+from fastclf.neighbors.voting import Weights
 from fastclf.sklearn._base import KNeighborsMixin
 from fastclf.sklearn._votes import check_weights, neighbor_weights
 
@@ -47,7 +47,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
         Number of rows remembered.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -105,8 +105,8 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
         check_weights(self.weights)
         metric = self._checked_metric(X)
         self._refuse_others(y, "y")
-        with _estimators.unchanged_if_it_fails(self):
-            rows, targets = _estimators.checked_data(self, X, y, reset=True)
+        with estimators.unchanged_if_it_fails(self):
+            rows, targets = estimators.checked_data(self, X, y, reset=True)
             self._y = _finite_numbers(targets)
             self._learn(rows, self.n_neighbors, metric)
         return self
@@ -117,7 +117,7 @@ class KNeighborsRegressor(RegressorMixin, KNeighborsMixin):  # type: ignore[misc
         Parameters
         ----------
         X : array-like of shape (n_queries, n_features), or None
-            Queries. None stands for the fitted rows, of which none is its own neighbour.
+            Queries. None stands for the fitted rows; no row is then its own neighbour.
 
         Returns
         -------

@@ -8,8 +8,9 @@ import scipy.sparse
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from fastclf import _estimators, _searching
-from fastclf import _validation as check
+from fastclf._shared import estimators
+from fastclf._shared import validation as check
+from fastclf.neighbors import searching
 from fastclf.sklearn._base import KNeighborsMixin, NeighborsBase, RadiusNeighborsMixin
 
 
@@ -39,8 +40,8 @@ class _Unsupervised(NeighborsBase):
             If a parameter or the data is not as described; the estimator is left as it was.
         """
         metric = self._checked_metric(X)
-        with _estimators.unchanged_if_it_fails(self):
-            self._learn(_estimators.checked_rows(self, X, reset=True), self.n_neighbors, metric)
+        with estimators.unchanged_if_it_fails(self):
+            self._learn(estimators.checked_rows(self, X, reset=True), self.n_neighbors, metric)
         return self
 
 
@@ -59,7 +60,6 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, _Unsupervised):
         Taken for the sake of scikit-learn's programs; without effect.
     metric : str, default="minkowski"
         "euclidean" ("l2"), "manhattan" ("l1", "cityblock"), "chebyshev", "cosine", or "minkowski" of the power `p`.
-        "chebyshev" needs a build whose kernels have it.
     p : float, default=2
         Power of "minkowski": 1, 2 or infinity.
     metric_params : dict, optional
@@ -77,7 +77,7 @@ class NearestNeighbors(KNeighborsMixin, RadiusNeighborsMixin, _Unsupervised):
         Number of rows remembered.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -155,7 +155,7 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, K
         Number of rows remembered.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`; only where X has names that are all strings.
 
     See Also
@@ -206,16 +206,16 @@ class KNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, K
 
         Returns
         -------
-        scipy.sparse.csr_matrix of shape (n_queries, n_samples_fit_)
+        scipy.sparse.csr_matrix of shape (n_queries, `n_samples_fit_`)
             Edges; each row's columns are in the order of nearness. Distances of 0 are among them.
 
         Raises
         ------
         TypeError, ValueError
-            If X is not as described, or there are not so many rows.
+            If X is not as described, or there are not as many rows.
         """
         return self.kneighbors_graph(X, self.n_neighbors + (self.mode == "distance"), self.mode)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check.one_of(self.mode, _searching.MODES, "mode")
+        check.one_of(self.mode, searching.MODES, "mode")

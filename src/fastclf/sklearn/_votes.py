@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import DataConversionWarning
 
-from fastclf import _estimators, _voting
-from fastclf import _validation as check
-from fastclf._voting import Weights
+from fastclf._shared import estimators
+from fastclf._shared import labels as _labels
+from fastclf._shared import validation as check
+from fastclf.neighbors import voting
+from fastclf.neighbors.voting import Weights
 from fastclf.sklearn._balls import Balls
 
 
@@ -39,8 +41,8 @@ class Outputs:
             )
             labels = labels[:, 0]
         are_many = labels.ndim == 2
-        columns = [_estimators.checked_classes(column) for column in (labels.T if are_many else [labels])]
-        classes, codes = zip(*map(_estimators.codes_of, columns), strict=True)
+        columns = [estimators.checked_classes(column) for column in (labels.T if are_many else [labels])]
+        classes, codes = zip(*map(estimators.codes_of, columns), strict=True)
         return cls(list(classes), list(codes), are_many)
 
     def of_each(self, values: list[NDArray[Any]]) -> Any:
@@ -55,7 +57,7 @@ class Outputs:
 def check_weights(weights: Weights | None) -> None:
     """Raise unless `weights` says how neighbours' votes are weighed."""
     if weights is not None:
-        _voting.check_weights(weights)
+        voting.check_weights(weights)
 
 
 def neighbor_weights(weights: Weights | None, distances: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -65,7 +67,7 @@ def neighbor_weights(weights: Weights | None, distances: NDArray[np.float64]) ->
     """
     if weights is None:
         return None
-    return _voting.vote_weights(_with_finite_weights(weights) if callable(weights) else weights, distances)
+    return voting.vote_weights(_with_finite_weights(weights) if callable(weights) else weights, distances)
 
 
 def _with_finite_weights(weights: Any) -> Any:
@@ -142,6 +144,6 @@ def relabelled(labels: NDArray[Any], classes: NDArray[Any], where: NDArray[np.bo
 def _joined(classes: NDArray[Any], label: Any) -> NDArray[Any]:
     """Return classes and a label; raise if no dtype holds both."""
     try:
-        return check.joined_labels(classes, check.labels_array([label], "outlier_label"), "outlier_label")
+        return _labels.joined(classes, check.labels_array([label], "outlier_label"), "outlier_label")
     except (TypeError, ValueError) as error:
         raise TypeError(f"outlier_label {label!r} does not go with the classes in y: {error}") from None

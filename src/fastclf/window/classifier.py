@@ -12,12 +12,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from fastclf import _threads, losses
-from fastclf._estimators import Estimator
+from fastclf import losses
+from fastclf._shared import threads
+from fastclf._shared.estimators import Estimator
 from fastclf.window.inputs import Options
 from fastclf.window.model import Model
 from fastclf.window.sentences import Sentences
-from fastclf.window.tags import checked_data, tags_of
+from fastclf.window.tags import checked_data, tags_of, window_weights
 
 Words = Sequence[Sequence[str]]
 Tags = Sequence[Sequence[Any]]
@@ -33,50 +34,54 @@ def _has_probabilities(self: WindowClassifier) -> bool:
 class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     r"""Classifier of words in context, by the vectors of the words around them: names, parts of speech.
 
-    The vectors of a word, of the `window` words before and of those after it, one after the other, are the input x of
-    scores :math:`W x + b`, or with hidden units :math:`b' + W' \sigma(b + W x)`; the tag with the largest score is
-    predicted. The vectors are learned with the weights, unless they are given and kept.
+    The input x is the vectors of the `window` words before a word, of the word itself and of the `window` words after
+    it, one after the other. The scores are :math:`W x + b`, or with hidden units :math:`b' + W' \sigma(b + W x)`. The
+    tag with the largest score is predicted. The vectors are learned with the weights, unless they are given and kept.
 
     Parameters
     ----------
     window : int, default=2
-        Words on either side of the centre that are looked at.
+        Number of words on either side of the centre that count.
     dim : int, default=50
         Length of the vectors, where `vectors` does not say.
     loss : {"softmax", "max_margin"}, default="softmax"
-        Cross-entropy of the softmax; or ``max(0, margin - s + s_c)``, where s is how a window scores its tag, and s_c a
-        corrupt score [1]_: that of the tag in a window about a word of another tag, or that of another tag in the
-        window itself, each half of the time.
+        "softmax": the cross-entropy of the softmax. "max_margin": ``max(0, margin - s + s_c)``, where s is a window's
+        score of its tag, and s_c a corrupt score [1]_. Half of the time s_c is the score of that tag in a window about
+        a word of another tag; half of the time it is that of another tag in the window itself.
     hidden : int, optional
         Number of hidden units; by default there are none.
     activation : {"tanh", "logistic"}, default="tanh"
-        Of the hidden units.
+        Activation of the hidden units.
     vectors : mapping or tuple (words, matrix), optional
-        Word vectors to begin with, such as `read_vectors` reads: of each word a vector, all of one length. Floats are
+        Word vectors to begin with, such as `read_vectors` reads: a vector for each word, all of one length. Floats are
         rounded to float32; integers that float32 does not hold are refused.
     train_vectors : bool, default=True
-        Whether vectors are trained, and words of the training sentences which have none get one. If not, only the
+        If True, vectors are trained, and words of the training sentences that have none get one. If False, only the
         vectors of unknown words and of the ends of sentences are trained.
     min_count : int, default=1
         How often a word has to occur in training to get a vector.
     word_dropout : float, default=1.0
-        A word seen c times is read as unknown with probability ``word_dropout / (word_dropout + c)`` in training, anew
-        in each pass: so rare words teach what to think of unknown ones. Not words that are given a vector.
+        In each pass of training a word seen c times is read as unknown with probability
+        ``word_dropout / (word_dropout + c)``. So rare words teach what to think of unknown ones. Words that come with a
+        vector are never read as unknown.
     lowercase : bool, default=False
-        Whether words are taken in lower case, as vectors such as GloVe's have them; of given words that differ in case
+        Whether words are taken in lower case, as vectors such as GloVe's have them. If given words differ in case
         alone, the first counts.
+    class_weight : dict, "balanced" or None, default=None
+        What windows about words of each tag weigh in the mean of the losses; "balanced" makes all tags count the same.
+        So rare tags are found more often, at the price of false ones.
     l2 : float, default=0.0
         Weight of the penalty; see Notes.
     margin : float, default=1.0
-        Of ``loss="max_margin"``.
+        Margin of ``loss="max_margin"``.
     learning_rate : float, default=0.1
-        Of Adagrad [2]_: the first step moves each value by so much.
+        Learning rate of Adagrad [2]_: the first step moves each value by this much.
     batch_size : int, default=256
-        Windows a step.
+        Number of windows in a step.
     max_iter : int, default=5
         Passes over the windows that `fit` makes.
     random_state : int, RandomState instance or None, default=None
-        Draws what weights and vectors begin with, the order of the windows, unknown words and corrupt windows.
+        Draws the first weights and vectors, the order of the windows, unknown words and corrupt windows.
     n_threads : int, optional
         Number of threads; by default as `set_num_threads` says. What is learned does not depend on it.
     verbose : int, default=0
@@ -89,15 +94,15 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     vocabulary_ : dict
         From words to rows of `vectors_`.
     vectors_ : ndarray of shape (n_words + 2, dim), float32
-        Word vectors; row 0 is that of the places beyond the ends of sentences, row 1 that of unknown words.
+        Word vectors. Row 0 stands for the places beyond the ends of sentences, row 1 for unknown words.
     coefs_ : list of ndarray of shape (n_outputs, n_inputs), float32
         W; with hidden units W and W'. The inputs are the window's vectors, from the first word to the last.
     intercepts_ : list of ndarray of shape (n_outputs,), float32
         b; with hidden units b and b'.
     n_iter_ : int
         Passes made, by `fit` and `partial_fit`.
-    loss_curve_ : ndarray of shape (n_iter_,)
-        The objective in each pass: the mean of what it was at each step.
+    loss_curve_ : ndarray of shape (`n_iter_`,)
+        The objective in each pass: the mean of its values at the steps.
 
     See Also
     --------
@@ -106,22 +111,19 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     Notes
     -----
-    What is minimised is the mean of the losses, plus l2 times the sum of the squares of the weights W and W' and the
-    mean, over the windows, of the sum of the squares of their vectors (those that are trained). A vector is so
-    penalised as often as it is used, and a step touches the vectors of its own windows only: its cost does not grow
-    with the vocabulary.
+    The objective is the mean of the losses, weighted if there are weights, plus l2 times a penalty. The penalty is the
+    sum of the squares of the weights W and W', plus the mean over the windows of the sum of the squares of their
+    trained vectors. So a vector is penalised as often as it is used. A step uses the vectors of its own windows only:
+    its cost does not grow with the vocabulary.
 
-    The result is the same for a seed, whatever the number of threads and the processor. Beyond the sentences, the
-    vectors and the sums of squares of Adagrad, training holds some 80 bytes for each word of the sentences, 4 for each
-    place of padding (`window` beside each sentence) and the inputs of one mini-batch. A call of `partial_fit` looks
-    only at its own words, but copies the vectors if some of these words are new.
+    The result depends on the seed, but not on the number of threads or the processor. Beside the sentences, the vectors
+    and the sums of squares of Adagrad, training holds some 80 bytes for each word of the sentences, 4 for each place of
+    padding (`window` beside each sentence) and the inputs of one mini-batch. A call of `partial_fit` looks only at its
+    own words, but copies the vectors if some of these words are new. If training is interrupted, `fit` leaves the model
+    as it was; `partial_fit` may have made some of its steps.
 
-    If training is interrupted, `fit` leaves the model as it was; `partial_fit` may have made some of its steps.
-
-    Sentences are lists of words, which are no arrays of numbers: scikit-learn's `check_estimator`, whose checks pass
-    matrices of floats, does not apply, nor is there an `n_features_in_`. Parameters, `clone`, pipelines, errors of
-    models that are not fitted and searches for parameters work as usual (``cv`` has to be a splitter that does not look
-    at the tags, such as `KFold`).
+    Sentences are lists of words, not arrays of numbers: there is no `n_features_in_`. `clone`, pipelines and searches
+    for parameters work as usual (``cv`` has to be a splitter that does not look at the tags, such as `KFold`).
 
     References
     ----------
@@ -153,6 +155,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         min_count: int = 1,
         word_dropout: float = 1.0,
         lowercase: bool = False,
+        class_weight: Any = None,
         l2: float = 0.0,
         margin: float = 1.0,
         learning_rate: float = 0.1,
@@ -172,6 +175,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.min_count = min_count
         self.word_dropout = word_dropout
         self.lowercase = lowercase
+        self.class_weight = class_weight
         self.l2 = l2
         self.margin = margin
         self.learning_rate = learning_rate
@@ -181,7 +185,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.n_threads = n_threads
         self.verbose = verbose
 
-    def fit(self, sentences: Words, tags: Tags) -> Self:
+    def fit(self, sentences: Words, tags: Tags, sample_weight: ArrayLike | None = None) -> Self:
         """Learn weights and vectors from tagged sentences.
 
         Parameters
@@ -190,6 +194,8 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             The words of each sentence; there may be sentences with none.
         tags : sequence of sequences of str, int or bool
             The tag of each word: all of one kind.
+        sample_weight : array-like of shape (n_sentences,), optional
+            What each sentence's windows weigh in the mean of the losses: finite, not negative, not all 0.
 
         Returns
         -------
@@ -204,13 +210,16 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """
         options = Options.of(self)
         words, classes, codes = checked_data(sentences, tags, options.kind.lowercase)
+        weight = window_weights(words, classes, codes, self.class_weight, sample_weight)
         model = Model.begun(classes, self.vectors, self.random_state, options)
         model.learn_words(words, options.min_count)
-        model.train(words, codes, options, options.max_iter)
+        model.train(words, codes, weight, options, options.max_iter)
         self._keep(model)
         return self
 
-    def partial_fit(self, sentences: Words, tags: Tags, classes: ArrayLike | None = None) -> Self:
+    def partial_fit(
+        self, sentences: Words, tags: Tags, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Go once through some tagged sentences; words that are new get vectors as in `fit`.
 
         Parameters
@@ -221,6 +230,8 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             The tag of each word: all of one kind.
         classes : array-like of shape (n_classes,), optional
             All tags there will be: needed in the first call if its sentences do not have them all.
+        sample_weight : array-like of shape (n_sentences,), optional
+            Weights of the sentences relative to the others of this call; "balanced" refers to this call, too.
 
         Returns
         -------
@@ -247,11 +258,12 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         begun: Model | None = getattr(self, "_model", None)
         known = None if begun is None else begun.classes
         words, found, codes = checked_data(sentences, tags, options.kind.lowercase, classes, known)
+        weight = window_weights(words, found, codes, self.class_weight, sample_weight)
         model = begun or Model.begun(found, self.vectors, self.random_state, options)
         model.refuse_changes(options.kind)
         try:
             model.learn_words(words, options.min_count)
-            model.train(words, codes, options, 1)
+            model.train(words, codes, weight, options, 1)
         except BaseException:
             if begun:
                 self._keep(model)  # the words learned and the steps made are this model's
@@ -351,15 +363,9 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
         Examples
         --------
-        The mean over the tags of F1, which counts rare tags as much as frequent ones, is in scikit-learn:
-
-        >>> from itertools import chain
-        >>> from sklearn.metrics import f1_score
         >>> from fastclf import WindowClassifier
         >>> sentences, tags = [["in", "Rome"], ["in", "a", "hurry"]], [["O", "LOC"], ["O", "O", "O"]]
         >>> model = WindowClassifier(max_iter=50, random_state=0).fit(sentences, tags)
-        >>> f1_score(list(chain(*tags)), list(chain(*model.predict(sentences))), average="macro")
-        1.0
         >>> model.score(sentences, tags)
         1.0
         """
@@ -390,5 +396,5 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         model = self._model
         words = Sentences.of(sentences, model.kind.lowercase)
         text = model.vocabulary.text(words, model.kind.window)
-        scores = model.net.scores(text.word, text.centre, _threads.resolve(self.n_threads))
+        scores = model.net.scores(text.word, text.centre, threads.resolve(self.n_threads))
         return words, scores.astype(np.float64)

@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _progress
+from fastclf._shared import progress
 from fastclf.window.lines import Numbered, numbered
 from fastclf.window.tagged import Tagged
 
@@ -19,7 +19,7 @@ _BLANKS = re.compile(r"[ \t]+")
 _HEADER = re.compile(r"([0-9]+)[ \t]+([0-9]+)[ \t]*")  # behind a blank, the word would be one
 _MOST_DIGITS = 18  # of a header's numbers
 _BELOW_FLOAT32, _MIDDLE = (1 << 29) - 1, 1 << 28  # digits of a float64 that float32 has not; they, in the middle
-_FIRST_LINES = 16  # of which one should tell how many values there are
+_FIRST_LINES = 16  # one of them should tell how many values there are
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ def read_tagged(
 ) -> tuple[list[list[str]], list[list[str]]]:
     r"""Read sentences with a word and its tag on each line, and empty lines between sentences.
 
-    Both the layout of CoNLL's files (columns between tabs, or else spaces, of which the first is the word and the last
+    Both the layout of CoNLL's files (columns between tabs, or else spaces; the first is the word and the last
     the tag; lines with ``-DOCSTART-`` are left out) and WikiANN's (``en:word``, a tab, and the tag) are read. Nothing
     else parts columns: a no-break space belongs to its word. Lines end with ``\n``, ``\r\n`` or ``\r``.
 
@@ -153,7 +153,7 @@ def read_vectors(
     wanted = None if words is None else frozenset(words)
     rows: dict[str, NDArray[np.float32]] = {}
     n_read = 0
-    with _progress.amount("word vectors", verbose, os.path.getsize(path) or 1) as tell:
+    with progress.amount("word vectors", verbose, os.path.getsize(path) or 1) as tell:
         promised, dim, lines = _layout(numbered(path, encoding, errors, tell), path)
         for number, text in lines:
             line = text.rstrip(" \t")
@@ -213,7 +213,7 @@ def _has_one_word(columns: list[str]) -> bool:
 
 
 def _parted(line: str, dim: int) -> tuple[str, list[str]]:
-    """Return a line's word, which may be or hold blanks, and the last `dim` columns, fewer if there are not so many."""
+    """Return a line's word, which may be or hold blanks, and the last `dim` columns, or all if there are fewer."""
     blank = line.replace("\t", " ")
     values = blank.rsplit(" ", dim)
     head = values.pop(0)
@@ -259,5 +259,5 @@ def _to_odd(value: str, nearest: float) -> float:
 
 
 def _is_plain(value: str) -> bool:
-    """Whether a value has none of what `float` takes beyond numbers of the field's files: 1_0, blanks, other digits."""
+    """Whether a value has nothing that `float` takes but the field's files do not have: 1_0, blanks, other digits."""
     return value.isascii() and value.isprintable() and "_" not in value

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _threads
-from fastclf import _validation as check
-from fastclf._parameters import flag, number
+from fastclf._shared import threads
+from fastclf._shared import validation as check
+from fastclf._shared.parameters import flag, number
 from fastclf.window.net import ACTIVATIONS
 from fastclf.window.sentences import is_list
 from fastclf.window.training import Steps
@@ -75,7 +75,7 @@ class Options:
                 margin=number(model.margin, "margin", 0),
             ),
             max_iter=check.at_least(model.max_iter, 1, "max_iter"),
-            n_threads=_threads.resolve(model.n_threads),
+            n_threads=threads.resolve(model.n_threads),
             verbose=check.at_least(model.verbose, 0, "verbose"),
         )
 

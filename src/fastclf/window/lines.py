@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 
-from fastclf import _files, _progress
+from fastclf._shared import files, progress
 
 Numbered = tuple[int, str]
 
@@ -16,20 +16,20 @@ MOST_BLANK = 1 << 20  # lines without text one after the other: packed, gigabyte
 _BLOCK = 1 << 18  # bytes, decoded at a time
 _MARK = "\ufeff"  # that some programs begin files with
 
-# Packed text may unpack to so many times the bytes read and this much beside: real text is 2 to 30 times as long.
+# Packed text may unpack to this many times the bytes read, plus a constant: real text is 2 to 30 times as long.
 _MOST_TIMES = 100
 _ALWAYS = 1 << 24
 
 
 def numbered(
-    path: str | os.PathLike[str], encoding: str, errors: str, tell: Callable[[int], None] = _progress.nothing
+    path: str | os.PathLike[str], encoding: str, errors: str, tell: Callable[[int], None] = progress.nothing
 ) -> Iterator[Numbered]:
     """Yield lines without their ends, and their numbers from 1 on; `tell` hears of each more bytes that were read.
 
     A block and a line are held. `encoding` and `errors` are those of `open`.
     """
     decoder = _decoder(encoding, errors)
-    with _files.opened(path) as content:
+    with files.opened(path) as content:
         ended, blank, rest = 0, 0, ""
         for block in _blocks(content, tell):
             text = _decoded(decoder, block, content, encoding, ended)
@@ -53,7 +53,7 @@ def _decoder(encoding: str, errors: str) -> io.IncrementalNewlineDecoder:
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a str, got {value!r} of type {type(value).__name__}")
     try:
-        "".encode(encoding)  # of which some, such as "hex", are not of text
+        "".encode(encoding)  # some encodings, such as "hex", are not of text
         decoder = codecs.getincrementaldecoder(encoding)(errors)
     except LookupError as error:
         raise ValueError(f"encoding={encoding!r} cannot be used: {error}") from None
@@ -66,7 +66,7 @@ def _decoder(encoding: str, errors: str) -> io.IncrementalNewlineDecoder:
     return io.IncrementalNewlineDecoder(decoder, translate=True)
 
 
-def _blocks(content: _files.Content, tell: Callable[[int], None]) -> Iterator[bytes]:
+def _blocks(content: files.Content, tell: Callable[[int], None]) -> Iterator[bytes]:
     """Yield the content, and at its end an empty block."""
     told = unpacked = 0
     block = b"first"
@@ -82,9 +82,9 @@ def _blocks(content: _files.Content, tell: Callable[[int], None]) -> Iterator[by
 
 
 def _decoded(
-    decoder: io.IncrementalNewlineDecoder, block: bytes, content: _files.Content, encoding: str, ended: int
+    decoder: io.IncrementalNewlineDecoder, block: bytes, content: files.Content, encoding: str, ended: int
 ) -> str:
-    """Decode a block, which begins behind so many lines that ended, or is the empty one at the end."""
+    """Decode a block. `ended` lines came before it; the empty block is the one at the end."""
     _, state = decoder.getstate()
     try:
         return decoder.decode(block, final=not block)

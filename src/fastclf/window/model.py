@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _estimators, _progress
+from fastclf._shared import estimators, progress
 from fastclf.window.inputs import Kind, Options, given_vectors
 from fastclf.window.net import Net, drawn_vectors
 from fastclf.window.sentences import Sentences
@@ -46,7 +46,7 @@ class Model:
     @classmethod
     def begun(cls, classes: NDArray[Any], vectors: Any, random_state: Any, options: Options) -> Model:
         """Draw a model that knows only words that come with vectors."""
-        rng, kind = _estimators.generator(random_state), options.kind
+        rng, kind = estimators.generator(random_state), options.kind
         given, matrix = ([], None) if vectors is None else given_vectors(vectors, kind.lowercase)
         table = drawn_vectors((OWN, options.dim if matrix is None else matrix.shape[1]), rng)
         if matrix is not None:
@@ -73,11 +73,18 @@ class Model:
         self.net.take_vectors(drawn_vectors((len(new), self.net.vectors.shape[1]), self.rng), self.kind.train_vectors)
         self.vocabulary.learn(words, new, first)
 
-    def train(self, words: Sentences, codes: NDArray[np.int64], options: Options, n_passes: int) -> None:
-        """Go through the windows."""
+    def train(
+        self,
+        words: Sentences,
+        codes: NDArray[np.int64],
+        weight: NDArray[np.float64] | None,
+        options: Options,
+        n_passes: int,
+    ) -> None:
+        """Go through the windows, which have these codes and weights."""
         text = self.vocabulary.text(words, self.kind.window)
         dropped = self.vocabulary.dropped(words, options.word_dropout)
-        passes = Passes(text, codes, dropped, len(self.classes), options.steps)
-        with _progress.amount("window classifier", options.verbose, n_passes * len(codes)) as tell:
+        passes = Passes(text, codes, dropped, len(self.classes), options.steps, weight)
+        with progress.amount("window classifier", options.verbose, n_passes * len(codes)) as tell:
             for _ in range(n_passes):
                 self.curve.append(passes.make(self.net, self.rng, options.n_threads, tell))

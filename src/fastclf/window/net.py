@@ -17,7 +17,7 @@ _SPREAD = 0.1  # standard deviation of vectors to begin with
 
 @dataclass
 class Layer:
-    """W x + b, and the sums of the squares of their slopes so far."""
+    """W x + b, and the sums of the squares of their gradients so far."""
 
     W: NDArray[Any]
     b: NDArray[Any]
@@ -40,18 +40,18 @@ def drawn_vectors(shape: tuple[int, int], rng: np.random.Generator, dtype: Any =
 
 @dataclass
 class Net:
-    """A classifier of windows: see fc_window_model in csrc/fastclf.h.
+    """A classifier of windows: see fc_window_model in csrc/models.h.
 
     Attributes
     ----------
     vectors, squares : ndarray of shape (n_words, dim)
-        A vector for each word; sums of the squares of their slopes so far.
+        A vector for each word; sums of the squares of their gradients so far.
     layers : list of Layer
         One, or with hidden units two.
     window : int
         Words on either side of the centre.
     trained : int
-        So many of the vectors, the first ones, are trained.
+        How many of the vectors, the first ones, are trained.
     activation : str
         Of the hidden units.
     """

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastclf import _estimators
+from fastclf._shared import estimators
+from fastclf._shared import validation as check
+from fastclf._shared.class_weights import with_class_weights
 from fastclf.window.sentences import Sentences, is_list, lengths_of, lists_of
 
 # What tags may be, and how those of derived types, such as NumPy's, become plain: by the kinds of dtypes.
@@ -47,7 +49,7 @@ def codes_of(tags: list[Any], given: Any, known: NDArray[Any] | None) -> tuple[N
         if not is_list(given):
             raise TypeError(f"classes must be a list of tags, got {given!r} of type {type(given).__name__}")
         given = _sorted(_plain(list(given), "classes[{}]".format))
-    known = _estimators.agreed_classes(given, known)
+    known = estimators.agreed_classes(given, known)
     found = _sorted(tags)
     if known is None:
         if len(found) < 2:
@@ -61,6 +63,26 @@ def codes_of(tags: list[Any], given: Any, known: NDArray[Any] | None) -> tuple[N
             f"{known.tolist()[:20]}"
         )
     return known, np.fromiter(map(number.__getitem__, tags), np.int64, len(tags))
+
+
+def window_weights(
+    words: Sentences, classes: NDArray[Any], codes: NDArray[np.int64], class_weight: Any, sample_weight: Any
+) -> NDArray[np.float64] | None:
+    """Return what each window counts, 1 in the mean: its sentence's weight times its tag's; None if there are none."""
+    if class_weight is None and sample_weight is None:
+        return None
+    weight = np.ones(len(codes))
+    if sample_weight is not None:
+        weight = np.repeat(check.weights_of(sample_weight, words.lengths.shape, "sample_weight"), words.lengths)
+    if class_weight is not None:
+        weight = with_class_weights(codes, classes, class_weight, weight)
+    with np.errstate(over="ignore", divide="ignore"):
+        total = weight.sum()
+        scale = len(weight) / total
+    if not (np.isfinite(scale) and np.isfinite(total)):
+        raise ValueError(f"sample_weight and class_weight must sum to a normal number above 0, got {total}")
+    scaled: NDArray[np.float64] = weight * scale
+    return scaled
 
 
 def _sorted(tags: Iterable[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from fastclf import _native
 from fastclf.window.net import Net
 from fastclf.window.vocabulary import UNKNOWN, Text
 
-_CALL_WINDOWS = 1 << 16  # about so many a call of the kernels: then progress is told
+_CALL_WINDOWS = 1 << 16  # about this many a call of the kernels: then progress is told
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,20 @@ class Passes:
         Number of classes.
     steps : Steps
         How steps are made.
+    weight : ndarray of shape (n_windows,), optional
+        What each window's loss counts in the mean.
     """
 
     def __init__(
-        self, text: Text, codes: NDArray[np.int64], dropped: NDArray[np.float32], n_classes: int, steps: Steps
+        self,
+        text: Text,
+        codes: NDArray[np.int64],
+        dropped: NDArray[np.float32],
+        n_classes: int,
+        steps: Steps,
+        weight: NDArray[np.float64] | None = None,
     ) -> None:
-        self._text, self._codes, self._dropped, self._steps = text, codes, dropped, steps
+        self._text, self._codes, self._dropped, self._steps, self._weight = text, codes, dropped, steps, weight
         self._corruption = Corruption(codes, n_classes) if steps.ranks else None
 
     def make(self, net: Net, rng: np.random.Generator, n_threads: int, tell: Callable[[int], object]) -> float:
@@ -70,7 +78,8 @@ class Passes:
                 corrupt = centre[windows]
             objective = np.empty(-(-len(some) // batch))
             examples = word, centre[some], self._codes[some], corrupt, label
-            if not _native.window_train(net, self._steps, *examples, n_threads, objective):
+            weight = None if self._weight is None else self._weight[some]
+            if not _native.window_train(net, self._steps, *examples, n_threads, objective, weight):
                 raise overflow()
             sizes = np.minimum(batch, len(some) - batch * np.arange(len(objective)))
             total += float(objective @ sizes)

@@ -17,7 +17,7 @@ OWN = 2  # words have vectors from here on
 
 @dataclass(frozen=True)
 class Text:
-    """Sentences as numbers of words, with so much padding between them that windows are stretches of one array.
+    """Sentences as numbers of words, with enough padding between them that windows are stretches of one array.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Vocabulary:
     numbers : dict
         From words to rows of the table of vectors.
     n_given : int
-        So many words, the first, came with vectors.
+        How many words, the first ones, came with vectors.
     seen : Counter
         How often each word occurred in training, also of those that have no vector.
     """

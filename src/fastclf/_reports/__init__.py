@@ -1,0 +1,1 @@
+"""Tables and pages that tell what was measured, and on what."""

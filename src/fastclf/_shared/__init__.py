@@ -1,0 +1,1 @@
+"""What estimators and losses share: checks, arrays, threads, files, progress."""

@@ -1,0 +1,112 @@
+"""A seal on pickled models: what was changed on the way, or by a newer version, is refused when it is loaded.
+
+The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays and plain containers of them.
+Objects of other packages do not count, nor does the byte order of arrays, which pickle may change.  A checksum finds
+accidents, not attacks: see docs/persistence.md.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1  # of the state: raised when older versions could not read it
+
+_BLOCK_BYTES = 32 << 20
+_LONGEST_FLOAT = 8  # bytes; longer ones have padding that holds anything
+
+
+def sealed(state: Any) -> tuple[Any, int, int]:
+    """Return a model's state with its format and checksum."""
+    return state, FORMAT, checksum(state)
+
+
+def open_into(model: Any, parts: Any) -> None:
+    """Give a new model the state of its seal; raise ValueError if that is broken, or from a newer version."""
+    name = type(model).__name__
+    if not (isinstance(parts, tuple) and len(parts) == 3 and all(type(part) is int for part in parts[1:])):
+        raise ValueError(f"this {name} is damaged: it has no checksum")
+    state, version, expected = parts
+    if version > FORMAT:
+        raise ValueError(
+            f"this {name} was saved in format {version} by a newer version of fastclf; this one reads {FORMAT} at most"
+        )
+    if checksum(state) != expected:
+        raise ValueError(f"this {name} is damaged: its values are not those that were saved")
+    model.__setstate__(state)
+
+
+def checksum(state: Any) -> int:
+    """Return the CRC-32 of all that a state holds."""
+    return _Checksum().of(state)
+
+
+class _Checksum:
+    def __init__(self) -> None:
+        self._value = 0
+        self._inside: set[int] = set()  # the objects that are being gone through: some refer to each other
+
+    def of(self, state: Any) -> int:
+        self._add(state)
+        return self._value
+
+    def _bytes(self, data: Any) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def _text(self, text: str) -> None:
+        self._bytes(f"{len(text)} {text};".encode("utf-8", "surrogatepass"))
+
+    def _add(self, value: Any) -> None:
+        kind = type(value)
+        if isinstance(value, np.ndarray):
+            self._array(value)
+        elif isinstance(value, np.generic):
+            self._text(f"{value.dtype.name} {value!r}")
+        elif kind is int:
+            self._text(f"int {value:x}")
+        elif kind in (bool, float, complex, str, bytes, type(None)):
+            self._text(f"{kind.__name__} {value!r}")
+        elif id(value) in self._inside:
+            self._text("itself")
+        else:
+            self._inside.add(id(value))
+            self._object(value, kind)
+            self._inside.discard(id(value))
+
+    def _array(self, array: np.ndarray[Any, Any]) -> None:
+        dtype = array.dtype
+        self._text(f"{dtype.name if dtype.names is None else dtype.names} {array.shape}")
+        if dtype.names is not None:  # there may be gaps between the fields
+            self._all(array[name] for name in dtype.names)
+        elif dtype.hasobject or dtype.kind == "T":
+            self._all(array.ravel().tolist())
+        elif array.size and array.nbytes and not (dtype.kind in "fc" and dtype.type(0).real.itemsize > _LONGEST_FLOAT):
+            self._values(np.atleast_1d(np.asarray(array)))
+
+    def _values(self, rows: np.ndarray[Any, Any]) -> None:
+        step = max(1, _BLOCK_BYTES * len(rows) // rows.nbytes)
+        native = rows.dtype.newbyteorder("=")
+        for start in range(0, len(rows), step):  # Ctrl-C is heard in between
+            block = np.ascontiguousarray(rows[start : start + step], native)
+            self._bytes(block.reshape(-1).view(np.uint8))
+
+    def _all(self, values: Any) -> None:
+        for value in values:
+            self._add(value)
+
+    def _object(self, value: Any, kind: type) -> None:
+        is_own = kind.__module__.startswith("fastclf.")
+        if kind is dict:
+            self._text("dict")
+            self._all(item for pair in value.items() for item in pair)
+        elif kind in (list, tuple) or (is_own and isinstance(value, tuple)):
+            self._text(kind.__name__)
+            self._all(value)
+        elif kind in (set, frozenset):
+            self._text(kind.__name__)
+            self._all(sorted(map(checksum, value)))
+        elif is_own and not hasattr(value, "get_params"):  # estimators have seals of their own
+            self._text(kind.__qualname__)
+            self._all(value.__reduce_ex__(4)[1:3])

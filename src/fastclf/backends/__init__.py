@@ -1,1 +1,0 @@
-"""What can find the neighbours: `protocol` says what that is, `registry` has the classes that are."""

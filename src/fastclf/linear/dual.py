@@ -1,0 +1,67 @@
+"""Multiclass SVMs by their dual problem: which method, and in what order.
+
+Measured: of more rows than features the method of multipliers comes near the optimum first, whatever the penalty.
+Where few rows are left on a margin, steps on faces end sooner.  Of fewer rows coordinate ascent needs no other start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastclf._shared import threads
+from fastclf.linear.ascent import ascend
+from fastclf.linear.multipliers import multiply
+from fastclf.linear.objective import Objective, Point
+from fastclf.linear.rows import DenseRows
+from fastclf.linear.solving import Progress, Solution
+from fastclf.linear.svm import Dual, Svm
+
+_MANY_VALUES = 1 << 23  # of rows: sweeps by one thread take longer than the other method
+_BOUND_TOL, _BOUND_ITERATIONS = 1e-8, 1000  # of a bound that is asked for
+_BEGINNING = 60  # iterations of the method of multipliers, where coordinate ascent may follow
+
+
+def suits(objective: Objective) -> bool:
+    """Whether this solves the objective: there is a dual problem of losses with kinks, a penalty and moderate rows."""
+    return objective.loss.slack is not None and objective.penalty.is_strictly_convex and objective.rows.moderate
+
+
+def solve(objective: Objective, start: Point, progress: Progress, rng: np.random.Generator) -> Solution:
+    """Minimise J; the excess of the solution is a proof."""
+    if start.value == 0:  # no hinge is negative
+        return Solution(start, 0.0)
+    svm, (n, features) = Svm.of(objective), objective.rows.shape
+    found = Dual(start.W, start.b, start.value, np.zeros((n, objective.classes)))
+    multiplies = n > features
+    alone = multiplies and isinstance(objective.rows, DenseRows) and n * features > _MANY_VALUES
+
+    def is_over() -> bool:
+        return progress.left <= 0 or found.gap <= progress.until(found.value)
+
+    with threads.blas(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if multiplies:
+            found = _multiplied(svm, objective, found, progress, progress.left if alone else _BEGINNING, rng)
+        if not (alone or is_over()):
+            found = ascend(svm, found, progress, int(rng.integers(2**63)))
+        if multiplies and not (alone or is_over()):
+            found = _multiplied(svm, objective, found, progress, progress.left, rng)
+    return Solution(svm.objective.at(found.W, found.b), found.gap)
+
+
+def _multiplied(
+    svm: Svm, objective: Objective, found: Dual, progress: Progress, most: int, rng: np.random.Generator
+) -> Dual:
+    """Make at most `most` iterations of the method of multipliers."""
+    left = min(most, progress.left)
+    some = replace(progress, left=left)
+    found = multiply(svm, objective, found, some, rng)
+    progress.left -= left - some.left
+    return found
+
+
+def lower_bound(objective: Objective, start: Point, floor: float, rng: np.random.Generator) -> float:
+    """Return what J is nowhere below, near its least value as far as that can be proven."""
+    found = solve(objective.in_float64(), start, Progress(_BOUND_TOL, floor, _BOUND_ITERATIONS, lambda *_: None), rng)
+    return found.point.value - found.excess

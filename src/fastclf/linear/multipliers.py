@@ -1,0 +1,221 @@
+"""Multiclass SVMs of many rows: the method of multipliers, and a proof of where it ends.
+
+The kinks of the hinges are rounded about multipliers, a guess of the dual optimum [1]_.  What is then smooth is
+minimised by L-BFGS, on variables preconditioned as those of other losses; its gradients by the scores are the next
+multipliers.  So kinks need not be rounded ever less, as they would about 0 [2]_: the smooth problems stay well
+conditioned.
+
+Gradients are feasible dual points.  Each proves a bound, as `Svm.lower_bound` has it; far from the optimum their
+directions of most curvature spoil it.  The best point between two of them proves more: one such mixture is kept.
+
+.. [1] R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal point algorithm in convex
+   programming", Mathematics of Operations Research 1, 1976.
+.. [2] Y. Nesterov, "Smooth minimization of non-smooth functions", Mathematical Programming 103, 2005.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastclf.linear.objective import Objective, Point
+from fastclf.linear.preconditioner import Preconditioner
+from fastclf.linear.sampling import Sample
+from fastclf.linear.solving import Progress, largest_margin
+from fastclf.linear.svm import Array, Dual, Svm
+
+# Widths over which kinks are rounded, in margins: to begin with, in the end, and as parts of the one before.  By
+# measurement: sums of terms begin farther from 0 than a largest one.
+_WIDEST, _WIDEST_OF_LARGEST = 3.0, 0.3
+_SHRINK, _SHRINK_OF_LARGEST = 0.4, 0.6
+_NARROWEST = 0.1
+
+_EXACTNESS = 0.01  # of the smooth problem: its distance from its optimum, in parts of how far J is above it
+_LEARNT = (0, 1, 3)  # changes of the multipliers after which the curvature is learned anew
+_MEMORY = 20  # pairs of steps and changes of the gradient
+_MOST_STEPS = 30  # between two changes of the multipliers, each of which takes a pass
+_STEEP = 0.7  # of the slope, left after a step: it was too short by as much as a secant says
+_LONGEST, _TRIALS = 4.0, 20
+_FALL = 1e-4  # of what the slope promises
+_ASKS = 5  # steps after a proof that was not enough, until the next
+_PATIENCE = 100  # steps in which the gap has to become half as large
+
+
+@dataclass(frozen=True)
+class _At:
+    """Weights, and the smooth problem there: its value, gradients, and the dual point that these are of."""
+
+    point: Point
+    hinges: float
+    a: Array
+
+
+@dataclass
+class _Mixture:
+    """A dual point, and what its bound is made of.
+
+    Attributes
+    ----------
+    a : ndarray of shape (n_rows, n_classes)
+        The point.
+    W : ndarray of shape (n_classes, n_features + 1)
+        Its weights; the last are those of a feature that is the root of `Svm.unit` everywhere.  With these, intercepts'
+        gradients that do not sum to 0 count against it.
+    linear : float
+        Weighted sum of a times margins.
+    sums : ndarray of shape (n_classes,)
+        Weighted sums of a.
+    """
+
+    a: Array
+    W: Array
+    linear: float
+    sums: Array
+
+    def value(self, l2: float, b: Array) -> float:
+        """Return the dual objective, of intercepts that are held near `b`."""
+        return self.linear + float(self.sums @ b) - l2 * float(np.vdot(self.W, self.W))
+
+    def add(self, other: _Mixture, l2: float, b: Array) -> None:
+        """Move to the best point between this one and another."""
+        change, sums = other.W - self.W, other.sums - self.sums
+        bend = 2 * l2 * float(np.vdot(change, change))
+        slope = other.linear - self.linear + float(sums @ b) - 2 * l2 * float(np.vdot(self.W, change))
+        part = min(max(slope / bend, 0.0), 1.0) if bend > 0 else 0.0
+        if part > 0:
+            self.a = (1 - part) * self.a + part * other.a
+            self.W, self.sums = self.W + part * change, self.sums + part * sums
+            self.linear += part * (other.linear - self.linear)
+
+
+def multiply(svm: Svm, objective: Objective, start: Dual, progress: Progress, rng: np.random.Generator) -> Dual:
+    """Minimise J until the gap is small enough, no longer falls, or iterations run out: each is about a pass."""
+    return _Multipliers(svm, objective, start, rng).run(progress)
+
+
+class _Multipliers:
+    def __init__(self, svm: Svm, objective: Objective, start: Dual, rng: np.random.Generator) -> None:
+        self._objective, self._svm, self._found = objective, svm, start
+        self._sample = Sample.of(objective.rows, rng)
+        largest, unit = self._svm.largest, largest_margin(objective)
+        self._width, self._least = (_WIDEST_OF_LARGEST if largest else _WIDEST) * unit, _NARROWEST * unit
+        self._shrink = _SHRINK_OF_LARGEST if largest else _SHRINK
+        self._multipliers = start.a
+        self._memory: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
+        self._best: tuple[float, Array, Array] | None = None
+        self._mixture: _Mixture | None = None
+
+    def run(self, progress: Progress) -> Dual:
+        """Change multipliers until the end."""
+        here, changes, patience, halved, asks = self._at(self._found.W, self._found.b), 0, _PATIENCE, np.inf, 0
+        while True:
+            if changes in _LEARNT:
+                smoothed = self._objective.smoothed(self._width)
+                change = self._sample.variables(smoothed, here.point).change
+                self._memory.clear()
+            for _ in range(_MOST_STEPS):
+                moved = self._step(here, change)
+                gap, patience = self._noted(moved), patience - 1
+                progress.made(self._value(moved), gap)
+                stuck, here = moved is here, moved
+                if gap < halved / 2:
+                    halved, patience = gap, _PATIENCE
+                is_over = progress.left <= 0 or patience <= 0 or stuck
+                asks -= 1
+                if is_over or (asks <= 0 and gap <= progress.until(self._least_value())):
+                    found, asks = self._proven(), _ASKS
+                    if is_over or found.gap <= progress.until(found.value):
+                        return replace(found, a=here.a)
+                if self._is_exact(here, change, progress):
+                    break
+            self._multipliers, changes = here.a, changes + 1
+            self._width = max(self._least, self._shrink * self._width)
+            here = self._at(here.point.W, here.point.b)
+
+    def _at(self, W: Array, b: Array) -> _At:
+        """Evaluate; X is read once."""
+        penalty, a = self._objective.penalty, np.empty_like(self._multipliers)
+        value, hinges, of_W, of_b = self._svm.lagrangian(self._objective.rows, W, b, self._multipliers, self._width, a)
+        of_b = of_b if self._objective.has_intercept else np.zeros_like(of_b)
+        return _At(Point(W, b, value + penalty.value(W), of_W + penalty.slope(W), of_b), hinges, a)
+
+    def _value(self, here: _At) -> float:
+        """Return J."""
+        return here.hinges + self._objective.penalty.value(here.point.W)
+
+    def _step(self, here: _At, change: Preconditioner) -> _At:
+        """Make a step of L-BFGS; stay, if none makes the smooth problem less."""
+        gradient = change.gradient(here.point.of_W, here.point.of_b)
+        along = self._direction(gradient)
+        slope, length = float(gradient @ along), 1.0
+        if not slope < 0:
+            return here
+        W, b = change.plain(along, len(here.point.b))
+        for _ in range(_TRIALS):
+            moved = self._at(here.point.W + length * W, here.point.b + length * b)
+            if moved.point.value <= here.point.value + _FALL * length * slope:
+                break
+            length /= 4
+        else:
+            return here
+        after = change.gradient(moved.point.of_W, moved.point.of_b)
+        left = float(after @ along) / slope
+        if length == 1 and left > _STEEP:
+            farther = min(1 / (1 - left), _LONGEST) if left < 1 else _LONGEST
+            other = self._at(here.point.W + farther * W, here.point.b + farther * b)
+            if other.point.value < moved.point.value:
+                moved, length = other, farther
+                after = change.gradient(moved.point.of_W, moved.point.of_b)
+        bent, step = after - gradient, length * along
+        if float(step @ bent) > 0:
+            self._memory.append((step, bent, 1 / float(step @ bent)))
+        return moved
+
+    def _direction(self, gradient: Array) -> Array:
+        """Return the quasi-Newton step: the two loops of L-BFGS."""
+        along, parts = -gradient, []
+        for step, bent, inverse in reversed(self._memory):
+            part = inverse * float(step @ along)
+            along = along - part * bent
+            parts.append(part)
+        if self._memory:
+            _, bent, inverse = self._memory[-1]
+            along = along / (inverse * float(bent @ bent))
+        for (step, bent, inverse), part in zip(self._memory, reversed(parts), strict=True):
+            along = along + (part - inverse * float(bent @ along)) * step
+        return along
+
+    def _is_exact(self, here: _At, change: Preconditioner, progress: Progress) -> bool:
+        """Whether the smooth problem is near its optimum for what its multipliers are worth."""
+        gradient = change.gradient(here.point.of_W, here.point.of_b)
+        above = max(self._value(here) - here.point.value, progress.until(here.point.value))
+        return float(gradient @ gradient) / 2 <= _EXACTNESS * above
+
+    def _noted(self, here: _At) -> float:
+        """Keep the least J and the best dual point; return about how far these are apart."""
+        value, l2, b = self._value(here), self._svm.l2, here.point.b
+        if self._best is None or value < self._best[0]:
+            self._best = value, here.point.W, b
+        flows = self._svm.flows(here.a)
+        sums = flows.sum(axis=0)
+        W = here.point.W - here.point.of_W / (2 * l2)
+        constant = sums * (-np.sqrt(self._svm.unit) / (2 * l2))
+        dual = _Mixture(here.a, np.column_stack([W, constant]), float(np.vdot(flows, self._svm.margins)), sums)
+        if self._mixture is None or dual.value(l2, b) > self._mixture.value(l2, b):
+            dual, self._mixture = self._mixture or dual, dual
+        self._mixture.add(dual, l2, b)
+        return self._best[0] - self._mixture.value(l2, b)
+
+    def _least_value(self) -> float:
+        assert self._best is not None
+        return self._best[0]
+
+    def _proven(self) -> Dual:
+        """Return the least J, in float64, and what the mixture proves."""
+        assert self._best is not None
+        assert self._mixture is not None
+        a, (_, W, b) = self._mixture.a, self._best
+        value = self._svm.objective.at(W, b).value
+        return self._found.better(W, b, value, a, self._svm.lower_bound(a, self._svm.weights(a), self._svm.flows(a)))

@@ -1,0 +1,178 @@
+"""The dual problem of a multiclass SVM: its form for the kernels, and what a dual point proves.
+
+Each row i has a vector a_i, a gradient of its hinge by its scores.  With W(a) = -sum_i w_i a_i x_i' / (2 l2) and any a
+that is feasible,
+
+    J* >= sum_i w_i <a_i, margins of y_i> - l2 |W(a)|^2 = D(a).
+
+An intercept asks for sum_i w_i a_i = 0, too.  Where that is not so yet, each class's a_i are made shorter: by
+`balancing_factors` of certificate.py, which keep them feasible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from fastclf import _native
+from fastclf._shared.interrupts import aside
+from fastclf.linear.certificate import balancing_factors
+from fastclf.linear.objective import Objective
+from fastclf.linear.rows import Compressed, DenseRows, Rows, SparseRows, overflow, row_blocks
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Dual:
+    """What is known of both problems: the least J so far, the greatest lower bound, and a dual point to go on from."""
+
+    W: Array
+    b: Array
+    value: float
+    a: Array
+    bound: float = 0.0  # no hinge is negative
+
+    @property
+    def gap(self) -> float:
+        """How far J is above its least value at most."""
+        return self.value - self.bound
+
+    def better(self, W: Array, b: Array, value: float, a: Array, bound: float) -> Dual:
+        """Return the better of this and another primal point, and of this and another dual point."""
+        kept = self
+        if value < kept.value:
+            kept = replace(kept, W=W, b=b, value=value)
+        return replace(kept, a=a, bound=bound) if bound > kept.bound else kept
+
+
+@dataclass(frozen=True)
+class Svm:
+    """The problem, as models.h has it.
+
+    Attributes
+    ----------
+    objective : Objective
+        What is minimised, in float64.
+    X, centre, compressed
+        Dense rows and what is subtracted from them; or compressed ones.
+    label : ndarray of shape (n_rows,)
+        Classes.
+    weight, squares : ndarray of shape (n_rows,)
+        What rows count in the mean, and their squared lengths.
+    margins : ndarray of shape (n_classes, n_classes)
+        For each true class and each other one; 0 for a class and itself.
+    l2, unit : float
+        Of the penalties of weights and of intercepts' changes; without intercepts the unit is 0.
+    largest : bool
+        Whether a hinge is the largest of its terms, not their sum.
+    of_class : csr_array of shape (n_classes, n_rows)
+        The weights by class.
+    """
+
+    objective: Objective
+    X: NDArray[np.generic] | None
+    centre: Array | None
+    compressed: Compressed | None
+    label: NDArray[np.int64]
+    weight: Array
+    squares: Array
+    margins: Array
+    l2: float
+    unit: float
+    largest: bool
+    of_class: scipy.sparse.csr_array
+
+    @classmethod
+    def of(cls, objective: Objective) -> Svm:
+        """Return the dual problem of an objective with kinks, not smoothed."""
+        objective = objective.in_float64()
+        rows, batch, classes = objective.rows, objective.batch, objective.classes
+        assert batch.label is not None
+        margins = np.full((classes, classes), batch.margin) if batch.margins is None else batch.margins.copy()
+        np.fill_diagonal(margins, 0)
+        weight, squares, n = objective.row_weights(), rows.squared_lengths(), rows.shape[0]
+        return cls(
+            objective,
+            X=rows.X if isinstance(rows, DenseRows) else None,
+            centre=rows.centre if rows.centre.any() else None,
+            compressed=rows.compressed if isinstance(rows, SparseRows) else None,
+            label=batch.label,
+            weight=weight,
+            squares=squares,
+            margins=margins,
+            l2=objective.penalty.l2,
+            unit=_unit(weight, squares) if objective.has_intercept else 0.0,
+            largest=objective.loss.kernel == "crammer_singer",
+            of_class=scipy.sparse.csr_array((weight, (batch.label, np.arange(n))), shape=(classes, n)),
+        )
+
+    def ascend(self, sweeps: int, seed: int, a: Array, b: Array) -> Array:
+        """Change `a`, and `b` from the offset to the intercepts; return W."""
+        padded = -(-len(b) // _native.SVM_FOURS) * _native.SVM_FOURS
+        W = np.empty((self.objective.rows.shape[1], padded))
+        _native.svm_ascend(self, sweeps, seed, a, W, b)
+        return np.ascontiguousarray(W.T[: len(b)])
+
+    def rows(self, which: NDArray[np.int64] | slice) -> Any:
+        """Return some rows, less the centre, in float64; compressed ones stay so."""
+        return self.objective.rows.take(which).matrix().astype(np.float64, copy=False)
+
+    def weights(self, a: Array) -> Array:
+        """Return W of a dual point."""
+        rows = self.objective.rows
+        total = np.zeros((a.shape[1], rows.shape[1]))
+        for block in row_blocks(rows.shape):
+            X = self.rows(block)
+            weighted = a[block] * self.weight[block, None]
+            total += aside(X.shape[0] * total.size, _product, X, weighted).T
+        return total / (-2 * self.l2)
+
+    def lagrangian(
+        self, rows: Rows, W: Array, b: Array, multipliers: Array, width: float, a: Array
+    ) -> tuple[float, float, Array, Array]:
+        """Write `a`; return the augmented Lagrangian's hinges, the hinges themselves, and gradients by W and b.
+
+        Sums are in the rows' dtype: `rows` may be those of the objective in float32.
+        """
+        W, b = W.astype(rows.dtype), b.astype(rows.dtype)
+        if isinstance(rows, SparseRows):
+            scores = rows.scores(W, b)
+            found = _native.svm_lagrangian_of_scores(self, scores, rows.n_threads, multipliers, width, a)
+            if found is None:
+                raise overflow(rows.dtype)
+            return *found, *rows.gradients(scores)
+        assert isinstance(rows, DenseRows)
+        of_W, of_b = np.empty(W.shape), np.empty(b.shape)
+        centre = rows.centre.astype(rows.dtype)
+        found = _native.svm_lagrangian(self, rows.X, centre, W, b, rows.n_threads, multipliers, width, a, of_W, of_b)
+        if found is None:
+            raise overflow(rows.dtype)
+        return *found, of_W, of_b
+
+    def flows(self, a: Array) -> Array:
+        """Return, for each true class, the weighted sum of its rows of `a`."""
+        found: Array = aside(a.size, self.of_class.__matmul__, a)
+        return found
+
+    def lower_bound(self, a: Array, W: Array, flows: Array) -> float:
+        """Return D, which J is nowhere below, up to rounding; `W` is that of `a`."""
+        if self.unit > 0:
+            factors = balancing_factors(flows)
+            if (factors < 1).any():
+                flows, W = flows * factors[:, None], self.weights(a * factors[self.label, None])
+        return float(np.vdot(flows, self.margins)) - self.objective.penalty.value(W)
+
+
+def _unit(weight: Array, squares: Array) -> float:
+    """Return the square of a constant feature that is as large as the others together."""
+    return float(weight @ squares / weight.sum()) or 1.0
+
+
+def _product(X: Any, a: Array) -> Array:
+    product: Array = X.T @ a
+    return product

@@ -1,0 +1,1 @@
+"""Nearest neighbours: the classifier, its cross-validation, searches without a model, and the backends."""
