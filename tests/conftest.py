@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
+import children
 import hypothesis
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 -- it brings a BLAS of its own
+import threadpoolctl
 from isas import each_isa
+from names import TRAITS
 
 from fastclf import _native
-from fastclf.backends import cascades, exact, trees
+from fastclf.neighbors.backends import cascades, exact, trees
 
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("FASTCLF_HYPOTHESIS", "ci"))
+
+
+def pytest_collection_finish():
+    """Spare Python's collector the tens of thousands of tests, which it would look at again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_of_blas():
+    """Keep BLAS's threads from waiting for one another in small matrices; those that fastclf asks for, it gets."""
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        yield
 
 
 @pytest.fixture(params=each_isa())
@@ -30,6 +48,13 @@ def isa(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="module")
+def worker():
+    """A process in which the tests of a module run what may hang or crash, one after the other."""
+    with children.Worker() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +99,7 @@ def searches_in_stages():
 @pytest.fixture
 def searches_by_tree(monkeypatch):
     """Make a tree of any rows, and search by it for as many neighbours as it has."""
-    monkeypatch.setattr(trees, "leaves_expected", lambda *_: 1.0)
+    monkeypatch.setattr(trees, "leaves_expected", lambda metric, *_: 1.0 if TRAITS[metric].has_tree else np.inf)
     monkeypatch.setattr(exact, "_WORTH", 1)
 
 
