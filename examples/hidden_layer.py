@@ -77,16 +77,16 @@ def train(
         order = rng.permutation(len(X))
         for start in range(0, len(X), options.batch):
             rows = order[start : start + options.batch]
-            loss, slopes = gradients(network, X[rows], y[rows], activation)
-            step(network, velocity, slopes, options.rate, options.momentum)
+            loss, score_gradients = gradients(network, X[rows], y[rows], activation)
+            step(network, velocity, score_gradients, options.rate, options.momentum)
             total += loss * len(rows)
         history.append(total / len(X))
     return history
 
 
-def step(network: Network, velocity: Network, slopes: Network, rate: float, momentum: float) -> None:
+def step(network: Network, velocity: Network, score_gradients: Network, rate: float, momentum: float) -> None:
     """Move the parameters by v = momentum * v - rate * slope."""
-    for parameter, v, slope in zip(network, velocity, slopes, strict=True):
+    for parameter, v, slope in zip(network, velocity, score_gradients, strict=True):
         v *= momentum
         v -= rate * slope
         parameter += v
@@ -108,13 +108,13 @@ def accuracy(network: Network, X: Array, y: Array, activation: Activation) -> fl
 
 def largest_error(network: Network, X: Array, y: Array, activation: Activation, width: float = 1e-5) -> float:
     """Compare every gradient with a central difference: the largest error over the largest gradient."""
-    _, slopes = gradients(network, X, y, activation)
+    _, score_gradients = gradients(network, X, y, activation)
 
     def loss() -> float:
         return losses.cross_entropy(forward(network, X, activation)[1], y)
 
     error = 0.0
-    for parameter, slope in zip(network, slopes, strict=True):
+    for parameter, slope in zip(network, score_gradients, strict=True):
         for at, value in np.ndenumerate(parameter):
             parameter[at] = value + width
             above = loss()
@@ -122,7 +122,7 @@ def largest_error(network: Network, X: Array, y: Array, activation: Activation, 
             below = loss()
             parameter[at] = value
             error = max(error, abs((above - below) / (2 * width) - slope[at]))
-    return error / max(np.abs(slope).max() for slope in slopes)
+    return error / max(np.abs(slope).max() for slope in score_gradients)
 
 
 def plot(history: list[float], path: Path) -> None:

@@ -1,7 +1,7 @@
 """Three losses of the same two scores: squared error of softmax, squared error of scores, and cross-entropy.
 
 Prints each loss and its slope at scores (s, -s) when the class is the second; draws the losses over both scores, and
-the slopes along that line beneath. docs/loss_surfaces.md explains them.
+the gradients along that line beneath. docs/loss_surfaces.md explains them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def over_plane(loss: Callable[..., Any], scores: Array) -> Array:
 
 
 def table() -> list[str]:
-    """Return losses and slopes along the line, as lines of Markdown."""
+    """Return losses and gradients along the line, as lines of Markdown."""
     columns = [column for loss in LOSSES.values() for column in along_line(loss, TABLE)]
     names = [title for name in LOSSES for title in (name, "slope")]
     lines = [["s", *names], ["---:"] * (len(columns) + 1)]
@@ -60,11 +60,12 @@ def table() -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
-def draw(reach: float = 6.0) -> Figure:
+def draw(reach: float = 6.0, figure: Figure | None = None) -> Figure:
     """Draw each loss over both scores, from -reach to reach, and its slope along the line (s, -s) beneath."""
-    from matplotlib.figure import Figure
+    if figure is None:
+        from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 8), layout="constrained")
+        figure = Figure(figsize=(13, 8), layout="constrained")
     grid = figure.add_gridspec(2, len(LOSSES), height_ratios=(3, 2))
     for i, (name, loss) in enumerate(LOSSES.items()):
         surface(figure.add_subplot(grid[0, i], projection="3d", title=name), loss, reach)

@@ -1,4 +1,4 @@
-"""fastclf's cross-entropy as a loss of PyTorch, with autograd: in place of `torch.nn.functional.cross_entropy`.
+"""`fastclf.torch.cross_entropy` in the place of `torch.nn.functional.cross_entropy`.
 
 Trains a linear model on scikit-learn's digits with each of the two, checks the gradient against finite differences, and
 compares times. Tensors are on the CPU. Logits and their gradient are PyTorch's own memory, handed over by DLPack.
@@ -9,57 +9,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 import fastclf
-from fastclf import datasets, losses
+from fastclf import datasets
+from fastclf.torch import cross_entropy
 
 Loss = Callable[..., torch.Tensor]
-
-
-class CrossEntropy(torch.autograd.Function):
-    """Cross-entropy that computes its gradient together with the loss."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: torch.Tensor, target: torch.Tensor, options: dict[str, Any]) -> torch.Tensor:
-        """Compute the loss, and keep the gradient for `backward`."""
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
-        loss, _ = losses.cross_entropy(logits.detach(), target, return_grad=True, grad_out=gradient, **options)
-        ctx.save_for_backward(gradient)
-        return torch.as_tensor(loss, dtype=logits.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, incoming: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        """Multiply the gradient by the incoming one: a number, or one for each row."""
-        (gradient,) = ctx.saved_tensors
-        return gradient * incoming[..., None], None, None
-
-
-def cross_entropy(logits: torch.Tensor, target: torch.Tensor, **options: Any) -> torch.Tensor:
-    """Compute the loss of logits of shape (n_samples, n_classes), float32 or float64.
-
-    Parameters
-    ----------
-    logits : Tensor of shape (n_samples, n_classes)
-        Scores of the classes. Copied only if they are not contiguous.
-    target : Tensor of shape (n_samples,) or (n_samples, n_classes)
-        Class ids or probabilities, which must not require a gradient.
-    **options
-        Of `fastclf.losses.cross_entropy`: `weight`, `ignore_index`, `label_smoothing`, `reduction`, ...
-
-    Returns
-    -------
-    Tensor
-        The loss, in the dtype of the logits.
-    """
-    if torch.is_grad_enabled() and logits.requires_grad:
-        return CrossEntropy.apply(logits, target, options)
-    return torch.as_tensor(losses.cross_entropy(logits.detach(), target, **options), dtype=logits.dtype)
 
 
 def train(loss: Loss, steps: int, seed: int) -> list[float]:
