@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-import peers
+
+from fastclf.bench import peers
 
 RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99)
 EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)

@@ -14,21 +14,21 @@ import argparse
 import sys
 
 import numpy as np
-from cases import VALUES
-from script import say, turns
+from script import add_data, pictures, say, turns
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
-from timing import timed
 
-from fastclf import KNNCV, datasets
+from fastclf import KNNCV
+from fastclf.bench.cases import VALUES
+from fastclf.bench.timing import timed
 
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 
 
 def main() -> int:
     options = parse()
-    data = datasets.digits() if options.data is None else datasets.load(options.data)
+    data = pictures(options.data)
     rows, y = data.X_train[: options.rows], data.y_train[: options.rows]
     print("| | time, of fastclf's | accuracies differ by |\n|---|---|---|")
     for values, converted in VALUES.items():
@@ -39,7 +39,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     arguments = turns(__doc__)
-    arguments.add_argument("--data", metavar="DIR", help="CIFAR-10's binary files, or IDX files")
+    add_data(arguments)
     arguments.add_argument("--rows", type=int, default=5000, metavar="N")
     arguments.add_argument("--ks", type=int, nargs="+", default=[1, 3, 5, 7, 9, 11, 15, 21, 51, 101], metavar="K")
     return arguments.parse_args()

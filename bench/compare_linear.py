@@ -16,18 +16,18 @@ import warnings
 from typing import Any
 
 import numpy as np
-from script import COLOURS, parser, save, say
+from script import COLOURS, parser, pictures, save, say
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
-from timing import timed
 
-from fastclf import LinearClassifier, datasets, losses
+from fastclf import LinearClassifier, losses
+from fastclf.bench.timing import timed
 
 
 def main() -> int:
     options = parse()
-    data = datasets.digits() if options.data is None else datasets.load(options.data)
+    data = pictures(options.data)
     X, y = data.X_train / np.float32(data.X_train.max()), data.y_train
     X -= X.mean(axis=0)
     say("finding the optimum")

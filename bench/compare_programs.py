@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 import script
 import sklearn.neighbors
-import timing
 from programs import PROGRAMS
 
 import fastclf.sklearn
+from fastclf.bench import timing
 
 
 def main() -> None:

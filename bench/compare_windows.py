@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from script import say, turns
 from sklearn.metrics import f1_score
-from timing import timed
 
 from fastclf import WindowClassifier
+from fastclf.bench.timing import timed
 from fastclf.window import read_tagged
 
 DIM, WINDOW, BATCH, RATE = 50, 2, 256, 0.1

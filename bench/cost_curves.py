@@ -24,11 +24,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cases
 import numpy as np
-import peers
 from script import COLOURS, parser, save, say
-from timing import in_turns, rows_differ
+
+from fastclf.bench import cases, peers
+from fastclf.bench.timing import in_turns, rows_differ
 
 OURS = "fastclf"
 OTHERS = (peers.PLAIN, peers.FAISS)
@@ -66,10 +66,10 @@ def main() -> int:
     options = parse()
     name, data_of, most = source(options)
     curves = settings(options, most)
-    found = [peer for peer in OTHERS if peer.installed()]
-    if len(found) < len(OTHERS):
-        say(f"not installed: {', '.join(peer.name for peer in OTHERS if peer not in found)}")
-    results = dict(measured(set().union(*curves.values()), data_of, found, options))
+    usable, left_out = peers.sort_out(OTHERS, options.threads)
+    if left_out:
+        say(f"left out: {peers.reasons(left_out)}")
+    results = dict(measured(set().union(*curves.values()), data_of, usable, options))
     title = f"{options.metric}, {options.values}, {name}"
     print("\n\n".join(table(axis, curve, results, title) for axis, curve in curves.items()))
     print("\n" + notes(results))
@@ -94,7 +94,7 @@ def parse() -> argparse.Namespace:
 def source(options: argparse.Namespace) -> tuple[str, Callable[[int, int], cases.Data], tuple[int, int] | None]:
     """Return what the data are called, how n rows of d features are had, and how many there are at most."""
     if options.data:
-        data = cases.from_directory(options.data)
+        data = cases.pictures(options.data)
         return data.name, data.part, data.X.shape
     return ("unstructured", cases.unstructured, None) if options.unstructured else ("made", cases.made, None)
 
@@ -112,15 +112,15 @@ def settings(options: argparse.Namespace, most: tuple[int, int] | None) -> dict[
 def measured(
     wanted: set[Setting],
     data_of: Callable[[int, int], cases.Data],
-    found: list[peers.Peer],
+    usable: list[peers.Peer],
     options: argparse.Namespace,
 ) -> Iterator[tuple[Setting, Result]]:
     for (n, d), group in itertools.groupby(sorted(wanted), lambda at: (at.n, at.d)):
         X, Q = data_of(n, d).as_values(options.values)
         Q = Q[: options.queries]
         ours = peers.FastClf(X, options.metric, options.threads)
-        others = {peer.name: peer.build(X, options.metric, options.threads) for peer in found}
-        parts = {peer.name: Q[: peer.queries[options.metric]] for peer in found}
+        others = {peer.name: peer.build(X, options.metric, options.threads) for peer in usable}
+        parts = {peer.name: Q[: peer.queries[options.metric]] for peer in usable}
         for at in group:
             say(str(at))
             answer = ours.neighbors(Q, at.k)
@@ -156,7 +156,7 @@ def notes(results: dict[Setting, Result]) -> str:
     return (
         "Times as long as fastclf takes a query, same threads, medians of paired turns; then fastclf's own cost by\n"
         "that in the first line, and how many stages it uses.\n"
-        f"Other neighbours than fastclf's, by ties or rounding: {'; '.join(differ) or 'none'}."
+        f"Other neighbours than fastclf's (ties, rounding or an error): {'; '.join(differ) or 'none'}."
     )
 
 

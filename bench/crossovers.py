@@ -2,8 +2,8 @@
 
 usage: python bench/crossovers.py [--most N] [--metric l2|l1] [--rounds R] [--threads T]
 
-`_FAISS_FROM_ROWS` in src/fastclf/backends/registry.py comes from here; SciPy's tree is only compared with. For it,
-features are independent and uniform; for the index, which is to find 0.95 of the neighbours, rows are made that
+`_FAISS_FROM_ROWS` in src/fastclf/neighbors/backends/registry.py comes from here; SciPy's tree is only compared with.
+For it, features are independent and uniform; for the index, which is to find 0.95 of the neighbours, rows are made that
 resemble embeddings. The number of rows doubles until the other has been faster at two numbers in a row: the first of
 them is told, and exact search's times by the other's, medians of paired turns. Building is not in the times.
 """
@@ -17,13 +17,12 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Any
 
-import cases
 import numpy as np
-import peers
 from script import say
-from timing import in_turns
 
 import fastclf
+from fastclf.bench import cases, peers
+from fastclf.bench.timing import in_turns
 
 K = 5
 QUERIES = 1000

@@ -22,17 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import approximate
-import cases
 import numpy as np
-import peers
 from script import COLOURS, parser, save, say
-from timing import in_turns
+
+from fastclf.bench import cases, peers
+from fastclf.bench.timing import TURN_SECONDS, in_turns
 
 EXACT = "fastclf, exact"
 METRICS = {"euclidean": "l2", "angular": "cosine"}  # by ann-benchmarks' names
 MARKERS = ("o", "s", "^", "D")
 RATE = "queries per second, by exact search's"
-TURN_SECONDS = 0.05  # at least, lest a thread of the one before, still waiting for work, be measured too
 QUERIES_AT_ONCE = 100  # whose neighbours' values are gathered
 ENOUGH = 0.999  # recall, beyond which no more effort is tried
 ROUNDING = {"rtol": 1e-9, "atol": 1e-12}  # of distances in float64
@@ -102,7 +101,7 @@ def parse() -> argparse.Namespace:
 def task_of(options: argparse.Namespace) -> Task:
     if options.hdf5:
         return from_hdf5(options.hdf5, options.queries)
-    data = cases.from_directory(options.data) if options.data else cases.embeddings(options.n, options.d)
+    data = cases.pictures(options.data) if options.data else cases.embeddings(options.n, options.d)
     metric = "l2" if options.data else "cosine"
     return Task(data.name, metric, *(rows.astype(np.float32) for rows in (data.X, data.Q[: options.queries])))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fastclf
+from fastclf import datasets
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")  # told apart by any colour vision
 
@@ -16,15 +17,26 @@ def parser(words: str | None) -> tuple[argparse.ArgumentParser, Any]:
     """Return a parser of the options of scripts about pictures, and its group for other data than --data."""
     arguments = turns(words)
     source = arguments.add_mutually_exclusive_group()
-    source.add_argument("--data", type=Path, metavar="DIR", help="CIFAR-10's binary files, or IDX files")
+    add_data(source)
     arguments.add_argument("--out", type=Path, default=Path("out"), metavar="DIR")
     return arguments, source
 
 
-def turns(words: str | None) -> argparse.ArgumentParser:
+def add_data(arguments: Any) -> None:
+    """Add --data to a parser or a group of it."""
+    words = "a folder with CIFAR-10's binary files or IDX files; or cifar10 or mnist, which are fetched"
+    arguments.add_argument("--data", metavar="DIR", help=words)
+
+
+def pictures(where: str | None) -> datasets.Dataset:
+    """Return the pictures that --data names, or scikit-learn's digits."""
+    return datasets.digits() if where is None else datasets.load_or_fetch(where, verbose=1)
+
+
+def turns(words: str | None, rounds: int = 5) -> argparse.ArgumentParser:
     """Return a parser of the options of all scripts."""
     arguments = argparse.ArgumentParser(description=words, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--rounds", type=int, default=5, help="turns of which the median is told")
+    arguments.add_argument("--rounds", type=int, default=rounds, help="turns of which the median is told")
     arguments.add_argument("--threads", type=int, default=fastclf.show_config("dicts")["n_threads"])
     return arguments
 

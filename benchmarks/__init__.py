@@ -1,0 +1,1 @@
+"""What asv measures over the history: one class a question, small sizes, fixed data."""
