@@ -29,11 +29,14 @@ isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n
 # The compiler's arguments for each object, a line each as xargs reads it: those that take longest come first.
 for isa in $isas; do
     flags=$(sed -n "s/^ *fastclf_isa($isa\( .*\)*)\$/\1/p" "$cmake_lists" | sed "s/\${avx512}/$avx512/")
-    echo "$* $flags -DFC_ISA=$isa '$root/csrc/isa/kernels.c' -o '$objects/isa_$isa.o'"
+    for source in "$root"/csrc/isa/*/kernels.c; do
+        echo "$* $flags -DFC_ISA=$isa '$source' -o '$objects/isa_${isa}_$(basename "$(dirname "$source")").o'"
+    done
 done >"$objects/jobs"
-for source in "$root"/csrc/*.c "$root"/tests/harness*.c; do
-    echo "$* '$source' -o '$objects/$(basename "$source" .c).o'"
+for source in $(find "$root/csrc" -name '*.c' ! -path '*/isa/*') "$root"/tests/helpers/harness*.c; do
+    echo "$* '$source' -o '$objects/$(basename "$(dirname "$source")")_$(basename "$source" .c).o'"
 done >>"$objects/jobs"
-xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$compiler" -std=c11 -I "$root/csrc" $options $without -c <"$objects/jobs"
+xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$compiler" -std=c11 -I "$root/csrc" -I "$root/src/fastclf/include" \
+    -DFASTCLF_VERSION=harness $options $without -c <"$objects/jobs"
 "$compiler" "$@" -pthread -o "$output" "$objects"/*.o -lm
 echo "$isas"
