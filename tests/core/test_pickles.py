@@ -175,10 +175,12 @@ def test_a_changed_value_is_refused():
 @pytest.mark.parametrize(
     ("seal", "match"),
     [
-        ((sealing.FORMAT + 1, 0), f"saved in format {sealing.FORMAT + 1} by a newer version"),
+        ((sealing.FORMAT + 1, "other parts"), f"saved in format {sealing.FORMAT + 1} by a newer version"),
         ((), "it has no checksum"),
         ((1,), "it has no checksum"),
-        (("1", 2), "it has no checksum"),
+        ((1, 2), "it has no checksum"),
+        (("1", 2, ()), "it has no checksum"),
+        ((1, 2, ("1",)), "it has no checksum"),
     ],
 )
 def test_seals_that_are_none_of_this_version(seal, match):

@@ -1,8 +1,8 @@
 """A seal on pickled models: what was changed on the way, or by a newer version, is refused when it is loaded.
 
 The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays and plain containers of them.
-Objects of other packages do not count, nor does the byte order of arrays, which pickle may change.  A checksum finds
-accidents, not attacks: see docs/persistence.md.
+The byte order of arrays does not count, as pickle may change it.  Nor do objects of other packages; the seal says where
+they are, as some are plain when they are loaded.  A checksum finds accidents, not attacks: see docs/persistence.md.
 """
 
 from __future__ import annotations
@@ -18,24 +18,37 @@ _BLOCK_BYTES = 32 << 20
 _LONGEST_FLOAT = 8  # bytes; longer ones have padding that holds anything
 
 
-def sealed(state: Any) -> tuple[Any, int, int]:
-    """Return a model's state with its format and checksum."""
-    return state, FORMAT, checksum(state)
+def sealed(state: Any) -> tuple[Any, int, int, tuple[int, ...]]:
+    """Return a model's state with its format, its checksum and the places of objects that do not count."""
+    values = _Checksum()
+    return state, FORMAT, values.of(state), tuple(values.foreign)
 
 
 def open_into(model: Any, parts: Any) -> None:
     """Give a new model the state of its seal; raise ValueError if that is broken, or from a newer version."""
     name = type(model).__name__
-    if not (isinstance(parts, tuple) and len(parts) == 3 and all(type(part) is int for part in parts[1:])):
-        raise ValueError(f"this {name} is damaged: it has no checksum")
-    state, version, expected = parts
+    version = _version(parts)
     if version > FORMAT:
         raise ValueError(
             f"this {name} was saved in format {version} by a newer version of fastclf; this one reads {FORMAT} at most"
         )
-    if checksum(state) != expected:
+    if not _is_sealed(parts):
+        raise ValueError(f"this {name} is damaged: it has no checksum")
+    state, _, expected, foreign = parts
+    if _Checksum(foreign).of(state) != expected:
         raise ValueError(f"this {name} is damaged: its values are not those that were saved")
     model.__setstate__(state)
+
+
+def _version(parts: Any) -> int:
+    """Return the format that a seal of any version names, or 0."""
+    return parts[1] if isinstance(parts, tuple) and len(parts) > 1 and type(parts[1]) is int else 0
+
+
+def _is_sealed(parts: Any) -> bool:
+    if not (isinstance(parts, tuple) and len(parts) == 4 and type(parts[3]) is tuple):
+        return False
+    return all(type(number) is int for number in (*parts[1:3], *parts[3]))
 
 
 def checksum(state: Any) -> int:
@@ -44,12 +57,18 @@ def checksum(state: Any) -> int:
 
 
 class _Checksum:
-    def __init__(self) -> None:
+    """The CRC-32 of a state's values but the foreign ones: those given, by place, and other packages' objects."""
+
+    def __init__(self, foreign: tuple[int, ...] = ()) -> None:
         self._value = 0
         self._inside: set[int] = set()  # the objects that are being gone through: some refer to each other
+        self._place = 0  # of the value that is being added, in the order in which they are gone through
+        self._given = frozenset(foreign)
+        self.foreign: list[int] = []
 
     def of(self, state: Any) -> int:
         self._add(state)
+        self._text(f"foreign {self.foreign}")
         return self._value
 
     def _bytes(self, data: Any) -> None:
@@ -59,8 +78,11 @@ class _Checksum:
         self._bytes(f"{len(text)} {text};".encode("utf-8", "surrogatepass"))
 
     def _add(self, value: Any) -> None:
+        self._place += 1
         kind = type(value)
-        if isinstance(value, np.ndarray):
+        if self._place in self._given:
+            self.foreign.append(self._place)
+        elif isinstance(value, np.ndarray):
             self._array(value)
         elif isinstance(value, np.generic):
             self._text(f"{value.dtype.name} {value!r}")
@@ -96,6 +118,14 @@ class _Checksum:
         for value in values:
             self._add(value)
 
+    def _set(self, values: Any, kind: type) -> None:
+        parts = [_Checksum() for _ in values]
+        sums = sorted(part.of(value) for part, value in zip(parts, values, strict=True))
+        if any(part.foreign for part in parts):  # its items have no order, so none of them has a place
+            self.foreign.append(self._place)
+        else:
+            self._text(f"{kind.__name__} {sums}")
+
     def _object(self, value: Any, kind: type) -> None:
         is_own = kind.__module__.startswith("fastclf.")
         if kind is dict:
@@ -105,8 +135,9 @@ class _Checksum:
             self._text(kind.__name__)
             self._all(value)
         elif kind in (set, frozenset):
-            self._text(kind.__name__)
-            self._all(sorted(map(checksum, value)))
+            self._set(value, kind)
         elif is_own and not hasattr(value, "get_params"):  # estimators have seals of their own
             self._text(kind.__qualname__)
             self._all(value.__reduce_ex__(4)[1:3])
+        else:
+            self.foreign.append(self._place)
