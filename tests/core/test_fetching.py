@@ -237,7 +237,7 @@ def test_a_name_of_neither_is_refused(tmp_path):
 def test_a_file_is_no_folder(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist").write_bytes(b"")
-    with pytest.raises(ValueError, match="mnist: is a file, not a directory with pictures"):
+    with pytest.raises(ValueError, match="mnist: is no directory"):
         datasets.load_or_fetch("mnist")
     assert server.asked == []
 

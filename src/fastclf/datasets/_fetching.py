@@ -170,7 +170,7 @@ def load_or_fetch(
     if path.is_dir():
         return load(path)
     if path.exists():
-        raise ValueError(f"{name}: is a file, not a directory with pictures")
+        raise ValueError(f"{name}: is no directory")
     if name not in SOURCES:
         raise ValueError(f"{name}: no such directory, and none of the data sets {', '.join(SOURCES)}")
     return fetch(name, cache=cache, mirror=mirror, retries=retries, verbose=verbose)
