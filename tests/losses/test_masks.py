@@ -87,7 +87,7 @@ def test_what_is_not_masked_is_read(holder):
         pd.Series([np.ma.masked, "a"], dtype=object),
         ReadsAsMasked(np.ma.array([1, 2], mask=[True, False])),
     ],
-    ids=str,
+    ids=lambda labels: type(labels).__name__,
 )
 def test_masked_labels_and_weights_are_refused(labels):
     model = KNN(1).fit(GOOD, [0, 1])

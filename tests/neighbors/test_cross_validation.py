@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 import pandas as pd
@@ -57,12 +58,22 @@ SPLITS = {
     "repeated tests": [(ORDER[20:], TWICE[1]), (TWICE[2], TWICE[3])],
 }
 
+
+def one_leaf(*_):
+    return 1.0
+
+
+def named(value):
+    """Return a test's name that is the same in every process."""
+    return re.sub(r" at 0x\w+", "", str(value))
+
+
 ACROSS_GROUPS, NOT_ACROSS = {"neighbors.folds._BOTH_WAYS": 0}, {"neighbors.folds._MOST_HELD": 0}
 TOGETHER = NOT_ACROSS | {"neighbors.folds._MORE_NEIGHBORS": 0}
 APART = NOT_ACROSS | {"neighbors.folds._MORE_NEIGHBORS": 1e9}
 BLOCKS = {"neighbors.folds._NEIGHBORS_AT_ONCE": 100}
 TREE = {
-    "neighbors.backends.trees.leaves_expected": lambda *_: 1.0,
+    "neighbors.backends.trees.leaves_expected": one_leaf,
     "neighbors.backends.exact._WORTH": 1,
     "neighbors.folds._LEAST_INDEXED": 0,
 }
@@ -157,7 +168,7 @@ ALONE = [
         (SPLITS["stratified, repeated"], ACROSS_GROUPS, False),
         (SPLITS["repeated rows, each tested once"], ACROSS_GROUPS, False),
     ],
-    ids=str,
+    ids=named,
 )
 def test_when_each_pair_is_compared_once(monkeypatch, cv, way, is_across_groups):
     asked, search = [], Scorer._across_groups
@@ -167,7 +178,7 @@ def test_when_each_pair_is_compared_once(monkeypatch, cv, way, is_across_groups)
     assert bool(asked) == is_across_groups
 
 
-@pytest.mark.parametrize(("cv", "way", "parts"), ALONE, ids=str)
+@pytest.mark.parametrize(("cv", "way", "parts"), ALONE, ids=named)
 def test_which_parts_are_searched_alone(monkeypatch, cv, way, parts):
     alone, search = [], Scorer._alone
 
@@ -181,7 +192,7 @@ def test_which_parts_are_searched_alone(monkeypatch, cv, way, parts):
     assert sum(alone) == parts
 
 
-@pytest.mark.parametrize("way", [TOGETHER, TOGETHER | BLOCKS, TREE], ids=str)
+@pytest.mark.parametrize("way", [TOGETHER, TOGETHER | BLOCKS, TREE], ids=named)
 def test_neighbours_that_are_nearly_all_left_out(monkeypatch, way):
     # The nearest 40 of a row are its equals, none of which is in its training part.
     rows = np.repeat(X[:4] * 3 + np.arange(4, dtype=np.uint8)[:, None], 40, axis=0)

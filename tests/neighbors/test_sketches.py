@@ -199,7 +199,7 @@ def sketch_arguments(metric="l2", *, groups=False):
         "step": 0.1,
         "residual": not groups,
         "n_threads": 1,
-        "levels": [(np.empty((9, m), "uint8"), np.empty((9, TERMS.itemsize), "uint8")) for m in cols],
+        "levels": [(np.zeros((9, m), "uint8"), np.zeros((9, TERMS.itemsize), "uint8")) for m in cols],
     }
 
 
@@ -208,7 +208,7 @@ def feature_groups(feature, start, weight):
 
 
 def levels(count, rows=9, cols=1, term_bytes=TERMS.itemsize):
-    return {"levels": [(np.empty((rows, cols), "uint8"), np.empty((rows, term_bytes), "uint8")) for _ in range(count)]}
+    return {"levels": [(np.zeros((rows, cols), "uint8"), np.zeros((rows, term_bytes), "uint8")) for _ in range(count)]}
 
 
 @each_bounded_metric
@@ -248,8 +248,8 @@ BAD_DIRECTIONS = [
     levels(3, term_bytes=19),
     levels(3, term_bytes=24),
     levels(3, cols=0),
-    {"levels": [(np.empty((9, 3), "int8"), np.empty((9, TERMS.itemsize), "uint8"))]},
-    {"levels": [(np.empty(27, "uint8"), np.empty((9, TERMS.itemsize), "uint8"))]},
+    {"levels": [(np.zeros((9, 3), "int8"), np.zeros((9, TERMS.itemsize), "uint8"))]},
+    {"levels": [(np.zeros(27, "uint8"), np.zeros((9, TERMS.itemsize), "uint8"))]},
     {"levels": None},
 ]
 BAD_GROUPS = [
