@@ -32,31 +32,45 @@ static inline v_i32 few_min_step(v_i32 acc, const uint8_t *q, const uint8_t *x) 
 #endif
 #define FC_FEW_TERMS_min .flip = 0
 
-/* Lane l: the sum over the lanes of sums[l].  Each step halves the number of vectors and of lanes still to be added. */
-static inline v_i32 add_across(v_i32 sums[F32_LANES]) {
-    FC_UNROLL
-    for (int half = F32_LANES / 2; half > 0; half /= 2) {
-        FC_UNROLL
-        for (int l = 0; l < half; l++) {
-            const v_f32 a = (v_f32)sums[l], b = (v_f32)sums[l + half];
-            sums[l] = (v_i32)zip_low_f32(a, b) + (v_i32)zip_high_f32(a, b);
-        }
-    }
-    return sums[0];
+/* Lanes 2 l and 2 l + 1: parts of the sums over the lanes of a and of b, of half as many lanes each. */
+static inline v_i32 halve(v_i32 a, v_i32 b) {
+    return (v_i32)zip_low_f32((v_f32)a, (v_f32)b) + (v_i32)zip_high_f32((v_f32)a, (v_f32)b);
 }
 
+/* Sums of a query with rows l, l + step, l + 2 step, ...: `name` of so many rows, in the order of the lanes.  Halves
+ * are added as soon as they are there, so that few wait in registers.
+ */
+#define FC_DEFINE_FEW_ROWS(kind, name, half) \
+    FC_INLINED v_i32 few_##kind##_##name(const uint8_t *query, const uint8_t *rows, size_t stride, size_t cols, \
+                                         int step) { \
+        return halve(few_##kind##_##half(query, rows, stride, cols, 2 * step), \
+                     few_##kind##_##half(query, rows + (size_t)step * stride, stride, cols, 2 * step)); \
+    }
+
+#if FC_VBYTES == 64
+#define FC_FEW_LANES(name) name##16
+#elif FC_VBYTES == 32
+#define FC_FEW_LANES(name) name##8
+#else
+#define FC_FEW_LANES(name) name##4
+#endif
+
 #define FC_DEFINE_FEW(kind) \
+    FC_INLINED v_i32 few_##kind##_1(const uint8_t *query, const uint8_t *row, size_t stride, size_t cols, int step) { \
+        (void)stride, (void)step; \
+        v_i32 sum = few_##kind##_step((v_i32){0}, query, row); \
+        for (size_t i = FC_VBYTES; i < cols; i += FC_VBYTES) sum = few_##kind##_step(sum, query + i, row + i); \
+        return sum; \
+    } \
+    FC_DEFINE_FEW_ROWS(kind, 2, 1) \
+    FC_DEFINE_FEW_ROWS(kind, 4, 2) \
+    FC_DEFINE_FEW_ROWS(kind, 8, 4) \
+    FC_DEFINE_FEW_ROWS(kind, 16, 8) \
     static void few_##kind(const uint8_t *query, const uint8_t *rows, size_t stride, size_t cols, size_t n, \
                            int32_t *acc) { \
         for (size_t r = 0; r < n; r += F32_LANES, rows += F32_LANES * stride) { \
-            v_i32 sums[F32_LANES] = {0}; \
-            for (size_t i = 0; i < cols; i += FC_VBYTES) { \
-                FC_UNROLL \
-                for (int l = 0; l < F32_LANES; l++) \
-                    sums[l] = few_##kind##_step(sums[l], query + i, rows + (size_t)l * stride + i); \
-            } \
-            const v_i32 total = add_across(sums); \
-            memcpy(acc + r, &total, sizeof total); \
+            const v_i32 sums = FC_FEW_LANES(few_##kind##_)(query, rows, stride, cols, 1); \
+            memcpy(acc + r, &sums, sizeof sums); \
         } \
     }
 FC_DEFINE_FEW(dot)
