@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 import sys
@@ -109,6 +110,16 @@ def test_versions_of_what_is_installed():
     assert facts["pytest"] == pytest.__version__
     assert facts["fastclf"] == metadata.version("fastclf")
     assert "no-such-package" not in facts
+
+
+def test_the_kernels_of_blas_are_told():
+    code = "import numpy; from fastclf._reports import machine; print(machine.facts()['BLAS'])"
+    for kernels in ("Haswell", "Nehalem"):
+        env = {**os.environ, "OPENBLAS_CORETYPE": kernels}
+        told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+        if "openblas" not in told:
+            pytest.skip("NumPy has another BLAS than OpenBLAS")
+        assert kernels in told
 
 
 def test_accuracies_go_with_their_penalties():

@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(f"fastclf.bench: {error}", file=sys.stderr)
         return 2
-    packages = [peer.distribution for peer in peers.PEERS]
-    report: dict[str, Any] = {"made_on": {**machine.facts(packages), "threads": str(n_threads)}}
+    report: dict[str, Any] = {}
     parts: list[str] = []
     if data is not None:
         report["searches"], of_searches = _compare_searches(data, n_threads, options.rounds)
@@ -56,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "losses" in options.only:
         report["losses"], of_losses = _compare_losses(n_threads, options.rounds)
         parts += of_losses
+    packages = [peer.distribution for peer in peers.PEERS]
+    report = {"made_on": {**machine.facts(packages), "threads": str(n_threads)}, **report}
     write(options.out / "bench.json", json.dumps(report, indent=2) + "\n")
     write(options.out / "bench.html", page("fastclf beside other packages", _INTRODUCTION, report["made_on"], parts))
     return 0
