@@ -159,4 +159,5 @@ def settled(
 ) -> Neighbors:
     """Return the k nearest of all; parts are in the order of their rows, so their values are in that of `numbers`."""
     used = threads.resolve(own_threads(n_threads))
-    return settle(gathered, check.matrix(queries, "X", narrow=True), metric, numbers, np.concatenate(values), used)
+    rows = check.matrix(np.concatenate(values), "X", narrow=True)  # of int8 and uint8 NumPy makes int16
+    return settle(gathered, check.matrix(queries, "X", narrow=True), metric, numbers, rows, used)
