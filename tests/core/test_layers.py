@@ -52,7 +52,7 @@ LAYERS = (
     {"fastclf.neighbors.classifier"},
     {"fastclf.sklearn.*"},
     {"fastclf.sklearn"},
-    {"fastclf.neighbors.folds"},
+    {"fastclf.neighbors.folds", "fastclf.neighbors.selection"},
     {"fastclf.neighbors.scoring"},
     {"fastclf.neighbors.cross_validation"},
     {"fastclf.neighbors"},
