@@ -70,9 +70,11 @@ LAYERS = (
     {"fastclf.shards._merging"},
     {"fastclf.shards"},
     {f"fastclf.dask.{name}" for name in ("_collections", "_engine")},
-    {f"fastclf.dask.{name}" for name in ("_linear_parts", "_search", "_votes")},
+    {f"fastclf.dask.{name}" for name in ("_folds", "_linear_parts", "_search", "_votes")},
     {"fastclf.dask._linear_objective", "fastclf.dask._scoring"},
     {"fastclf.dask._linear", "fastclf.dask._neighbors"},
+    {"fastclf.dask._trials"},
+    {"fastclf.dask._cross_validation"},
     {"fastclf.dask"},
     # classifiers of windows
     {"fastclf.window.*"},
