@@ -63,6 +63,7 @@ fc_status fc_metric_traits_of(fc_metric metric, fc_metric_traits *traits);
 double fc_metric_length(fc_metric metric, double distance);
 
 const char *fc_loss_name(fc_loss loss);
+int fc_loss_has_softmax(fc_loss loss);
 const char *fc_activation_name(fc_activation activation);
 char fc_dtype_format(fc_dtype dtype); /* as Python's struct module has it */
 

@@ -120,18 +120,23 @@
       /* slope */ only_f64(d > 0, all_f64(-1)))
 // clang-format on
 
-/* Losses that look at the scores of a row together: a function each in isa/losses/softmax.inc.h or
- * isa/losses/hinge.inc.h.  The first two are not losses: they write what they are named after where others write the
- * gradient.
+/* Losses that look at the scores of a row together.  Those that take a softmax of them, for which a score of -inf is a
+ * class that is not there: a function each in isa/losses/softmax.inc.h.  The first two are not losses: they write what
+ * they are named after where others write the gradient.
  */
-#define FC_ROW_LOSSES(X) \
+#define FC_SOFTMAX_LOSSES(X) \
     X(softmax) \
     X(log_softmax) \
     X(cross_entropy) \
     X(kl_div) \
-    X(softmax_mse) \
+    X(softmax_mse)
+
+/* Those that compare a label's score with the others: a function each in isa/losses/hinge.inc.h. */
+#define FC_HINGE_LOSSES(X) \
     X(hinge) \
     X(crammer_singer)
+
+#define FC_ROW_LOSSES(X) FC_SOFTMAX_LOSSES(X) FC_HINGE_LOSSES(X)
 
 /* What hidden layers do to a sum: vectors of float64.
  *

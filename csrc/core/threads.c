@@ -132,18 +132,6 @@ static void set_mode(fp_mode mode) { (void)mode; }
 static const fp_mode IEEE_MODE = 0;
 #endif
 
-/* In that mode, whatever other libraries have set. */
-static void run_body(fc_team *team, int thread) {
-    const fp_mode saved = get_mode();
-    set_mode(IEEE_MODE);
-    at_work.team = team;
-    at_work.thread = thread;
-    team->body(team->job, team, thread);
-    at_work.team = NULL;
-    set_mode(saved);
-    atomic_fetch_add(&team->done, 1);
-}
-
 /* Let the other thread of a core have it for a moment. */
 static void relax(void) {
 #if defined(__x86_64__)
@@ -168,19 +156,26 @@ static void wait_for_others(fc_team *team, int threads) {
     }
 }
 
+/* Work in the mode above, whatever other libraries have set; then wait for the others. */
 static void join_in(void *of, int thread, int threads) {
     fc_team *team = of;
-    run_body(team, thread);
+    const fp_mode saved = get_mode();
+    set_mode(IEEE_MODE);
+    at_work.team = team;
+    at_work.thread = thread;
+    team->body(team->job, team, thread);
+    at_work.team = NULL;
+    set_mode(saved);
+    atomic_fetch_add(&team->done, 1);
     if (thread == 0 && threads > 1 && team->polls) wait_for_others(team, threads);
 }
 
-static void run_team(fc_team *team) { fc_run_crew(team->n_threads, join_in, team); }
-
 enum { FINISHED = -1 };
 
-static void *lead(void *team) {
-    run_team(team);
-    atomic_store(&((fc_team *)team)->done, FINISHED);
+static void *lead(void *of) {
+    fc_team *team = of;
+    fc_run_crew(team->n_threads, join_in, team);
+    atomic_store(&team->done, FINISHED);
     return NULL;
 }
 
@@ -218,7 +213,7 @@ fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, 
         const fc_status status = run_in_new_thread(&team);
         if (status != FC_OK) return status;
     } else {
-        run_team(&team);
+        fc_run_crew(team.n_threads, join_in, &team);
     }
     return (fc_status)atomic_load(&team.status);
 }

@@ -18,6 +18,12 @@ static const char *const names[] = {FC_SCORE_LOSSES(FC_NAME_OF) FC_ROW_LOSSES(FC
 
 const char *fc_loss_name(fc_loss loss) { return (unsigned)loss < FC_LOSS_COUNT ? names[loss] : ""; }
 
+#define FC_CASE(name, ...) || loss == FC_##name
+int fc_loss_has_softmax(fc_loss loss) { return 0 FC_SOFTMAX_LOSSES(FC_CASE); }
+static int is_score_loss(fc_loss loss) { return 0 FC_SCORE_LOSSES(FC_CASE); }
+static int is_hinge(fc_loss loss) { return 0 FC_HINGE_LOSSES(FC_CASE); }
+#undef FC_CASE
+
 /* Multiplications that a score is worth, for the number of threads. */
 static const double WORK_PER_SCORE = 16;
 
@@ -95,17 +101,10 @@ static int labels_fit(const fc_batch *b) {
 /* Softmax has no target; every other loss has one, and the hinges' is a label. */
 static int targets_fit(const fc_batch *b) {
     const fc_matrix *s = &b->scores, *t = &b->target;
-    const int is_hinge = b->loss == FC_hinge || b->loss == FC_crammer_singer;
     if (b->loss == FC_softmax || b->loss == FC_log_softmax) return !b->label && !t->data;
     if (b->label) return labels_fit(b);
-    return !is_hinge && (t->data || !s->rows) && (unsigned)t->dtype < FC_DTYPE_COUNT &&
+    return !is_hinge(b->loss) && (t->data || !s->rows) && (unsigned)t->dtype < FC_DTYPE_COUNT &&
            (unsigned)b->targets <= FC_PROBABILITIES && t->rows == s->rows && t->cols == s->cols;
-}
-
-static int is_score_loss(fc_loss loss) {
-#define FC_CASE(name, ...) || loss == FC_##name
-    return 0 FC_SCORE_LOSSES(FC_CASE);
-#undef FC_CASE
 }
 
 static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss == FC_softmax_mse; }

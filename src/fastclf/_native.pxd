@@ -43,6 +43,7 @@ cdef extern from "models.h" nogil:
     fc_arithmetic fc_arithmetic_of(fc_dtype dtype)
     fc_dtype fc_dtype_of(fc_arithmetic in_)
     const char *fc_loss_name(fc_loss loss)
+    int fc_loss_has_softmax(fc_loss loss)
     const char *fc_activation_name(fc_activation activation)
     ctypedef struct fc_sketch_terms:
         float residual

@@ -146,6 +146,7 @@ def vote_prefixes(
 TARGETS: dict[str, int]
 
 def loss_names() -> list[str]: ...
+def softmax_losses() -> list[str]: ...
 
 @type_check_only
 class Loss(Protocol):

@@ -6,6 +6,11 @@ def loss_names():
     return [(<bytes>fc_loss_name(<fc_loss>i)).decode() for i in range(<int>FC_LOSS_COUNT)]
 
 
+def softmax_losses():
+    """Names of the losses that take a softmax of the scores."""
+    return [name for i, name in enumerate(loss_names()) if fc_loss_has_softmax(<fc_loss>i)]
+
+
 cdef dict LOSS_IDS = {name: i for i, name in enumerate(loss_names())}
 
 

@@ -98,7 +98,7 @@ def test_the_table_is_appended_to_only():
 
 
 def test_the_declarations_for_cython_are_those_of_the_header():
-    text = Path(fastclf.__file__).with_name("c_api.pxd").read_text()
+    text = next(path for folder in fastclf.__path__ if (path := Path(folder, "c_api.pxd")).is_file()).read_text()
     pattern = re.compile(r"^ {8}([\w *]+?) ?\(\*(\w+)\)\(([^)]*)\) noexcept nogil", re.MULTILINE)
     found = {name: f"{result} (*)({' '.join(rest.split()) or 'void'})" for result, name, rest in pattern.findall(text)}
     found = {name: signature.replace("fastclf_index", "void") for name, signature in found.items()}

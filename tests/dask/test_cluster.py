@@ -92,6 +92,16 @@ def test_workers_give_the_bytes_of_one_machine(client):
         assert model.score(in_chunks(Q, 33), votes) == 1.0
 
 
+def test_cross_validation_on_workers_gives_the_bytes_of_one_machine(client):
+    X, y, _ = data()
+    one = fastclf.KNNCV((1, 5), metrics=("l2", "cosine"), weights="distance").fit(X, y)
+    model = fastclf.dask.DaskKNNCV((1, 5), metrics=("l2", "cosine"), weights="distance")
+    with a_worker_dying(client, 0.3):
+        model.fit(in_chunks(X, 200), in_chunks(y, 200))
+    assert model.cv_scores_.tobytes() == one.cv_scores_.tobytes()
+    assert model.best_params_ == one.best_params_
+
+
 def test_the_dashboard_shows_names(client):
     X, y, Q = data()
     fastclf.dask.DaskKNN(7, client=client).fit(in_chunks(X, 250), in_chunks(y, 250)).predict(Q)

@@ -80,6 +80,12 @@ def test_chunks_of_one_or_two_bytes_a_value(metric, dtype):
     assert_exact(fitted(X, y, metric=metric), metric, Q, X, 7)
 
 
+@each_metric
+def test_bytes_of_which_a_chunk_has_none_below_zero(metric):
+    X = np.array([[3, 1], [0, 2], [3, 1], [1, 0], [-3, 1], [0, -2], [3, 1], [1, -1]], np.int8)
+    assert_exact(fitted(X, np.arange(8) % 2, 4, k=2, metric=metric), metric, X, X, 6)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "float64", "int64", "float16", "bool"])
 def test_dtypes(dtype):
     X, y, Q = data("float64")

@@ -103,3 +103,6 @@ static inline double NAME(crammer_singer_row)(const NAME(a_row) * r) {
     }
     return r->batch->squared ? most * most : most;
 }
+static size_t NAME(crammer_singer)(const fc_batch_part *p) {
+    return NAME(each_row)(p, NAME(crammer_singer_row), NULL, NULL);
+}

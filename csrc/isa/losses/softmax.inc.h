@@ -162,6 +162,7 @@ static inline double NAME(softmax_row)(const NAME(a_row) * r) {
     if (r->gradient) NAME(put_scaled)(r->gradient, s.e, r->n, r->factor / s.sum);
     return 0;
 }
+static size_t NAME(softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_row), NULL, NULL); }
 
 static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
     NAME(softened) s;
@@ -175,6 +176,7 @@ static inline double NAME(log_softmax_row)(const NAME(a_row) * r) {
     if (r->gradient) NAME(put_row)(r->gradient, out, r->n, r->factor);
     return 0;
 }
+static size_t NAME(log_softmax)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(log_softmax_row), NULL, NULL); }
 
 /* --- targets ------------------------------------------------------------------------------------------------------ */
 
@@ -263,6 +265,7 @@ static inline double NAME(label_row)(const NAME(a_row) * r) {
 static inline double NAME(target_row)(const NAME(a_row) * r) { return NAME(soft_row)(r, 0); }
 
 static inline double NAME(kl_div_row)(const NAME(a_row) * r) { return NAME(soft_row)(r, 1); }
+static size_t NAME(kl_div)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(kl_div_row), NULL, NULL); }
 
 /* Differences d = p - t; gradients 2 p_i (d_i - sum_j p_j d_j).  For the largest score,
  * 1 - p is more precise than p.
@@ -290,3 +293,4 @@ static inline double NAME(softmax_mse_row)(const NAME(a_row) * r) {
         FC_STRETCHES (i, r->n, 1) r->each[i] = d[i] * d[i] * r->weight;
     return loss;
 }
+static size_t NAME(softmax_mse)(const fc_batch_part *p) { return NAME(each_row)(p, NAME(softmax_mse_row), NULL, NULL); }

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fastclf import _native
 from fastclf._shared import threads
 
-# Losses that a softmax comes into: a score of -inf is a class that is not there.
-_WITH_SOFTMAX = ("softmax", "log_softmax", "cross_entropy", "kl_div", "softmax_mse")
+# For these a score of -inf is a class that is not there.
+_WITH_SOFTMAX = _native.softmax_losses()
 
 
 @dataclass(frozen=True)

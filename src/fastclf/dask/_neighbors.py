@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,14 +11,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fastclf._shared import estimators, threads
-from fastclf._shared import labels as _labels
 from fastclf._shared import validation as check
 from fastclf._shared.types import Metric
 from fastclf.dask import _collections as collections
 from fastclf.dask import _votes
 from fastclf.dask._engine import Engine, task
 from fastclf.dask._scoring import LazyScore
-from fastclf.dask._search import Facts, Place, Searched, checked_batch, facts_of, part_of
+from fastclf.dask._search import (
+    Searched,
+    all_classes,
+    check_widths,
+    checked_batch,
+    codes_among,
+    facts_of,
+    part_of,
+)
 from fastclf.neighbors.voting import Weights, check_weights_by
 
 # Queries of a batch.  A search goes through all sketches for each thousand or so; fewer take turns on more workers.
@@ -268,33 +275,25 @@ class DaskKNN(LazyScore):
         collections.check_rows(self, X, reset=before is None)
         if before is not None:
             metric = before.metric
+        old = before or Searched((), (), metric, n_threads, ())
         engine = Engine(self.client)
         pairs = list(zip(collections.blocks(X), collections.blocks_beside(X, y, "y"), strict=True))
         parts = engine.persist(
             [task("knn-index", part_of, *both, i, len(pairs), metric, k, n_threads) for i, both in enumerate(pairs)]
         )
         facts = engine.compute([task("knn-facts", facts_of, part) for part in parts], "indexing chunks", verbose)
-        self._check_facts(facts)
+        check_widths([fact.n_features for fact in facts], int(self.n_features_in_))
         there = [(part, fact) for part, fact in zip(parts, facts, strict=True) if fact.n_rows]
         if not there and before is None:
             raise ValueError("X has no rows: at least one is needed")
         known = None if before is None else self._classes
-        classes = _all_classes(known, [fact for _, fact in there])
-        old = () if before is None else tuple(_renumbered(place, known, classes) for place in before.places)
-        heights = (*(() if before is None else before.heights), *(fact.n_rows for _, fact in there))
-        starts = list(itertools.accumulate(heights, initial=0))[len(old) :]
-        new = (
-            _renumbered(Place(start, np.arange(len(fact.classes))), fact.classes, classes)
-            for start, (_, fact) in zip(starts, there, strict=False)
-        )
-        tasks = (*(() if before is None else before.parts), *(part for part, _ in there))
-        self._searched = Searched(tasks, (*old, *new), heights, metric, n_threads)
+        classes = all_classes(known, [fact.classes for _, fact in there])
+        known_codes = [codes_among(classes, known)[codes] for codes in old.codes]
+        new_codes = [codes_among(classes, fact.classes) for _, fact in there]
+        parts = [*old.parts, *(part for part, _ in there)]
+        heights = [*old.heights, *(fact.n_rows for _, fact in there)]
+        self._searched = Searched(tuple(parts), tuple(heights), metric, n_threads, (*known_codes, *new_codes))
         self._classes = classes
-
-    def _check_facts(self, facts: list[Facts]) -> None:
-        for i, fact in enumerate(facts):
-            if fact.n_features != self.n_features_in_:
-                raise ValueError(f"X has {self.n_features_in_} features, but its chunk {i} has {fact.n_features}")
 
     def _checked_count(self, k: object) -> int:
         return check.neighbor_count(k, self.n_samples_fit_)
@@ -315,8 +314,7 @@ class DaskKNN(LazyScore):
         return collections.array_of([finish(one) for one in tasks], X, batches, width, dtype)
 
     def _most_queries(self, k: int) -> int:
-        entries = sum(min(k, height) for height in self._searched.heights)
-        return max(1, min(_MOST_QUERIES, _MOST_VALUES // int(self.n_features_in_), _MOST_ENTRIES // entries))
+        return most_queries(k, self._searched.heights, int(self.n_features_in_))
 
     def _computed(self, X: ArrayLike, k: int, finish: Any) -> list[Any]:
         """Return what tasks make of the neighbours of queries in memory, a batch each."""
@@ -343,20 +341,10 @@ class DaskKNN(LazyScore):
         return self._searched.nearest(task("knn-queries", checked_batch, batch, self.n_features_in_), k, turn)
 
 
-def _all_classes(known: NDArray[Any] | None, facts: list[Facts]) -> NDArray[Any]:
-    """Return the classes of all parts, sorted."""
-    classes = known
-    for fact in facts:
-        assert fact.classes is not None
-        classes = fact.classes if classes is None else _labels.joined(classes, fact.classes, "y")
-    assert classes is not None
-    return classes
-
-
-def _renumbered(place: Place, own: NDArray[Any] | None, classes: NDArray[Any]) -> Place:
-    """Return a place whose codes, those of its own classes so far, are of these classes."""
-    assert own is not None
-    return place._replace(codes=np.searchsorted(classes, own.astype(classes.dtype, copy=False))[place.codes])
+def most_queries(k: int, heights: Sequence[int], n_features: int) -> int:
+    """Return how many queries a batch may have, of parts of that many rows."""
+    entries = sum(min(k, height) for height in heights)
+    return max(1, min(_MOST_QUERIES, _MOST_VALUES // n_features, _MOST_ENTRIES // entries))
 
 
 def _as_it_is(found: Delayed) -> Delayed:

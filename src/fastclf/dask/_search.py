@@ -8,10 +8,13 @@ Each shard is searched where it lies.  Labels travel with the rows' numbers, as 
 
 from __future__ import annotations
 
+import abc
+import contextlib
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from dask.delayed import Delayed
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 
 from fastclf import _native
 from fastclf._shared import estimators, threads
+from fastclf._shared import labels as _labels
 from fastclf._shared import validation as check
 from fastclf.dask._engine import own_threads, task
 from fastclf.shards._merging import Gathered, gather, settle
@@ -29,12 +33,34 @@ from fastclf.shards._neighbors import Neighbors, Shard, index_rows, nearest
 _ROUNDS = (0, 1, 2, 4, 8)
 
 
+class Held(Protocol):
+    """What a worker holds of one chunk."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+
+    def values_at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the values of some rows, whose numbers within the chunk ascend."""
+
+
 class Part(NamedTuple):
-    """What a worker holds of one chunk: its rows, labelled by codes of its own classes; without rows, None."""
+    """The rows of one chunk, labelled by codes of its own classes; without rows, None."""
 
     shard: Shard | None
     classes: NDArray[Any] | None
     n_features: int
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return 0 if self.shard is None else self.shard.n_rows
+
+    def values_at(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the values of some rows."""
+        assert self.shard is not None
+        values: NDArray[Any] = self.shard.values[rows]
+        return values
 
 
 class Facts(NamedTuple):
@@ -45,11 +71,13 @@ class Facts(NamedTuple):
     classes: NDArray[Any] | None
 
 
-class Place(NamedTuple):
-    """Where the rows of a part stand among all, and the codes of its classes among all."""
-
-    first_row: int
-    codes: NDArray[np.int64]
+@contextlib.contextmanager
+def in_chunk(number: int) -> Iterator[None]:
+    """Have errors say which of all chunks they are about."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{error} (in chunk {number} of X)") from error
 
 
 def rounds(count: int) -> Iterator[tuple[int, int]]:
@@ -58,14 +86,18 @@ def rounds(count: int) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class Searched:
-    """All parts that have rows, in the order of these."""
+class Search(abc.ABC):
+    """A search of all parts that have rows, in the order of these; what is nearest in one a subclass says."""
 
     parts: tuple[Delayed, ...]
-    places: tuple[Place, ...]
     heights: tuple[int, ...]
     metric: str
     n_threads: int | None
+
+    @functools.cached_property
+    def first_rows(self) -> list[int]:
+        """Where the rows of each part begin among all."""
+        return list(itertools.accumulate(self.heights[:-1], initial=0))
 
     def nearest(self, queries: Delayed, k: int, turn: int) -> Delayed:
         """Return the task of the k nearest of all; batches that take turns begin with different shards."""
@@ -79,11 +111,47 @@ class Searched:
             return lists[0]
         gathered = task("knn-gather", gather, [lists[i] for i in range(count)], k, self.metric)
         numbers = task("knn-open", open_rows, gathered)
-        values = [task("knn-values", values_of, *pair, numbers) for pair in zip(self.parts, self.places, strict=True)]
+        places = zip(self.parts, self.first_rows, strict=True)
+        values = [task("knn-values", values_of, *place, numbers) for place in places]
         return task("knn-settle", settled, gathered, queries, self.metric, numbers, values, self.n_threads)
 
+    @abc.abstractmethod
     def _nearest(self, i: int, queries: Delayed, k: int, limits: Delayed | None) -> Delayed:
-        return task("knn-nearest", nearest_of, self.parts[i], self.places[i], queries, k, limits, self.n_threads)
+        """Return the task of the nearest in part i."""
+
+
+@dataclass(frozen=True)
+class Searched(Search):
+    """The same among all rows of each `Part`, with the codes of its classes among all."""
+
+    codes: tuple[NDArray[np.int64], ...]
+
+    def _nearest(self, i: int, queries: Delayed, k: int, limits: Delayed | None) -> Delayed:
+        place = self.first_rows[i], self.codes[i]
+        return task("knn-nearest", nearest_of, self.parts[i], *place, queries, k, limits, self.n_threads)
+
+
+def check_widths(widths: Sequence[int], n_features: int) -> None:
+    """Raise unless all chunks have as many features as X says."""
+    for i, width in enumerate(widths):
+        if width != n_features:
+            raise ValueError(f"X has {n_features} features, but its chunk {i} has {width}")
+
+
+def all_classes(known: NDArray[Any] | None, each: Sequence[NDArray[Any] | None]) -> NDArray[Any]:
+    """Return the classes of all parts, sorted."""
+    classes = known
+    for own in each:
+        assert own is not None
+        classes = own if classes is None else _labels.joined(classes, own, "y")
+    assert classes is not None
+    return classes
+
+
+def codes_among(classes: NDArray[Any], own: NDArray[Any] | None) -> NDArray[np.int64]:
+    """Return where each of some classes stands among all."""
+    assert own is not None
+    return np.searchsorted(classes, own.astype(classes.dtype, copy=False))
 
 
 # --- on workers -----------------------------------------------------------------------------------------------------
@@ -91,7 +159,7 @@ class Searched:
 
 def part_of(X: Any, y: Any, number: int, of: int, metric: Any, k: int, n_threads: int | None) -> Part:
     """Index one of all chunks; errors say which one it is."""
-    try:
+    with in_chunk(number):
         rows = check.matrix(X, "X", narrow=True)
         labels = estimators.checked_classes(check.labels_array(y, "y")) if len(rows) else np.empty(0)
         if len(labels) != len(rows) or len(y) != len(rows):
@@ -101,13 +169,11 @@ def part_of(X: Any, y: Any, number: int, of: int, metric: Any, k: int, n_threads
         classes, codes = estimators.codes_of(labels)
         shard = index_rows(rows, codes, metric=metric, k=k, places=of, n_threads=own_threads(n_threads))
         return Part(shard, classes, rows.shape[1])
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{error} (in chunk {number} of X)") from error
 
 
 def facts_of(part: Part) -> Facts:
     """Return what all have to know of a part."""
-    return Facts(0 if part.shard is None else part.shard.n_rows, part.n_features, part.classes)
+    return Facts(part.n_rows, part.n_features, part.classes)
 
 
 def checked_batch(X: Any, n_features: int) -> NDArray[Any]:
@@ -119,12 +185,18 @@ def checked_batch(X: Any, n_features: int) -> NDArray[Any]:
 
 
 def nearest_of(
-    part: Part, place: Place, queries: NDArray[Any], k: int, limits: NDArray[Any] | None, n_threads: int | None
+    part: Part,
+    first_row: int,
+    codes: NDArray[np.int64],
+    queries: NDArray[Any],
+    k: int,
+    limits: NDArray[Any] | None,
+    n_threads: int | None,
 ) -> Neighbors:
     """Find the nearest rows of a part."""
     assert part.shard is not None
-    found = nearest(part.shard, queries, k, first_row=place.first_row, limits=limits, n_threads=own_threads(n_threads))
-    return replace(found, labels=place.codes[found.labels])
+    found = nearest(part.shard, queries, k, first_row=first_row, limits=limits, n_threads=own_threads(n_threads))
+    return replace(found, labels=codes[found.labels])
 
 
 def limits_of(lists: Sequence[Neighbors], k: int, metric: str) -> NDArray[np.float64]:
@@ -141,12 +213,10 @@ def open_rows(gathered: Gathered) -> NDArray[np.int64]:
     return gathered.open_rows
 
 
-def values_of(part: Part, place: Place, numbers: NDArray[np.int64]) -> NDArray[Any]:
-    """Return the values of those of the rows that a part has."""
-    assert part.shard is not None
-    own = numbers[(numbers >= place.first_row) & (numbers < place.first_row + part.shard.n_rows)]
-    values: NDArray[Any] = part.shard.values[own - place.first_row]
-    return values
+def values_of(held: Held, first_row: int, numbers: NDArray[np.int64]) -> NDArray[Any]:
+    """Return the values of those of the rows that a worker holds."""
+    own = numbers[(numbers >= first_row) & (numbers < first_row + held.n_rows)]
+    return held.values_at(own - first_row)
 
 
 def settled(
@@ -159,4 +229,5 @@ def settled(
 ) -> Neighbors:
     """Return the k nearest of all; parts are in the order of their rows, so their values are in that of `numbers`."""
     used = threads.resolve(own_threads(n_threads))
-    return settle(gathered, check.matrix(queries, "X", narrow=True), metric, numbers, np.concatenate(values), used)
+    rows = check.matrix(np.concatenate(values), "X", narrow=True)  # of int8 and uint8 NumPy makes int16
+    return settle(gathered, check.matrix(queries, "X", narrow=True), metric, numbers, rows, used)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set, Sized
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,20 +15,14 @@ from fastclf._shared.types import Metric
 from fastclf.neighbors.classifier import KNN
 from fastclf.neighbors.folds import Choices, Scorer, folds_of
 from fastclf.neighbors.scoring import AllScores, Scoring, scorer_of
-from fastclf.neighbors.voting import Weights, check_weights, check_weights_by
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-# Means of accuracies that differ by no more are taken as equal.
-_ROUNDING = 1e-12
+from fastclf.neighbors.selection import Selection
+from fastclf.neighbors.voting import Weights
 
 # What `scoring` says for the accuracy, which takes no scorer.
 _ACCURACY = (None, "accuracy")
 
 
-class KNNCV(estimators.Classifier):
+class KNNCV(Selection, estimators.Classifier):
     """k-nearest-neighbours classifier that chooses k and the metric by cross-validation.
 
     Each k, metric and fold gets a score: that of a `KNN`, fitted on the other folds, on this fold. It is the accuracy,
@@ -181,8 +175,7 @@ class KNNCV(estimators.Classifier):
             tests = len(metrics) * sum(len(fold.test) for fold in folds)
             choices = Choices(ks, self.weights, codes, len(classes))
             by_scorer = AllScores(self.scorer_, ks, self.weights, self.n_threads)
-            self.cv_scores_ = np.empty((len(metrics), len(ks), len(folds)))
-            self.best_score_ = -np.inf
+            self._begin(ks, metrics, len(folds))
             with progress.amount("cross-validation", self.verbose, tests) as tell:
                 for i, (metric, scores) in enumerate(zip(metrics, self.cv_scores_, strict=True)):
                     model = KNN(max(ks), metric=metric, weights=self.weights, n_threads=self.n_threads).fit(X, labels)
@@ -190,10 +183,9 @@ class KNNCV(estimators.Classifier):
                         scores[:] = Scorer(model, choices, n_threads).scores(folds, tell)
                     else:
                         scores[:] = by_scorer.scores(metric, rows, labels, folds, tell)
-                    self._keep_if_best(model, ks, scores.mean(axis=1), i)
-            self.n_splits_ = len(folds)
-            self.cv_results_ = _results(ks, metrics, self.cv_scores_)
-            self._tried = ks, metrics
+                    if self._is_best(i):
+                        model.k, self.best_estimator_ = self.best_k_, model
+            self._tell_results()
         return self
 
     def predict(self, X: ArrayLike | None) -> NDArray[Any]:
@@ -291,87 +283,18 @@ class KNNCV(estimators.Classifier):
         options = {} if sample_weight is None else {"sample_weight": sample_weight}
         return float(scorer_of(self.scoring, self._best)(self._best, X, y, **options))
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw each fold's score by k, with the mean and the standard deviation, by metric.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; by default axes of a new figure that pyplot does not know of.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            The axes; ``ax.figure.savefig(...)`` saves the picture.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        from fastclf.plotting import plot_cross_validation
-
-        check_is_fitted(self, "best_estimator_")
-        ax = plot_cross_validation(*self._tried, self.cv_scores_, best=(self.best_metric_, self.best_k_), ax=ax)
-        if self.scoring not in _ACCURACY:
-            ax.set_ylabel(self.scoring if isinstance(self.scoring, str) else "score")
-        return ax
-
     @property
     def classes_(self) -> NDArray[Any]:
         """The class labels, sorted."""
         return self._best.classes_
 
     @property
+    def _score_name(self) -> str | None:
+        if self.scoring in _ACCURACY:
+            return None
+        return self.scoring if isinstance(self.scoring, str) else "score"
+
+    @property
     def _best(self) -> KNN:
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
-
-    def _checked_choices(self) -> tuple[list[int], list[Metric]]:
-        """Return what to try, if it is sequences of such."""
-        ks = [check.neighbor_count(k, name=f"ks[{i}]") for i, k in enumerate(_listed(self.ks, "ks"))]
-        metrics = _listed(self.metrics, "metrics")
-        check_weights(self.weights)
-        for i, metric in enumerate(metrics):
-            check_weights_by(check.metric_name(metric, f"metrics[{i}]"), self.weights)
-        check.at_least(self.verbose, 0, "verbose")
-        return ks, metrics
-
-    @property
-    def best_params_(self) -> dict[str, Any]:
-        """The best "k" and "metric"."""
-        check_is_fitted(self, "best_estimator_")
-        return {"k": self.best_k_, "metric": self.best_metric_}
-
-    def _keep_if_best(self, model: KNN, ks: list[int], means: NDArray[np.float64], place: int) -> None:
-        """Keep the best of a metric's, which is in that place of all, if nothing so far is as good."""
-        best = int(np.argmax(means > means.max() - _ROUNDING))
-        if means[best] > self.best_score_ + _ROUNDING:
-            model.k = self.best_k_ = ks[best]
-            self.best_score_, self.best_metric_, self.best_estimator_ = float(means[best]), model.metric, model
-            self.best_index_ = best * len(self.cv_scores_) + place
-
-
-def _results(ks: list[int], metrics: Sequence[str], scores: NDArray[np.float64]) -> dict[str, Any]:
-    """Return scores as GridSearchCV tells them: one candidate after the other, by k, then by metric."""
-    params = [{"k": k, "metric": metric} for k in ks for metric in metrics]
-    of_candidates = scores.swapaxes(0, 1).reshape(len(params), -1)
-    means = of_candidates.mean(axis=1)
-    of_each: dict[str, Any] = {
-        "param_k": np.ma.masked_array([p["k"] for p in params], mask=False),
-        "param_metric": np.ma.masked_array([p["metric"] for p in params], mask=False, dtype=object),
-        "params": params,
-    }
-    of_each |= {f"split{i}_test_score": of_fold for i, of_fold in enumerate(of_candidates.T.copy())}
-    ranks = 1 + (means > means[:, np.newaxis] + _ROUNDING).sum(axis=1)
-    stds = of_candidates.std(axis=1)
-    return of_each | {"mean_test_score": means, "std_test_score": stds, "rank_test_score": ranks.astype(np.int32)}
-
-
-def _listed(values: Any, name: str) -> list[Any]:
-    """`values` as a list, if they have an order, a length, and are any."""
-    ordered = isinstance(values, Iterable) and isinstance(values, Sized) and not isinstance(values, Set | Mapping)
-    is_text = isinstance(values, str | bytes | bytearray | memoryview)
-    if not ordered or is_text or np.ndim(values) != 1 or not len(values):
-        raise ValueError(f"{name} must be a sequence of at least one value, got {values!r}")
-    return list(values)

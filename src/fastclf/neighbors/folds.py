@@ -109,14 +109,23 @@ def _row_numbers(part: Any, n_rows: int) -> NDArray[np.int64]:
     return rows.astype(np.int64)
 
 
-def _groups(folds: Sequence[Fold], n_rows: int) -> NDArray[np.int64] | None:
-    """Return the number of the fold that tests each row, if that is one each, and training is on the others."""
-    if not all(fold.left_out is not None and np.array_equal(fold.test, fold.left_out) for fold in folds):
+def groups_of(folds: Sequence[Fold], n_rows: int) -> NDArray[np.int64] | None:
+    """Return the number of the fold that tests each row, -1 where none does.
+
+    None if a row is tested more than once, or a fold does not train on all rows that it does not test.
+    """
+    if not all(_trains_on_the_others(fold, n_rows) for fold in folds):
         return None
     group = np.full(n_rows, -1)
     for i, fold in enumerate(folds):
         group[fold.test] = i
-    return group if (group >= 0).all() and sum(len(fold.test) for fold in folds) == n_rows else None
+    return group if np.count_nonzero(group >= 0) == sum(len(fold.test) for fold in folds) else None
+
+
+def _trains_on_the_others(fold: Fold, n_rows: int) -> bool:
+    if fold.left_out is not None:
+        return np.array_equal(fold.test, fold.left_out)
+    return np.array_equal(np.sort(np.concatenate([fold.test, fold.train(n_rows)])), np.arange(n_rows))
 
 
 def _are_better_together(folds: Sequence[Fold], n_rows: int) -> bool:
@@ -188,8 +197,8 @@ class Scorer:
     def scores(self, folds: Sequence[Fold], tell: Callable[[int], None]) -> NDArray[np.float64]:
         """Accuracies, of shape (ks, folds); `tell` hears of tests that are done."""
         n = len(self._rows)
-        group = _groups(folds, n)
-        if group is not None and self._are_better_across_groups(folds):
+        group = groups_of(folds, n)
+        if group is not None and (group >= 0).all() and self._are_better_across_groups(folds):
             of_all = self._choices.hits(self._across_groups(group), np.arange(n))
             tell(n)
             return _accuracies([[of_all[:, fold.test]] for fold in folds])
