@@ -46,7 +46,9 @@ def _fresh_python(environment: Path) -> Path:
 
 def _run(python: Path, *words: object, cwd: str | Path | None = None) -> str:
     """Run what has to succeed, and finds no program but those of the environment and, on Windows, of the system."""
-    path = [str(python.parent)] + [str(Path(os.environ["SYSTEMROOT"], "System32"))] * (os.name == "nt")
+    path = [str(python.parent)]
+    if os.name == "nt":
+        path.append(str(Path(os.environ["SYSTEMROOT"], "System32")))
     env = os.environ | {"PATH": os.pathsep.join(path), "MPLBACKEND": "agg"}
     env.pop("CC", None)
     env.pop("PYTHONPATH", None)
