@@ -1,4 +1,4 @@
-/* crew.c -- OpenMP's threads for a call, and how many a call has. */
+/* crew.c -- OpenMP's threads for a call. */
 #include "core/crew.h"
 
 #include <stdlib.h>
@@ -49,18 +49,5 @@ int fc_crew_limit(void) {
     int n = omp_get_max_threads();
     if (omp_get_thread_limit() < n) n = omp_get_thread_limit();
     return fc_own_cpus() < n ? fc_own_cpus() : n;
-}
-
-#else
-
-/* A positive number of the environment, or of what it begins with, as in "4,2"; `otherwise` where there is none. */
-static int from_environment(const char *name, int otherwise) {
-    const char *value = getenv(name);
-    const long n = value ? strtol(value, NULL, 10) : 0;
-    return n > 0 && n < otherwise ? (int)n : otherwise;
-}
-
-int fc_crew_limit(void) {
-    return from_environment("OMP_THREAD_LIMIT", from_environment("OMP_NUM_THREADS", fc_own_cpus()));
 }
 #endif

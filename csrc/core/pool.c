@@ -6,6 +6,7 @@
 #include "core/crew.h"
 
 #ifndef _OPENMP
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -151,14 +152,32 @@ static void forget_workers(void) {
     pool.idle = NULL;
     pool.n_idle = 0;
 }
-
-__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_workers); }
 #endif
+
+/* A positive number of the environment, or of what it begins with, as in "4,2"; `otherwise` where there is none. */
+static int from_environment(const char *name, int otherwise) {
+    const char *value = getenv(name);
+    const long n = value ? strtol(value, NULL, 10) : 0;
+    return n > 0 && n < otherwise ? (int)n : otherwise;
+}
+
+int fc_crew_limit(void) {
+    return from_environment("OMP_THREAD_LIMIT", from_environment("OMP_NUM_THREADS", fc_own_cpus()));
+}
+
+static int thread_limit; /* as the environment said at the start, as OpenMP has it */
+
+__attribute__((constructor)) static void prepare(void) {
+    thread_limit = from_environment("OMP_THREAD_LIMIT", INT_MAX);
+#ifndef _WIN32
+    pthread_atfork(NULL, NULL, forget_workers);
+#endif
+}
 
 void fc_run_crew(int n_threads, crew_member *member, void *of) {
     worker *workers = NULL;
     int n = 1; /* the caller's own */
-    for (; n < n_threads; n++) {
+    for (; n < n_threads && n < thread_limit; n++) {
         worker *w = take_idle();
         if (!w) w = make_worker();
         if (!w) break;

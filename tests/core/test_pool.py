@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,13 +48,19 @@ def watched(tmp_path_factory):
     return program
 
 
-def run(program, what):
-    return subprocess.run([program, what], capture_output=True, text=True, timeout=200, check=False)
+def run(program, what, **env):
+    command = [program, what]
+    return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.mark.parametrize("what", ["calls", "refused", "forks", "kept", "signals"])
 def test_calls_have_their_threads(program, what):
     done = run(program, what)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_thread_limit_of_the_environment_is_kept(program):
+    done = run(program, "limited", OMP_THREAD_LIMIT="2")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -1,7 +1,7 @@
 /* pool_calls.c -- calls of csrc/core/pool.c as programs make them: from several threads, from within calls, in forks,
  * with threads that cannot be made.
  *
- *   pool_calls calls | refused | forks | kept | signals | race
+ *   pool_calls calls | refused | forks | kept | signals | limited | race
  *
  * Its linker calls __wrap_pthread_create for pthread_create.
  */
@@ -146,6 +146,8 @@ int main(int words, char **word) {
         keep();
     } else if (strcmp(what, "signals") == 0) {
         signal_process();
+    } else if (strcmp(what, "limited") == 0) {
+        EXPECT(check_call(4, 0) == 2);
     } else if (strcmp(what, "race") == 0) {
         fc_run_crew(2, count, &raced);
     } else {
