@@ -39,7 +39,7 @@ expect_report() {
     echo "the planted bug was reported: $what"
 }
 
-# Without OpenMP, so that the threads of core/crew.c are tested.
+# Without OpenMP, so that the threads of core/pool.c are tested.
 build "$work/addresses" -fsanitize=address,undefined -fno-sanitize-recover=all
 expect_report "heap-buffer-overflow" "$work/addresses" --plant over-read
 expect_report "signed integer overflow" "$work/addresses" --plant overflow

@@ -1,15 +1,13 @@
-/* crew.c -- the threads of one call. */
+/* crew.c -- OpenMP's threads for a call. */
 #include "core/crew.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/cpu.h"
 
-typedef void crew_member(void *of, int thread, int threads);
-
 #ifdef _OPENMP
 #include <omp.h>
+#include <pthread.h>
 
 static void *wait_at(void *gate) {
     pthread_mutex_lock(gate);
@@ -37,7 +35,7 @@ static int at_most_startable(int n_threads) {
     return n;
 }
 
-void fc_run_crew(int n_threads, crew_member *member, void *of) {
+void fc_run_crew(int n_threads, void (*member)(void *of, int thread, int threads), void *of) {
     n_threads = at_most_startable(n_threads);
     if (n_threads <= 1) {
         member(of, 0, 1);
@@ -51,52 +49,5 @@ int fc_crew_limit(void) {
     int n = omp_get_max_threads();
     if (omp_get_thread_limit() < n) n = omp_get_thread_limit();
     return fc_own_cpus() < n ? fc_own_cpus() : n;
-}
-
-#else
-
-/* What one thread is told.  All wait until it is known how many there are. */
-typedef struct {
-    crew_member *member;
-    void *of;
-    const int *threads;
-    pthread_mutex_t *gate;
-    pthread_t id;
-    int thread;
-} place;
-
-static void *take(void *of) {
-    const place *p = of;
-    pthread_mutex_lock(p->gate);
-    pthread_mutex_unlock(p->gate);
-    p->member(p->of, p->thread, *p->threads);
-    return NULL;
-}
-
-void fc_run_crew(int n_threads, crew_member *member, void *of) {
-    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    place *places = n_threads > 1 ? malloc((size_t)n_threads * sizeof *places) : NULL;
-    int n = 1; /* the caller's own */
-    pthread_mutex_lock(&gate);
-    for (; places && n < n_threads; n++) {
-        places[n] = (place){.member = member, .of = of, .threads = &n, .gate = &gate, .thread = n};
-        if (pthread_create(&places[n].id, NULL, take, &places[n])) break;
-    }
-    pthread_mutex_unlock(&gate);
-    member(of, 0, n);
-    for (int i = 1; i < n; i++) pthread_join(places[i].id, NULL);
-    free(places);
-    pthread_mutex_destroy(&gate);
-}
-
-/* A positive number of the environment, or of what it begins with, as in "4,2"; `otherwise` where there is none. */
-static int from_environment(const char *name, int otherwise) {
-    const char *value = getenv(name);
-    const long n = value ? strtol(value, NULL, 10) : 0;
-    return n > 0 && n < otherwise ? (int)n : otherwise;
-}
-
-int fc_crew_limit(void) {
-    return from_environment("OMP_THREAD_LIMIT", from_environment("OMP_NUM_THREADS", fc_own_cpus()));
 }
 #endif

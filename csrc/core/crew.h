@@ -1,4 +1,4 @@
-/* crew.h -- the threads of one call: OpenMP's where the compiler has it, else threads made for the call. */
+/* crew.h -- the threads of one call: OpenMP's where the compiler has it (crew.c), else those of a pool (pool.c). */
 #ifndef FASTCLF_CREW_H
 #define FASTCLF_CREW_H
 

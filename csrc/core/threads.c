@@ -22,6 +22,7 @@
 
 #include "core/cpu.h"
 #include "core/crew.h"
+#include "core/spin.h"
 
 struct fc_team {
     atomic_size_t next;
@@ -132,23 +133,11 @@ static void set_mode(fp_mode mode) { (void)mode; }
 static const fp_mode IEEE_MODE = 0;
 #endif
 
-/* Let the other thread of a core have it for a moment. */
-static void relax(void) {
-#if defined(__x86_64__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-/* About as long as a nap may take: calls that take less do not wait for one to end. */
-enum { SPINS = 5000 };
-
 /* The caller's thread has run out of tasks: go on serving signals until the others have. */
 static void wait_for_others(fc_team *team, int threads) {
     for (int spins = 0; atomic_load(&team->done) < threads; spins++) {
-        if (spins < SPINS) {
-            relax();
+        if (spins < FC_SPINS) {
+            fc_relax();
             continue;
         }
         fc_stopped(team, 0);

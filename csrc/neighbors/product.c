@@ -65,9 +65,9 @@ static void load(const fc_product *p, const fc_matrix *M, const void *centre, si
                  char *cells, fc_sums *sums) {
     double buffer[FC_DEPTH_BYTES / sizeof(double)]; /* a part's features are no larger than its cells */
     const char *c = centre ? (const char *)centre + from * fc_arithmetic_size(p->in) : NULL;
-    const double before = sums->sum;
+    const double before = sums->sum, moved = FC_MOVED;
     p->tile->load(fc_row_part(M, row, from, count, p->in, buffer), c, count, cells, sums);
-    if (p->is_moved) sums->sq += FC_MOVED * (FC_MOVED * (double)count - 2 * (sums->sum - before));
+    if (p->is_moved) sums->sq += moved * (moved * (double)count - 2 * (sums->sum - before));
 }
 
 fc_sums fc_product_sums(const fc_product *p, size_t query) {
