@@ -121,7 +121,7 @@ def public_name(model):
 def plain(value):
     """Return an answer in what JSON holds exactly: numbers, texts and lists, arrays with their dtype."""
     if isinstance(value, np.ndarray):
-        return {"dtype": value.dtype.str, "shape": list(value.shape), "values": value.ravel().tolist()}
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "values": value.ravel().tolist()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
