@@ -27,7 +27,8 @@ _MOST_MEMORY = 4 << 30
 _CHANGED = 1  # exit status
 
 
-def _loads_otherwise(pickled: bytes, bit: int, record: dict) -> bool:
+def loads_otherwise(pickled: bytes, bit: int, record: dict) -> bool:
+    """Whether a model with a flipped bit loads and gives other answers than are recorded."""
     damaged = bytearray(pickled)
     damaged[bit // 8] ^= 1 << bit % 8
     try:
@@ -47,7 +48,7 @@ def _status(pickled: bytes, bits: range, record: dict) -> int:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     warnings.simplefilter("ignore")
-    os._exit(_CHANGED if any(_loads_otherwise(pickled, bit, record) for bit in bits) else 0)
+    os._exit(_CHANGED if any(loads_otherwise(pickled, bit, record) for bit in bits) else 0)
 
 
 def bad_flips(pickled: bytes, bits: range, record: dict) -> dict[int, int]:
