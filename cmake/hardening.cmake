@@ -4,7 +4,9 @@ include(CheckCCompilerFlag)
 include(CheckLinkerFlag)
 
 add_library(fastclf_hardening INTERFACE)
-target_compile_options(fastclf_hardening INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+# Copies are only checked by what optimises.
+target_compile_options(fastclf_hardening INTERFACE
+  $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
 foreach(flag -fstack-protector-strong -fcf-protection=full -mbranch-protection=standard)
   string(MAKE_C_IDENTIFIER "FASTCLF_HAS${flag}" has)
   check_c_compiler_flag(${flag} ${has})
