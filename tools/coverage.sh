@@ -31,7 +31,8 @@ PYTHONPATH=$folder/site COVERAGE_FILE=$folder/python python -m coverage run --br
 
 python -m coverage report --data-file="$folder/python" --precision=1 >"$folder/python.txt"
 python -m gcovr --root "$root" --object-directory "$folder/build" --filter "$root/csrc/" --exclude-throw-branches \
-    --exclude-unreachable-branches --merge-mode-functions=merge-use-line-min --json-summary "$folder/c.json" --txt "$folder/c.txt"
+    --exclude-unreachable-branches --merge-mode-functions=merge-use-line-min \
+    --json-summary "$folder/c.json" --txt "$folder/c.txt"
 cat "$folder/python.txt" "$folder/c.txt"
 LEAST_C=${LEAST_C:-98} LEAST_BRANCHES=${LEAST_BRANCHES:-92} LEAST_PYTHON=${LEAST_PYTHON:-98} python - "$folder" <<'EOF'
 import json, os, pathlib, sys

@@ -1,5 +1,6 @@
 /* fuzz.c -- libFuzzer's entry: FUZZ_TARGET names the target, FUZZ_PLANT a bug that has to be found: "short" (inputs end
- * a byte early), "changed" (the second answer is that of another input) or "lost" (nothing is freed).
+ * a byte early), "unset" (their last byte is never written), "changed" (the second answer is that of another input) or
+ * "lost" (nothing is freed).
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@ static const struct {
 } targets[] = {{"neighbors", fuzz_neighbors}, {"votes", fuzz_votes}, {"losses", fuzz_losses}, {"sparse", fuzz_sparse}};
 static void (*target)(source *);
 
-static const char *const plants[] = {"none", "short", "changed", "lost"};
-enum { NOTHING, SHORT, CHANGED, LOST, PLANT_COUNT };
+static const char *const plants[] = {"none", "short", "unset", "changed", "lost"};
+enum { NOTHING, SHORT, UNSET, CHANGED, LOST, PLANT_COUNT };
 static int plant = NOTHING;
 enum { LEAST_PLANTED = 48 }; /* bytes of an input that a plant is in: the fuzzer has to come to it */
 
@@ -76,7 +77,7 @@ static void put_integer(void *data, size_t i, fc_dtype dtype, uint8_t v) {
     if (dtype == FC_f64) ((double *)data)[i] = v;
 }
 
-static void put(source *s, char *data, size_t i, fc_dtype dtype, values v) {
+static void put(source *s, char *data, size_t i, fc_dtype dtype, kind v) {
     const size_t size = fc_dtype_size(dtype);
     if (v == FEW || v == BYTES) {
         put_integer(data, i, dtype, v == FEW ? take(s) % 4 : take(s));
@@ -87,21 +88,21 @@ static void put(source *s, char *data, size_t i, fc_dtype dtype, values v) {
 }
 
 void *input_of(void *room, size_t bytes) {
-    if (plant != SHORT || bytes < LEAST_PLANTED) return room;
-    void *shorter = room_for(bytes - 1, 1);
-    memcpy(shorter, room, bytes - 1);
+    if ((plant != SHORT && plant != UNSET) || bytes < LEAST_PLANTED) return room;
+    void *planted = room_for(bytes - (plant == SHORT), 1);
+    memcpy(planted, room, bytes - 1);
     release(room);
-    return shorter;
+    return planted;
 }
 
-void *array_of(source *s, fc_dtype dtype, size_t count, values v) {
+void *array_of(source *s, fc_dtype dtype, size_t count, kind v) {
     const size_t bytes = count * fc_dtype_size(dtype);
     char *room = room_for(bytes, 1);
     for (size_t i = 0; i < count; i++) put(s, room, i, dtype, v);
     return input_of(room, bytes);
 }
 
-fc_matrix matrix_of(source *s, fc_dtype dtype, size_t rows, size_t cols, values v) {
+fc_matrix matrix_of(source *s, fc_dtype dtype, size_t rows, size_t cols, kind v) {
     return (fc_matrix){array_of(s, dtype, rows * cols, v), rows, cols, dtype};
 }
 

@@ -17,12 +17,12 @@ int one_in(source *s, unsigned n);
 size_t up_to(source *s, size_t most); /* most < 256 */
 
 /* What values are like: few integers, and so ties; bytes; any finite ones; NaN and infinity, too. */
-typedef enum { FEW, BYTES, FINITE, ANY, VALUES_COUNT } values;
+typedef enum { FEW, BYTES, FINITE, ANY, KIND_COUNT } kind;
 
 /* An array of its own exact size: of room_for, which is given up for it; drawn. */
 void *input_of(void *room, size_t bytes);
-void *array_of(source *s, fc_dtype dtype, size_t count, values v);
-fc_matrix matrix_of(source *s, fc_dtype dtype, size_t rows, size_t cols, values v);
+void *array_of(source *s, fc_dtype dtype, size_t count, kind v);
+fc_matrix matrix_of(source *s, fc_dtype dtype, size_t rows, size_t cols, kind v);
 void *room_for(size_t count, size_t size);
 void release(const void *array);
 

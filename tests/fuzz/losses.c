@@ -88,7 +88,7 @@ static void *probabilities(source *s, const problem *p) {
 }
 
 /* Labels or targets or neither, and options: many do not go with the loss, which the status says. */
-static void choose(source *s, problem *p, values v) {
+static void choose(source *s, problem *p, kind v) {
     switch (up_to(s, 3)) {
     case 0:
         p->targets = array_of(s, stored(p), p->rows * p->classes, v);
@@ -110,7 +110,7 @@ static void choose(source *s, problem *p, values v) {
 
 void fuzz_losses(source *s) {
     const sets by = two_sets(s);
-    const values v = (values)up_to(s, VALUES_COUNT - 1);
+    const kind v = (kind)up_to(s, KIND_COUNT - 1);
     problem p = {.loss = (int)up_to(s, FASTCLF_crammer_singer), .dtype = one_in(s, 2) ? FASTCLF_f32 : FASTCLF_f64};
     p.rows = up_to(s, MOST_ROWS);
     p.classes = 1 + up_to(s, MOST_CLASSES - 1);

@@ -100,7 +100,7 @@ static void expect_within_limit(source *from, fc_search s, const answer *a) {
     release(limit);
 }
 
-static int is_integer(fc_dtype dtype, values v) { return v != FINITE || dtype == FC_u8 || dtype == FC_i8; }
+static int is_integer(fc_dtype dtype, kind v) { return v != FINITE || dtype == FC_u8 || dtype == FC_i8; }
 
 /* Row numbers, one for each query. */
 static int64_t *own_rows(source *from, const fc_search *s) {
@@ -111,7 +111,7 @@ static int64_t *own_rows(source *from, const fc_search *s) {
 
 void fuzz_neighbors(source *from) {
     const sets by = two_sets(from);
-    const values v = (values)up_to(from, FINITE);
+    const kind v = (kind)up_to(from, FINITE);
     const size_t rows = 1 + up_to(from, MOST_ROWS - 1), cols = 1 + up_to(from, MOST_COLS - 1);
     fc_search s = {.metric = (fc_metric)up_to(from, FC_METRIC_COUNT - 1), .refine_cost = 1};
     const size_t queries = 1 + up_to(from, MOST_QUERIES - 1);

@@ -51,7 +51,7 @@ static void expect_plain(const fc_sparse *p, const void *out) {
 void fuzz_sparse(source *s) {
     static const fc_dtype stored[] = {FC_u8, FC_f32, FC_f64};
     const sets by = two_sets(s);
-    const values v = (values)up_to(s, FINITE);
+    const kind v = (kind)up_to(s, FINITE);
     fc_sparse p = {.rows = up_to(s, MOST_ROWS), .values = up_to(s, MOST_VALUES), .dtype = stored[up_to(s, 2)]};
     p.M = matrix_of(s, stored[1 + up_to(s, 1)], up_to(s, MOST_ROWS), up_to(s, MOST_COLS), v);
     p.start = starts_of(s, p.rows, p.values);

@@ -72,7 +72,7 @@ void fuzz_votes(source *s) {
     b.labels = by_index ? 1 + up_to(s, MOST_LABELS - 1) : rows * k;
     b.label = numbers(s, b.labels, classes);
     if (by_index) b.index = numbers(s, rows * k, b.labels);
-    if (one_in(s, 2)) b.weight = array_of(s, FC_f64, rows * k, (values)up_to(s, ANY));
+    if (one_in(s, 2)) b.weight = array_of(s, FC_f64, rows * k, (kind)up_to(s, ANY));
     b.votes = room_for(rows * classes, sizeof *b.votes);
     b.winner = room_for(rows, sizeof *b.winner);
     double *votes = room_for(rows * classes, sizeof *votes);
