@@ -1,6 +1,6 @@
 """Measure the figures of reliability, and make docs/reliability.md of what was found.
 
-Usage: reliability.py run SECONDS (NAME... | nightly | release | all)
+Usage: reliability.py run SECONDS (NAME... | CI | nightly | release | all)
        reliability.py page
 
 `run` runs the commands that reliability.toml has for these figures, each once, and keeps the last line of what each

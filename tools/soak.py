@@ -142,7 +142,7 @@ class Soak:
 
     def _make_a_call(self, draw: random.Random) -> None:
         if self._kept is not None:
-            self._kept.append(b"x" * 3000)
+            self._kept.append(bytes(3000))
         if draw.random() < 0.3:
             place = draw.randrange(len(self._wrong))
             if not _is_refused(self._wrong[place]):
@@ -157,7 +157,7 @@ class Soak:
         """Work for so long; return calls and memory, each time that these were looked at."""
         for thread in self._threads:
             thread.start()
-        start, looks = time.monotonic(), []
+        start, looks = time.monotonic(), [(0, _memory())]
         while time.monotonic() < start + seconds and not self.faults:
             time.sleep(seconds / _LOOKS)
             looks.append((sum(self._counts), _memory()))

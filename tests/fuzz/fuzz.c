@@ -16,6 +16,9 @@ static const struct {
 } targets[] = {{"neighbors", fuzz_neighbors}, {"votes", fuzz_votes}, {"losses", fuzz_losses}, {"sparse", fuzz_sparse}};
 static void (*target)(source *);
 
+enum { MOST_SETS = 16 };
+static size_t there[MOST_SETS], there_count = 0; /* instruction sets of this machine */
+
 static const char *const plants[] = {"none", "short", "unset", "changed", "lost"};
 enum { NOTHING, SHORT, UNSET, CHANGED, LOST, PLANT_COUNT };
 static int plant = NOTHING;
@@ -29,6 +32,8 @@ int LLVMFuzzerInitialize(int *count, char ***words) {
         if (strcmp(name, targets[i].name) == 0) target = targets[i].run;
     for (int i = 0; bug && i < PLANT_COUNT; i++)
         if (strcmp(bug, plants[i]) == 0) plant = i;
+    for (size_t isa = 0; isa < fc_isa_count(); isa++)
+        if (fc_isa_available(isa)) there[there_count++] = isa;
     if (target) return 0;
     fputs("fuzz: FUZZ_TARGET names no target\n", stderr);
     exit(2);
@@ -106,11 +111,11 @@ fc_matrix matrix_of(source *s, fc_dtype dtype, size_t rows, size_t cols, kind v)
     return (fc_matrix){array_of(s, dtype, rows * cols, v), rows, cols, dtype};
 }
 
-sets two_sets(source *s) {
-    size_t there[16], count = 0;
-    for (size_t isa = 0; isa < fc_isa_count(); isa++)
-        if (fc_isa_available(isa)) there[count++] = isa;
-    return (sets){{there[0], there[count > 1 ? 1 + up_to(s, count - 2) : 0]}};
+sets two_sets(source *s) { return (sets){{there[0], there[there_count > 1 ? 1 + up_to(s, there_count - 2) : 0]}}; }
+
+/* Asking the processor takes long in a virtual machine. */
+void use(size_t isa) {
+    if (fc_isa_active() != isa) expect(fc_isa_use(isa), "an instruction set is not there any more");
 }
 
 /* --- answers ------------------------------------------------------------------------------------------------------ */

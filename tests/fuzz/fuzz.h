@@ -31,6 +31,7 @@ typedef struct {
     size_t isa[2];
 } sets;
 sets two_sets(source *s);
+void use(size_t isa);
 
 /* Change an input between two answers, if that bug is planted. */
 void disturb(const void *array, size_t bytes);

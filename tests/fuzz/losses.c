@@ -118,9 +118,9 @@ void fuzz_losses(source *s) {
     const size_t entries = p.rows * p.classes;
     p.scores = array_of(s, stored(&p), entries, v);
 
-    fc_isa_use(by.isa[0]);
+    use(by.isa[0]);
     const answer expected = answer_of(&p);
-    fc_isa_use(by.isa[1]);
+    use(by.isa[1]);
     disturb(p.scores, entries * fc_dtype_size(stored(&p)));
     const answer found = answer_of(&p);
     expect(found.status == expected.status, "status by another instruction set");

@@ -124,10 +124,10 @@ void fuzz_neighbors(source *from) {
     expect(!has_centre || fc_centre(s.X, rows, centre) == FC_OK, "centre fails");
     if (has_centre) s.centre = centre;
 
-    fc_isa_use(by.isa[0]);
+    use(by.isa[0]);
     const answer expected = answer_of(&s);
     for (size_t i = 0; i < queries; i++) expect_order(&s, &expected, i);
-    fc_isa_use(by.isa[1]);
+    use(by.isa[1]);
     disturb(s.X.data, rows * cols * fc_dtype_size(s.X.dtype));
     const answer found = answer_of(&s);
     expect_same(found.all, expected.all, FC_f64, queries * rows, "pairwise by another instruction set");

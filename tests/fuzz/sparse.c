@@ -60,9 +60,9 @@ void fuzz_sparse(source *s) {
     const size_t entries = p.rows * p.M.cols;
     void *expected = room_for(entries, sizeof(double)), *found = room_for(entries, sizeof(double));
 
-    fc_isa_use(by.isa[0]);
+    use(by.isa[0]);
     const fc_status status = fc_sparse_product(&p, alone, expected);
-    fc_isa_use(by.isa[1]);
+    use(by.isa[1]);
     disturb(p.value, p.values * fc_dtype_size(p.dtype));
     expect(fc_sparse_product(&p, alone, found) == status, "status by another instruction set");
     expect(status == (fits(&p) ? FC_OK : FC_BAD_ARGUMENT), "another status than the indices have");
