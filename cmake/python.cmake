@@ -15,6 +15,7 @@ if(CMAKE_CROSSCOMPILING AND TARGET Python::SABIModule)
 endif()
 target_include_directories(_native PRIVATE csrc src/fastclf/include)
 target_link_libraries(_native PRIVATE ${fastclf_objects} fastclf_needs)
+set_target_properties(_native PROPERTIES C_VISIBILITY_PRESET hidden)
 install(TARGETS _native DESTINATION fastclf)
 
 # Cython's declarations of the public C interface: with the constants of its header, each once.

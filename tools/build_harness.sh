@@ -1,16 +1,18 @@
 #!/bin/sh
-# Build tests/harness*.c with all of csrc/, by the flags and instruction sets that CMakeLists.txt and csrc/lists.h name.
+# Build tests/helpers/harness*.c, or the files of PROGRAM, with all of csrc/, by the flags and instruction sets that
+# CMakeLists.txt and csrc/lists.h name.
 #
-#   tools/build_harness.sh OUTPUT COMPILER [FLAG...]
+#   [PROGRAM="FILE..."] tools/build_harness.sh OUTPUT COMPILER [FLAG...]
 #
 # The flags, of which none has a blank, come last and so win over those of CMakeLists.txt.  Prints the instruction sets.
 #
-# shellcheck disable=SC2086  # $options, $avx512 and $without are lists of flags, meant to be split
+# shellcheck disable=SC2086  # $options, $avx512, $without and $program are lists, meant to be split
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 output=$1
 compiler=$2
 shift 2
+program=${PROGRAM:-$(echo "$root"/tests/helpers/harness*.c)}
 
 objects=$(mktemp -d)
 trap 'rm -rf "$objects"' EXIT
@@ -33,7 +35,7 @@ for isa in $isas; do
         echo "$* $flags -DFC_ISA=$isa '$source' -o '$objects/isa_${isa}_$(basename "$(dirname "$source")").o'"
     done
 done >"$objects/jobs"
-for source in $(find "$root/csrc" -name '*.c' ! -path '*/isa/*') "$root"/tests/helpers/harness*.c; do
+for source in $(find "$root/csrc" -name '*.c' ! -path '*/isa/*') $program; do
     echo "$* '$source' -o '$objects/$(basename "$(dirname "$source")")_$(basename "$source" .c).o'"
 done >>"$objects/jobs"
 xargs -P "$(getconf _NPROCESSORS_ONLN)" -L 1 "$compiler" -std=c11 -I "$root/csrc" -I "$root/src/fastclf/include" \

@@ -6,11 +6,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
-clang=
-for program in clang clang-21 clang-20 clang-19 clang-18; do
-    [ -n "$clang" ] || clang=$(command -v "$program" || true)
-done
-[ -n "$clang" ] || { echo "$0: missing: clang (clang-19)" >&2; exit 2; }
+clang=$("$here/clang.sh") || exit 2
 
 work=$(mktemp -d)
 beside= # what runs in the background

@@ -8,19 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_programs import load_tool
 
 ROOT = Path(__file__).parents[2]
 COURSE = sorted((ROOT / "examples" / "course").glob("plot_*.py"))
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("index", "persistence", "windows"))]
 PAGES += sorted((ROOT / "docs" / "guides").glob("*.md"))
 RNG = np.random.default_rng(0)
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def programs():

@@ -1,19 +1,18 @@
-"""The kernels with no Python around them: on other machines, by emulation, and under sanitizers."""
+"""The kernels with no Python around them: on other machines, by emulation, under sanitizers, and given anything."""
 
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
+from tool_programs import TOOLS
 
-TOOLS = Path(__file__).parents[2] / "tools"
 MISSING = 2  # exit status of a script that lacks a program it needs
 LONGEST = 1700  # seconds: emulated, and with other tests beside it
 
 
-def run_tool(name):
-    done = subprocess.run([TOOLS / name], capture_output=True, text=True, timeout=LONGEST, check=False)
+def run_tool(name, *words):
+    done = subprocess.run([TOOLS / name, *words], capture_output=True, text=True, timeout=LONGEST, check=False)
     if done.returncode == MISSING:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stdout + done.stderr
@@ -30,3 +29,9 @@ def test_neon_gives_the_same_bytes():
 @pytest.mark.timeout(LONGEST + 100)
 def test_sanitizers_find_the_planted_bugs_and_no_other():
     assert run_tool("sanitize.sh").endswith("no reports\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(LONGEST + 100)
+def test_the_fuzzer_finds_the_planted_bugs_and_no_other():
+    assert run_tool("fuzz.sh", "all", "20").endswith(" executions, no crash, no other answer, nothing lost\n")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+from tool_programs import load_tool
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 README = (ROOT / "README.md").read_text()
 FILES = f"{PROJECT['urls']['Source']}/"
-_SPEC = importlib.util.spec_from_file_location("package_page", ROOT / "tools" / "package_page.py")
-package_page = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(package_page)
+package_page = load_tool("package_page")
 
 
 def targets(text):

@@ -292,6 +292,7 @@ def state():
         "threads": watching.thread_count(),
         "handlers": {s.name: str(signal.getsignal(s)) for s in signal.valid_signals() if isinstance(s, signal.Signals)},
         "environment": dict(os.environ),
+        "arithmetic": [(a / b).hex() for a, b in ((1, 3), (-1, 3), (sys.float_info.min, 2), (5e-324, 1))],
     }
 
 

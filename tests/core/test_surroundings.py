@@ -1,0 +1,112 @@
+"""What lies around a call changes no answer: hashes, folders and time zones, little stack, impatient threads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import sys
+import threading
+
+import children
+import numpy as np
+import pytest
+
+import fastclf
+from fastclf import KNN, LinearClassifier, WindowClassifier
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(200, 8)), rng.integers(0, 3, 200)
+
+
+def digest(folder="."):
+    """A sum over answers of all kinds, and over a saved model."""
+    os.chdir(folder)
+    X, y = data()
+    names = np.array(["a", "b", "c"])[y]
+    words = [[f"w{i * j % 7}" for i in range(9)] for j in range(9)]
+    model = WindowClassifier(window=1, dim=4, max_iter=2, random_state=0).fit(words, [["x", "y", "z"] * 3] * 9)
+    found = [*fastclf.knn(X, X, 5), model.decision_function(words), LinearClassifier().fit(X, names).coef_]
+    found += [KNN(3).fit(X, names).predict(X).astype("S1"), np.frombuffer(pickle.dumps(KNN(3).fit(X, y)), np.uint8)]
+    found += fastclf.losses.cross_entropy(X, y, return_grad=True)
+    return hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in found)).hexdigest()
+
+
+@pytest.mark.slow
+def test_hash_seeds_folders_and_time_zones_change_nothing():
+    settings = [{"PYTHONHASHSEED": "0"}, {"PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu"}, {"LC_ALL": "C", "TZ": ""}]
+    found = {children.result(digest, folder, env=env) for env, folder in zip(settings, (".", "/", "/tmp"), strict=True)}
+    assert len(found) == 1
+
+
+def in_threads(work, n_threads):
+    """What threads that do the same work return; what they raise is raised."""
+    found, raised = [], []
+
+    def one():
+        try:
+            found.append(work())
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
+    return found
+
+
+def answers():
+    X, y = data()
+    model = KNN(3, n_threads=2).fit(X, y)
+    loss, gradient = fastclf.losses.hinge(X, y, return_grad=True, n_threads=2)
+    return b"".join([model.predict_proba(X).tobytes(), model.kneighbors(X)[0].tobytes(), gradient.tobytes()]), loss
+
+
+def test_threads_that_take_turns_at_every_chance():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        found = in_threads(answers, 4)
+    finally:
+        sys.setswitchinterval(before)
+    assert found == [answers()] * 4
+
+
+def test_threads_with_little_stack():
+    answers()  # imports take more
+    before = threading.stack_size(256 << 10)
+    try:
+        found = in_threads(answers, 2)
+    finally:
+        threading.stack_size(before)
+    assert found == [answers()] * 2
+
+
+def test_a_weights_function_may_search_in_turn():
+    X, y = data()
+    inner = KNN(3, weights="distance").fit(X, y)
+
+    def weights(distances):
+        inner.predict(X[:5])
+        return np.exp(-distances)
+
+    expected = KNN(5, weights=lambda d: np.exp(-d)).fit(X, y).predict(X)
+    np.testing.assert_array_equal(KNN(5, weights=weights).fit(X, y).predict(X), expected)
+
+
+def test_a_weights_function_without_end_is_an_error():
+    X, y = data()
+
+    def weights(distances):
+        return model.predict_proba(X[:1]) * distances
+
+    model = KNN(5, weights=weights).fit(X, y)
+    with pytest.raises(RecursionError):
+        model.predict(X[:1])
+    assert KNN(5).fit(X, y).predict(X[:1]).shape == (1,)

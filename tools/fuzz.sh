@@ -1,0 +1,58 @@
+#!/bin/sh
+# Fuzz the C interface under sanitizers of addresses and undefined behaviour: each case is computed by two instruction
+# sets, and by plain sums where these are exact (tests/fuzz/).
+#
+#   tools/fuzz.sh TARGET SECONDS
+#
+# TARGET is neighbors, votes, losses, sparse, or all of them, which share the time. Each first has to find bugs that are
+# planted. Cases that reach something new stay in build/fuzz/TARGET for the next run; one that fails, in build/fuzz.
+#
+# Needs: clang with libFuzzer and its sanitizers; on Debian the packages clang-19 libclang-rt-19-dev.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$here/../build/fuzz
+
+[ $# = 2 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+case $1 in
+all) targets="neighbors votes losses sparse" ;;
+*) targets=$1 ;;
+esac
+count=$(echo "$targets" | wc -w)
+seconds=$((($2 + count - 1) / count))
+
+clang=$("$here/clang.sh") || exit 2
+mkdir -p "$folder"
+log=$folder/log
+# Without traces of comparisons, which take most of the time in sums of many digits.
+PROGRAM=$(echo "$here"/../tests/fuzz/*.c) "$here/build_harness.sh" "$folder/fuzz" "$clang" -O2 -g1 \
+    -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-coverage=trace-cmp \
+    -fno-sanitize-recover=all >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+
+fuzz() { # fuzz TARGET BUG OPTION...
+    target_of_run=$1
+    bug=$2
+    shift 2
+    FUZZ_TARGET=$target_of_run FUZZ_PLANT=$bug "$folder/fuzz" -max_len=2048 -timeout=10 -rss_limit_mb=1024 \
+        -artifact_prefix="$folder/" "$@"
+}
+
+expect_found() { # expect_found TARGET BUG WHAT: fail unless the planted bug ends the run with a report that says WHAT
+    if fuzz "$1" "$2" -max_total_time=60 >"$log" 2>&1 || ! grep -q "$3" "$log"; then
+        cat "$log" >&2
+        echo "$0: the planted bug was not found in $1: $2" >&2
+        exit 1
+    fi
+}
+
+total=0
+for target in $targets; do
+    expect_found "$target" short "heap-buffer-overflow"
+    expect_found "$target" changed "wrong answer"
+    expect_found "$target" lost "detected memory leaks"
+    mkdir -p "$folder/$target"
+    fuzz "$target" none -max_total_time="$seconds" "$folder/$target" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    done=$(sed -n 's/^Done \([0-9]*\) runs in \([0-9]*\) .*/\1 \2/p' "$log")
+    total=$((total + ${done% *}))
+    echo "$target: ${done% *} executions in ${done#* } s, planted bugs found"
+done
+echo "$total executions, no crash, no other answer, nothing lost"
