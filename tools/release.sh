@@ -4,7 +4,8 @@
 #
 #   tools/release.sh MINUTES
 #
-# MINUTES is how long each part takes that can take any time: 600 is what is aimed at, 1 a short form.
+# MINUTES is how long each part takes that can take any time: 600 is what is aimed at, 1 a short form.  Wheels go to the
+# folder dist.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# = 1 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -12,5 +13,5 @@ here=$(cd "$(dirname "$0")" && pwd)
 python "$here/save_models.py"
 failed=
 python "$here/reliability.py" run $(($1 * 60)) all || failed=" figures"
-if [ -x "$here/wheels.sh" ]; then "$here/wheels.sh" || failed="$failed wheels"; fi
+"$here/wheels.sh" dist || failed="$failed wheels"
 [ -z "$failed" ] || { echo "$0: failed:$failed" >&2; exit 1; }
