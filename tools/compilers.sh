@@ -6,7 +6,10 @@
 # COMPILER: by default gcc and clang. Takes long: the harness is built and run eight times.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -gt 0 ] || set -- gcc "$("$here/clang.sh")"
+if [ $# = 0 ]; then
+    clang=$("$here/clang.sh") || exit 2
+    set -- gcc "$clang"
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM

@@ -3,7 +3,7 @@
 Usage: flip_bits.py [MODEL...]
 
 Models are those of this version in tests/data/models, by default all of them. Each is loaded in a process of its own
-for every few flips, with bounded memory. Prints a line for each, and then the sum; a changed answer is a failure.
+for every thousand flips, with bounded memory. Prints a line for each, and then the sum; a changed answer is a failure.
 """
 
 from __future__ import annotations

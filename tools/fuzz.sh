@@ -15,13 +15,17 @@ folder=$here/../build/fuzz
 [ $# = 2 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 case $1 in
 all) targets="neighbors votes losses sparse" ;;
-*) targets=$1 ;;
+neighbors | votes | losses | sparse) targets=$1 ;;
+*) echo "$0: no such target: $1" >&2; exit 2 ;;
 esac
 count=$(echo "$targets" | wc -w)
 seconds=$((($2 + count - 1) / count))
 
 clang=$("$here/clang.sh") || exit 2
 mkdir -p "$folder"
+echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return (void)p, (void)n, 0; }' |
+    "$clang" -fsanitize=fuzzer,address,undefined -x c -o "$folder/probe" - 2>/dev/null ||
+    { echo "$0: missing: the sanitizers of $clang (libclang-rt-19-dev)" >&2; exit 2; }
 log=$folder/log
 # Without traces of comparisons, which take most of the time in sums of many digits.
 PROGRAM=$(echo "$here"/../tests/fuzz/*.c) "$here/build_harness.sh" "$folder/fuzz" "$clang" -O2 -g1 \
@@ -37,11 +41,12 @@ fuzz() { # fuzz TARGET BUG OPTION...
 }
 
 expect_found() { # expect_found TARGET BUG WHAT: fail unless the planted bug ends the run with a report that says WHAT
-    if fuzz "$1" "$2" -max_total_time=60 >"$log" 2>&1 || ! grep -q "$3" "$log"; then
+    if fuzz "$1" "$2" -max_total_time=60 -artifact_prefix="$folder/planted-" >"$log" 2>&1 || ! grep -q "$3" "$log"; then
         cat "$log" >&2
         echo "$0: the planted bug was not found in $1: $2" >&2
         exit 1
     fi
+    rm -f "$folder"/planted-*
 }
 
 total=0

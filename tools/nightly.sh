@@ -1,6 +1,6 @@
 #!/bin/sh
-# What takes too long for each change, in the environment of `python`: fuzzing, many drawn examples, long runs, every
-# flipped bit, coverage, and then the sanitizers.
+# What takes too long for each change, in the environment of `python`: the sanitizers, fuzzing, valgrind, many drawn
+# examples, long runs, every flipped bit, coverage.
 #
 #   tools/nightly.sh MINUTES
 #

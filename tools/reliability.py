@@ -15,7 +15,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +40,7 @@ measures it. `tools/reliability.py` makes this page from what the commands said 
 - **missed**: the command failed.
 - **not measured**: no command has been run for it, or another one than today's.
 
-CI runs commands at every change. `tools/nightly.sh MINUTES` and `tools/release.sh MINUTES` run what takes longer.
+`.ci/run` runs those marked CI. `tools/nightly.sh MINUTES` and `tools/release.sh MINUTES` run what takes longer.
 `SECURITY.md` in the repository says what is promised about hostile input.
 
 """
@@ -99,7 +98,7 @@ def run(command: str, seconds: int) -> dict[str, Any]:
     """Run a command; return what it said last, and how it ended."""
     ran = command.format(seconds=seconds)
     print(f"\n== {ran}", flush=True)
-    start, environment = time.monotonic(), os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(ran, shell=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, end="", flush=True)
     return {
@@ -107,7 +106,6 @@ def run(command: str, seconds: int) -> dict[str, Any]:
         "status": done.returncode,
         "found": said_last(done.stdout),
         "date": datetime.now(UTC).date().isoformat(),
-        "seconds": round(time.monotonic() - start),
         "on": f"{processor()}, {os.cpu_count()} CPUs",
     }
 

@@ -35,7 +35,7 @@ static int at_most_startable(int n_threads) {
     return n;
 }
 
-void fc_run_crew(int n_threads, void (*member)(void *of, int thread, int threads), void *of) {
+void fc_run_crew(int n_threads, fc_crew_member *member, void *of) {
     n_threads = at_most_startable(n_threads);
     if (n_threads <= 1) {
         member(of, 0, 1);

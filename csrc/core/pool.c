@@ -15,11 +15,9 @@
 #include "core/cpu.h"
 #include "core/spin.h"
 
-typedef void crew_member(void *of, int thread, int threads);
-
 /* One call.  Whoever takes part is done with it when it has unlocked `lock`. */
 typedef struct {
-    crew_member *member;
+    fc_crew_member *member;
     void *of;
     int threads;
     atomic_int working; /* workers that have not returned */
@@ -105,12 +103,22 @@ static int start(pthread_t *id, void *(*body)(void *), void *of) {
 #endif
 }
 
+/* False where there is no memory for them, as there may not be on Windows. */
+static int prepare_waiting(pthread_mutex_t *lock, pthread_cond_t *event) {
+    if (pthread_mutex_init(lock, NULL)) return 0;
+    if (!pthread_cond_init(event, NULL)) return 1;
+    pthread_mutex_destroy(lock);
+    return 0;
+}
+
 static worker *make_worker(void) {
     pthread_t id;
     worker *w = calloc(1, sizeof *w);
     if (!w) return NULL;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->called, NULL);
+    if (!prepare_waiting(&w->lock, &w->called)) {
+        free(w);
+        return NULL;
+    }
     if (start(&id, work, w)) {
         end(w);
         return NULL;
@@ -154,27 +162,34 @@ static void forget_workers(void) {
 }
 #endif
 
-/* A positive number of the environment, or of what it begins with, as in "4,2"; `otherwise` where there is none. */
+/* A positive number of the environment, or of what it begins with, as in "4,2"; at most `otherwise`, which it is where
+ * there is none.
+ */
 static int from_environment(const char *name, int otherwise) {
     const char *value = getenv(name);
     const long n = value ? strtol(value, NULL, 10) : 0;
     return n > 0 && n < otherwise ? (int)n : otherwise;
 }
 
-int fc_crew_limit(void) {
-    return from_environment("OMP_THREAD_LIMIT", from_environment("OMP_NUM_THREADS", fc_own_cpus()));
-}
-
-static int thread_limit; /* as the environment said at the start, as OpenMP has it */
+/* As the environment said at the start, as OpenMP has it: of any call, and of one that is told no number. */
+static int thread_limit, asked_for;
 
 __attribute__((constructor)) static void prepare(void) {
     thread_limit = from_environment("OMP_THREAD_LIMIT", INT_MAX);
+    asked_for = from_environment("OMP_NUM_THREADS", thread_limit);
 #ifndef _WIN32
     pthread_atfork(NULL, NULL, forget_workers);
 #endif
 }
 
-void fc_run_crew(int n_threads, crew_member *member, void *of) {
+int fc_crew_limit(void) { return fc_own_cpus() < asked_for ? fc_own_cpus() : asked_for; }
+
+void fc_run_crew(int n_threads, fc_crew_member *member, void *of) {
+    crew c = {.member = member, .of = of};
+    if (n_threads <= 1 || !prepare_waiting(&c.lock, &c.returned)) {
+        member(of, 0, 1);
+        return;
+    }
     worker *workers = NULL;
     int n = 1; /* the caller's own */
     for (; n < n_threads && n < thread_limit; n++) {
@@ -184,9 +199,8 @@ void fc_run_crew(int n_threads, crew_member *member, void *of) {
         w->next = workers;
         workers = w;
     }
-    crew c = {.member = member, .of = of, .threads = n, .working = n - 1};
-    pthread_mutex_init(&c.lock, NULL);
-    pthread_cond_init(&c.returned, NULL);
+    c.threads = n;
+    c.working = n - 1;
     int thread = 0;
     for (worker *w = workers; w; w = w->next) call(w, &c, ++thread);
     member(of, 0, n);

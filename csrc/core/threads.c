@@ -3,7 +3,7 @@
  *
  * GNU's OpenMP keeps its pool of threads with the thread that opened it, and the pool's threads do not survive a fork:
  * the next parallel region of the child waits for them for ever.  A region opened by a new thread gets a new pool, so
- * in a forked child the work is led by a thread made for the call.
+ * with OpenMP, in a forked child, the work is led by a thread made for the call.
  */
 #define _GNU_SOURCE
 #include "core/threads.h"
@@ -198,7 +198,7 @@ fc_status fc_parallel(fc_run run, size_t tasks, void (*body)(void *, fc_team *, 
                     .next_poll = fc_now() + FC_POLL_SECONDS,
                     .body = body,
                     .job = job};
-    if (team.n_threads > 1 && fc_was_forked()) {
+    if (fc_has_openmp() && team.n_threads > 1 && fc_was_forked()) {
         const fc_status status = run_in_new_thread(&team);
         if (status != FC_OK) return status;
     } else {

@@ -13,6 +13,8 @@ import fastclf
 
 SPARE = 1 << 30  # bytes
 
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc to read")
+
 
 def huge(rows, cols, dtype):
     """An array that is one value in memory."""

@@ -34,7 +34,7 @@ def test_results_are_of_the_commands_of_today():
 
 
 def test_the_page_is_made_of_these():
-    """Else run tools/reliability.py page."""
+    """Else run python tools/reliability.py page."""
     assert reliability.PAGE.read_text() == reliability.page(FIGURES, reliability.results())
 
 
@@ -114,6 +114,7 @@ def test_files_that_fail_are_reported():
     done = subprocess.run(command_of("fuzz_readers", "60", "--plant"), capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "failed, with exit status 3" in done.stdout
+    assert "planted" in done.stderr
 
 
 def test_flips_that_crash_or_change_an_answer_are_told_apart(monkeypatch):

@@ -32,7 +32,7 @@ static inline v_i32 few_min_step(v_i32 acc, const uint8_t *q, const uint8_t *x) 
 #endif
 #define FC_FEW_TERMS_min .flip = 0
 
-/* Lanes 2 l and 2 l + 1: parts of the sums over the lanes of a and of b, of half as many lanes each. */
+/* Lane 2 l: a[l] + a[l + half the lanes]; lane 2 l + 1: the same of b. */
 static inline v_i32 halve(v_i32 a, v_i32 b) {
     return (v_i32)zip_low_f32((v_f32)a, (v_f32)b) + (v_i32)zip_high_f32((v_f32)a, (v_f32)b);
 }
