@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from collections import Counter, OrderedDict
 from fractions import Fraction
 
 import children
@@ -265,11 +266,62 @@ def test_what_pickle_changes_is_no_damage():
             assert again.extra[-1] is again or way is copy.copy
 
 
+@pytest.mark.parametrize("legacy", ["1.13", "1.25", False])
+def test_how_numpy_prints_is_no_matter(legacy):
+    X, y = data()
+    saved = pickle.dumps(LinearClassifier(l2=np.float64(0.01), tol=np.float32(1e-3)).fit(X, y))
+    with np.printoptions(legacy=legacy):
+        assert pickle.loads(saved).l2 == 0.01
+
+
+def test_containers_that_hold_themselves():
+    X, y = data()
+    model = KNN(3).fit(X, y)
+    model.tree = {"children": []}
+    model.tree["children"].append({"parent": model.tree})
+    for way in ways_to_copy():
+        again = way(model)
+        assert again.tree["children"][0]["parent"] is again.tree
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+class MadeAnew(KNN):
+    """A subclass that says itself how it is pickled."""
+
+    def __reduce__(self):
+        return MadeAnew, (self.k,)
+
+
+def test_subclasses_pickle_in_ways_of_their_own():
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(MadeAnew(5), protocol)).k == 5
+
+
+class Slim(KNNCV):
+    """A subclass that saves no table of scores."""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "cv_results_": None}
+
+
+def test_a_table_of_scores_need_not_be_there():
+    X, y = data()
+    for make in (Slim, KNNCV):
+        model = make(ks=(1, 3)).fit(X, y)
+        if make is KNNCV:
+            model.cv_results_ = None
+        again = pickle.loads(pickle.dumps(model))
+        assert again.cv_results_ is None
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
 def test_any_value_of_a_state_counts():
     values = [None, True, 1, 1.0, "1", b"1", (1,), [1], {"a": 1}, {"a": 2}, {1}, np.float32(1), np.int64(1)]
     values += [np.ones(2), np.ones(2, "f4"), np.ones((2, 1)), np.array(["a"], object), np.array(["b"], object)]
     values += [np.zeros((0, 3)), np.zeros((3, 0)), -0.0, 0.0, np.nan, "\ud800", 10**5000, np.longdouble(1)]
     values += [np.zeros(1, [("a", "f4")]), np.ones(1, [("a", "f4")])]
+    values += [np.ones(1, [("a", "f4", 2000)])[0], np.zeros(1, [("a", "f4", 2000)])[0]]
+    values += [range(3), range(4), slice(3), bytearray(b"1"), Counter("a"), Counter("aa"), OrderedDict(a=1)]
     assert len({sealing.checksum({"x": value}) for value in values}) == len(values)
     round_one: dict[str, object] = {}
     round_one["itself"] = round_one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -176,6 +177,17 @@ def test_the_best_is_fitted_on_all_rows():
         assert [a.tolist() for a in model.kneighbors(Q, k)] == [a.tolist() for a in one.kneighbors(Q, k)]
     assert model.kneighbors(Q, 2, return_distance=False).tolist() == one.kneighbors(Q, 2)[1].tolist()
     assert model.score(in_chunks(X, 9), y) == pytest.approx(np.mean(one.predict(X) == y), rel=1e-14)
+
+
+def test_saved_models_have_no_masked_arrays():
+    X, y = np.arange(60.0).reshape(20, 3), np.arange(20) % 2
+    model = DaskKNNCV(ks=(1, 3), cv=2).fit(da.from_array(X, chunks=(5, 3)), da.from_array(y, chunks=5))
+    saved = pickle.dumps(model)
+    assert b"numpy.ma" not in saved  # damaged ones may crash NumPy
+    again = pickle.loads(saved)
+    for name, column in model.cv_results_.items():
+        assert type(again.cv_results_[name]) is type(column)
+        np.testing.assert_array_equal(again.cv_results_[name], column)
 
 
 def test_each_row_is_indexed_once_for_a_metric(monkeypatch):

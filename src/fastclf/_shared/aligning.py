@@ -22,17 +22,24 @@ def realigned(value: Any, copies: dict[int, Any] | None = None) -> Any:
         if id(value) not in copies:
             copies[id(value)] = value.copy()
         return copies[id(value)]
-    if isinstance(value, dict):
-        changed = _changed(value, copies)
-        return {**value, **changed} if changed else value
-    if isinstance(value, list | tuple):
-        changed = _changed(dict(enumerate(value)), copies)
-        items = [changed.get(i, item) for i, item in enumerate(value)]
-        return value if not changed else type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in copies:
+            copies[id(value)] = value  # containers may hold themselves
+            copies[id(value)] = _container(value, copies)
+        return copies[id(value)]
     if type(value).__module__.startswith("fastclf.") and hasattr(value, "__dict__") and id(value) not in copies:
         copies[id(value)] = value  # objects may refer to each other
         vars(value).update(_changed(vars(value), copies))
     return value
+
+
+def _container(value: Any, copies: dict[int, Any]) -> Any:
+    if isinstance(value, dict):
+        changed = _changed(value, copies)
+        return {**value, **changed} if changed else value
+    changed = _changed(dict(enumerate(value)), copies)
+    items = [changed.get(i, item) for i, item in enumerate(value)]
+    return value if not changed else type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
 
 
 def _changed(items: dict[Any, Any], copies: dict[int, Any]) -> dict[Any, Any]:

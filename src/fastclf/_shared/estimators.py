@@ -34,10 +34,16 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Take up what was pickled, with all arrays where kernels can read them."""
         super().__setstate__(realigned(state))
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """Return what is pickled: the state is sealed, and checked before `__setstate__` sees it."""
-        make, arguments, state, *_ = super().__reduce_ex__(protocol)
-        return make, arguments, sealed(state), None, None, open_into
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """Return what is pickled: the state is sealed, and checked before `__setstate__` sees it.
+
+        What a subclass pickles in ways of its own is left as it is.
+        """
+        parts: str | tuple[Any, ...] = super().__reduce_ex__(protocol)
+        if isinstance(parts, str) or len(parts) < 3 or parts[2] is None or len(parts) > 5:
+            return parts
+        make, arguments, state, items, pairs = (*parts, None, None)[:5]
+        return make, arguments, sealed(state), items, pairs, open_into
 
     def __copy__(self) -> Self:
         """Return a copy with the same values."""

@@ -8,11 +8,15 @@ they are, as some are plain when they are loaded.  A checksum finds accidents, n
 from __future__ import annotations
 
 import zlib
+from collections import Counter, OrderedDict, defaultdict
 from typing import Any
 
 import numpy as np
 
 FORMAT = 1  # of the state: raised when older versions could not read it
+
+_PLAIN = (bool, float, complex, str, bytes, bytearray, range, slice, type(None))  # repr tells all of them
+_DICTS = (dict, Counter, OrderedDict, defaultdict)
 
 _BLOCK_BYTES = 32 << 20
 _LONGEST_FLOAT = 8  # bytes; longer ones have padding that holds anything
@@ -82,13 +86,11 @@ class _Checksum:
         kind = type(value)
         if self._place in self._given:
             self.foreign.append(self._place)
-        elif isinstance(value, np.ndarray):
-            self._array(value)
-        elif isinstance(value, np.generic):
-            self._text(f"{value.dtype.name} {value!r}")
+        elif isinstance(value, np.ndarray | np.generic):
+            self._array(np.asanyarray(value))
         elif kind is int:
             self._text(f"int {value:x}")
-        elif kind in (bool, float, complex, str, bytes, type(None)):
+        elif kind in _PLAIN:
             self._text(f"{kind.__name__} {value!r}")
         elif id(value) in self._inside:
             self._text("itself")
@@ -128,8 +130,8 @@ class _Checksum:
 
     def _object(self, value: Any, kind: type) -> None:
         is_own = kind.__module__.startswith("fastclf.")
-        if kind is dict:
-            self._text("dict")
+        if kind in _DICTS:
+            self._text(kind.__name__)
             self._all(item for pair in value.items() for item in pair)
         elif kind in (list, tuple) or (is_own and isinstance(value, tuple)):
             self._text(kind.__name__)

@@ -139,26 +139,6 @@ class KNNCV(Selection, estimators.Classifier):
         self.n_threads = n_threads
         self.verbose = verbose
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: lists for masked arrays, as NumPy may crash when it reads damaged ones."""
-        state = {**super().__getstate__()}
-        results = state.get("cv_results_", {})
-        masked = {name: a for name, a in results.items() if isinstance(a, np.ma.MaskedArray)}
-        if masked:
-            state["cv_results_"] = results | {name: np.ma.getdata(a).tolist() for name, a in masked.items()}
-            state["_masked"] = {name: (a.dtype.str, np.ma.getmaskarray(a).tolist()) for name, a in masked.items()}
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take up what was pickled, with its masked arrays."""
-        state = {**state}
-        masked = state.pop("_masked", {})
-        if masked:
-            results = state["cv_results_"]
-            arrays = {name: np.ma.array(results[name], dtype, mask=mask) for name, (dtype, mask) in masked.items()}
-            state["cv_results_"] = results | arrays
-        super().__setstate__(state)
-
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Score every k and metric on every fold; fit all data with the best.
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Means of scores that differ by no more are taken as equal.
 _ROUNDING = 1e-12
 
+_MASKED = "masked columns of cv_results_"  # in what is pickled; no attribute has such a name
+
 
 class Selection:
     """What estimators have in common that choose k and the metric by scores on folds."""
@@ -27,6 +29,29 @@ class Selection:
     metrics: Sequence[Metric]
     weights: Weights
     verbose: int
+
+    def __getstate__(self) -> Any:
+        """Return what is pickled: lists for masked arrays, as NumPy may crash when it reads damaged ones."""
+        state: Any = super().__getstate__()
+        results: Any = state.get("cv_results_") if isinstance(state, dict) else None
+        columns = results.items() if isinstance(results, dict) else ()
+        masked = {name: a for name, a in columns if isinstance(a, np.ma.MaskedArray)}
+        if not masked:
+            return state
+        lists = {name: np.ma.getdata(a).tolist() for name, a in masked.items()}
+        kept = {name: (a.dtype.str, np.ma.getmaskarray(a).tolist()) for name, a in masked.items()}
+        return {**state, "cv_results_": results | lists, _MASKED: kept}
+
+    def __setstate__(self, state: Any) -> None:
+        """Take up what was pickled, with its masked arrays."""
+        if isinstance(state, dict) and _MASKED in state:
+            state = {**state}
+            masked = state.pop(_MASKED)
+            results = state.get("cv_results_")
+            if isinstance(results, dict) and masked.keys() <= results.keys():
+                arrays = {name: np.ma.array(results[name], dtype, mask=mask) for name, (dtype, mask) in masked.items()}
+                state["cv_results_"] = results | arrays
+        super().__setstate__(state)  # type: ignore[misc]  # of the estimator that this is a part of
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each fold's score by k, with the mean and the standard deviation, by metric.
