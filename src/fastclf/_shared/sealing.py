@@ -15,7 +15,7 @@ import numpy as np
 
 FORMAT = 1  # of the state: raised when older versions could not read it
 
-_PLAIN = (bool, float, complex, str, bytes, bytearray, range, slice, type(None))  # repr tells all of them
+_PLAIN = (bool, float, complex, str, bytes, bytearray, range, type(None))  # repr tells all of them
 _DICTS = (dict, Counter, OrderedDict, defaultdict)
 
 _BLOCK_BYTES = 32 << 20
@@ -136,6 +136,9 @@ class _Checksum:
         elif kind in (list, tuple) or (is_own and isinstance(value, tuple)):
             self._text(kind.__name__)
             self._all(value)
+        elif kind is slice:
+            self._text("slice")
+            self._all((value.start, value.stop, value.step))
         elif kind in (set, frozenset):
             self._set(value, kind)
         elif is_own and not hasattr(value, "get_params"):  # estimators have seals of their own

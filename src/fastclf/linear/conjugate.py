@@ -26,7 +26,7 @@ _REDUCTION = 0.01  # of the squared gradient: before that, directions of little 
 _REDUCTION_OF_HARD = 1e-6  # where some are known to be
 HARD = 0.1  # curvature, in variables in which it should be 1
 _NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over this much is the derivative
-_SHARE = 0.05  # of what is allowed: this much may be left; more leaves steps that call for a second round, now and then
+_SHARE = 0.4  # of what is allowed: this much may be left
 
 
 @dataclass(frozen=True)
