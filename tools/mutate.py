@@ -28,7 +28,7 @@ TARGETS = {
     "losses": ("losses", "windows"),
     "window": ("windows",),
 }
-CASES = 4000  # of each target
+CASES = 1500  # of each target
 SECONDS = 60  # of the processor, after which a change is noticed as one that does not end
 
 # What is written as what else; operators have blanks around them.
