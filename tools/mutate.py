@@ -3,9 +3,10 @@
 Usage: mutate.py COUNT [SEED]
 
 Each change is one of an operator, of a constant, or of a statement that is left out, at a place that is drawn. It is
-noticed if a target of tests/fuzz/ ends with a wrong answer, a crash, or not at all. Templates of an instruction set are
-changed for the portable one alone, whose answers are compared with those of another. Changes that do not compile, or
-compile to the same bytes, do not count. All are printed: some that nothing notices only cost time, others lack a test.
+noticed if a target of tests/fuzz/ ends with a wrong answer, a crash, lost memory, or not at all. Templates are changed
+for the portable instruction set alone, whose answers are compared with those of another. Changes that do not compile,
+or compile to the same bytes, do not count. All are printed: some that nothing notices only cost time, others lack a
+test.
 
 Uses the objects that an editable install has left in build/, and gcc.
 """
@@ -29,6 +30,7 @@ TARGETS = {
     "window": ("windows",),
 }
 CASES = 1500  # of each target
+SANITIZED = "-fsanitize=address"  # what is changed, and all memory of the heap
 SECONDS = 60  # of the processor, after which a change is noticed as one that does not end
 
 # What is written as what else; operators have blanks around them.
@@ -136,7 +138,7 @@ class Trial:
     def link(self, key: str = "", changed: Path | None = None) -> None:
         """Make the program, with one object changed."""
         parts = [changed if key == name else path for name, path in self.objects.items()]
-        words = ["gcc", "-o", self.program, *self.cases, *parts, "-lm", "-fopenmp", "-pthread"]
+        words = ["gcc", SANITIZED, "-o", self.program, *self.cases, *parts, "-lm", "-fopenmp", "-pthread"]
         subprocess.run(words, check=True)
 
     def result(self, change: Change) -> str:
@@ -164,8 +166,11 @@ class Trial:
         changed = self.folder / "changed.o"
         begin = copy if copy.suffix == ".c" else ROOT / source
         went_well = compiled(begin, changed, *flags, f"-I{self.folder / 'csrc'}")
+        is_there = went_well and changed.read_bytes() != self.plain[key]
+        if is_there:
+            compiled(begin, changed, *flags, f"-I{self.folder / 'csrc'}", SANITIZED)
         copy.unlink()
-        if not went_well or changed.read_bytes() == self.plain[key]:
+        if not is_there:
             return "no change"
         self.link(key, changed)
         return next((t for t in TARGETS[family_of(change.path)] if notices(self.program, t)), "nothing")
