@@ -86,6 +86,19 @@ static void expect_within_limit(source *from, fc_search s, const answer *a) {
     release(limit);
 }
 
+/* All rows, proposed from the last to the first and with one that is none, leave the same ones nearest. */
+static void expect_reranked(const fc_search *s, nearest expected) {
+    const size_t each = s->X.rows + 1;
+    int64_t *row = room_for(s->Q.rows * each, sizeof *row);
+    for (size_t i = 0; i < s->Q.rows * each; i++) row[i] = (int64_t)(each - 1 - i % each) - 1;
+    const fc_candidates proposed = {s->metric, s->Q, s->X, row, each, s->own};
+    const nearest found = room_for_nearest(s);
+    expect(fc_rerank(&proposed, s->k, alone, found.distance, found.index) == FC_OK, "rerank fails");
+    expect_same_nearest(s, found, expected, NULL, NULL, "of proposed rows others are nearest");
+    release_nearest(found);
+    release(row);
+}
+
 void fuzz_neighbors(source *from) {
     const sets by = two_sets(from);
     const kind v = (kind)up_to(from, FINITE);
@@ -102,6 +115,7 @@ void fuzz_neighbors(source *from) {
     expect_same_nearest(&s, found.near, expected.near, NULL, NULL, "knn by another instruction set");
     if (has_integers(&s, v) && s.metric != FC_cosine) expect_plain(&s, &found);
     if (one_in(from, 4)) expect_within_limit(from, s, &found);
+    if (one_in(from, 4)) expect_reranked(&s, found.near);
 
     release_answer(found);
     release_answer(expected);
