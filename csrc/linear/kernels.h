@@ -7,15 +7,15 @@
 #include "core/sizes.h"
 #include "models.h"
 
-/* A block of rows and what multiplies them.  A row has `depth` values: whole lines of FC_LINE bytes, padded by 0. */
+/* A block of rows and what multiplies them.  A row has `depth` values: whole lines of FC_LINE bytes, padded by 0.  The
+ * next one begins `stride` values after it.
+ */
 typedef struct {
-    const void *x, *W, *b; /* rows x depth; (classes + FC_LINEAR_MORE) x depth, the last 0; classes */
-    size_t rows, depth, classes;
+    const void *x, *W, *b; /* rows; classes; a value for each class */
+    size_t rows, depth, stride, classes;
     void *scores; /* rows x classes: scores, later gradients */
     double *sum;  /* classes x depth */
 } fc_linear_block;
-
-enum { FC_LINEAR_MORE = 6 }; /* rows of W after the last that a tile of classes may read */
 
 /* Where the values of a row begin: always inside the values, even if another thread has changed it. */
 static inline size_t fc_sparse_start(const fc_sparse *s, size_t row) {

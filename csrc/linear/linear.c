@@ -23,8 +23,8 @@ enum {
 typedef struct {
     const fc_linear *model;
     const fc_linear_kernels *kernels;
-    size_t depth, size, step, blocks, parts;
-    char *W, *b, *centre; /* padded */
+    size_t depth, stride, size, step, blocks, parts;
+    char *W, *b, *centre; /* in whole lines; `stride` values from one class to the next */
     void *memory;
     const fc_batch *batch;
     const fc_svm_terms *terms;          /* or NULL: the batch's losses */
@@ -32,24 +32,35 @@ typedef struct {
     double *sums, *of_b, *loss, *hinge; /* by part: gradients; by block: losses, and of terms the hinges */
 } linear_job;
 
+/* Lines from one row to the next.  The same features of several rows are read together: where their distance is a
+ * multiple of a page, as often, they push each other out of the first cache.  So long rows lie an odd number of lines
+ * apart, which leaves room for whole chunks of several.
+ */
+static size_t lines_apart(size_t lines) {
+    enum { SHORT = 32, EVENLY = 17 };
+    return lines < SHORT ? lines : fc_round_up(lines - EVENLY, SHORT) + EVENLY;
+}
+
 /* Weights and centre in whole lines; 0 without memory or with sizes that no memory has. */
 static int pack(linear_job *j) {
     const fc_linear *m = j->model;
     size_t bytes, row, most_row, most_rows;
     j->size = fc_arithmetic_size(m->in);
     /* More than is asked for below: each row is at least a line longer, and there is one more for b. */
-    if (__builtin_mul_overflow(m->X.cols + 2 * FC_LINE, j->size, &most_row) ||
-        __builtin_add_overflow(m->classes, FC_LINEAR_MORE + 2, &most_rows) ||
-        __builtin_mul_overflow(most_row, most_rows, &bytes) || bytes > PTRDIFF_MAX)
+    if (__builtin_mul_overflow(m->X.cols + 64 * FC_LINE, j->size, &most_row) ||
+        __builtin_add_overflow(m->classes, 2, &most_rows) || __builtin_mul_overflow(most_row, most_rows, &bytes) ||
+        bytes > PTRDIFF_MAX)
         return 0;
-    row = fc_round_up(m->X.cols * j->size, FC_LINE);
-    j->depth = row / j->size;
-    bytes = row * (m->classes + FC_LINEAR_MORE + 1) + fc_round_up(m->classes * j->size, FC_LINE) + FC_LINE;
+    const size_t lines = fc_round_up(m->X.cols * j->size, FC_LINE) / FC_LINE;
+    row = lines_apart(lines) * FC_LINE;
+    j->depth = lines * FC_LINE / j->size;
+    j->stride = row / j->size;
+    bytes = row * (m->classes + 1) + fc_round_up(m->classes * j->size, FC_LINE) + FC_LINE;
     j->memory = fc_allocate_lines(bytes);
     if (!j->memory) return 0;
     memset(j->memory, 0, bytes);
     j->W = j->memory;
-    j->centre = j->W + row * (m->classes + FC_LINEAR_MORE);
+    j->centre = j->W + row * m->classes;
     j->b = j->centre + row;
     for (size_t c = 0; c < m->classes; c++)
         memcpy(j->W + c * row, (const char *)m->W + c * m->X.cols * j->size, m->X.cols * j->size);
@@ -75,16 +86,22 @@ static fc_linear_block score_block(const linear_job *j, size_t i, char *x, void 
                  row_bytes = m->X.cols * fc_dtype_size(m->X.dtype);
     const char *from = (const char *)m->X.data + first * row_bytes;
     for (size_t r = 0; r < rows; r++, from += row_bytes)
-        j->kernels->centred[m->X.dtype](from, j->centre, m->X.cols, x + r * j->depth * j->size, j->depth);
-    const fc_linear_block block = {
-        .x = x, .W = j->W, .b = j->b, .rows = rows, .depth = j->depth, .classes = m->classes, .scores = scores};
+        j->kernels->centred[m->X.dtype](from, j->centre, m->X.cols, x + r * j->stride * j->size, j->depth);
+    const fc_linear_block block = {.x = x,
+                                   .W = j->W,
+                                   .b = j->b,
+                                   .rows = rows,
+                                   .depth = j->depth,
+                                   .stride = j->stride,
+                                   .classes = m->classes,
+                                   .scores = scores};
     j->kernels->scores(&block);
     return block;
 }
 
 /* Space for a block's rows. */
 static char *allocate_block(const linear_job *j) {
-    return fc_allocate_lines(fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
+    return fc_allocate_lines(fc_round_up(j->step * j->stride * j->size, FC_LINE) + FC_LINE);
 }
 
 static void score_thread(void *data, fc_team *team, int thread) {

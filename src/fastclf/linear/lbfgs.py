@@ -135,10 +135,10 @@ class Lbfgs:
         rough, exact, sample, again = objective, objective.in_float64(), self._drawn(objective), False
         # Of more features than rows, J is flat in many directions but for l2.
         stuck, least = 0, HARD if rough.rows.shape[0] < rough.rows.shape[1] else 1.0
-        if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
-            objective, point = exact, exact.at(point.W, point.b)
         while True:
             until = progress.until(point.value)
+            if objective is not exact and until < _LEAST_OF_FLOAT32 * point.value:
+                objective, point = exact, exact.at(point.W, point.b)
             found = conjugate(objective, point, variables.change, until, least)
             least = min(found.least, HARD) if found.steps > _MANY else found.least
             moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
@@ -161,7 +161,8 @@ class Lbfgs:
             if not steady and not self._careful:
                 self._careful, self._sample = True, Sample.with_outstanding(rough.rows, self._rng)
                 return self.polish(rough, rough.at(point.W, point.b), progress)
-            objective = exact
+            if not steady:
+                objective = exact
             if found.steps > _MANY or not steady or sample.flatter(variables, rough, point):
                 variables = sample.variables(rough, point)
 
