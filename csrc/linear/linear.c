@@ -16,6 +16,7 @@ enum {
         512 << 10,    /* of rows as they are computed with, and scores: the second cache holds them and weights */
     FEWEST_ROWS = 16, /* of a block: losses transpose as many at once */
     MOST_ROWS = 1024,
+    PARTIAL_ROWS = 256,    /* whose gradients are summed in what is computed in; of one block perhaps more */
     MOST_PARTS = 32,       /* of the rows, each with a sum of gradients of its own */
     PART_BYTES = 256 << 20 /* of these sums, if there is more than one */
 };
@@ -161,7 +162,7 @@ static void add_gradients(const linear_job *j, const fc_linear_block *block, dou
 
 /* One thread's memory. */
 typedef struct {
-    char *x, *scores;
+    char *x, *scores, *partial;
     double *loss, *hinge, *of_terms;
     fc_loss_scratch of_losses;
 } scratch;
@@ -170,8 +171,10 @@ static int allocate(const linear_job *j, scratch *r) {
     memset(r, 0, sizeof *r);
     r->x = allocate_block(j);
     r->scores = fc_allocate_lines(j->step * j->model->classes * j->size);
+    r->partial = fc_allocate_lines(j->model->classes * j->depth * j->size);
     r->loss = malloc(j->step * sizeof *r->loss);
-    if (!r->x || !r->scores || !r->loss) return 0;
+    if (!r->x || !r->scores || !r->partial || !r->loss) return 0;
+    memset(r->partial, 0, j->model->classes * j->depth * j->size);
     if (!j->terms) return fc_loss_allocate(&r->of_losses, j->batch);
     r->hinge = malloc(j->step * sizeof *r->hinge);
     r->of_terms = malloc(2 * (j->model->classes + FC_SVM_FOURS) * sizeof *r->of_terms);
@@ -181,6 +184,7 @@ static int allocate(const linear_job *j, scratch *r) {
 static void release(scratch *r) {
     fc_free_lines(r->x);
     fc_free_lines(r->scores);
+    fc_free_lines(r->partial);
     free(r->loss);
     free(r->hinge);
     free(r->of_terms);
@@ -203,22 +207,32 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
 
 /* False if a row has no answer. */
 static int add_block(const linear_job *j, size_t i, const scratch *r, size_t part) {
-    const size_t classes = j->model->classes;
     fc_linear_block block = score_block(j, i, r->x, r->scores);
-    block.sum = j->sums + part * classes * j->depth;
+    block.partial = r->partial;
     if (!lose(j, i, &block, r)) return 0;
-    add_gradients(j, &block, j->of_b + part * classes);
+    add_gradients(j, &block, j->of_b + part * j->model->classes);
     return 1;
+}
+
+/* Add what has been summed in what is computed in, and begin anew. */
+static void add_partial(const linear_job *j, const scratch *r, size_t part) {
+    const size_t n = j->model->classes * j->depth;
+    double *sum = j->sums + part * n;
+    for (size_t i = 0; i < n; i++)
+        sum[i] += j->size == sizeof(float) ? (double)((const float *)r->partial)[i] : ((const double *)r->partial)[i];
+    memset(r->partial, 0, n * j->size);
 }
 
 static void loss_thread(void *data, fc_team *team, int thread) {
     const linear_job *j = data;
+    const size_t together = (PARTIAL_ROWS + j->step - 1) / j->step;
     scratch r;
     if (!allocate(j, &r)) fc_stop(team, FC_NO_MEMORY);
     for (size_t part; fc_next_task(team, &part);) {
-        const size_t end = (part + 1) * j->blocks / j->parts;
-        for (size_t i = part * j->blocks / j->parts; i < end; i++) {
+        const size_t first = part * j->blocks / j->parts, end = (part + 1) * j->blocks / j->parts;
+        for (size_t i = first; i < end; i++) {
             if (!add_block(j, i, &r, part)) fc_stop(team, FC_BAD_ROW);
+            if ((i + 1 - first) % together == 0 || i + 1 == end) add_partial(j, &r, part);
             if (fc_stopped(team, thread)) break;
         }
     }

@@ -3,7 +3,8 @@
  *
  * A line is FC_LINE bytes of features.  Rows of a block and of weights are whole lines, padded by 0.  A score is summed
  * in as many partial sums as a line has features; these are then added by halves.  A weight's gradient is summed over
- * the block's rows in their order.  So the bytes are the same on every instruction set, for any tile.
+ * the block's rows in their order, and over blocks from where `partial` stands.  So the bytes are the same on every
+ * instruction set, for any tile.
  */
 enum { NAME(LINE) = FC_LINE / (int)sizeof(TYPE), NAME(LINE_VECTORS) = FC_LINE / FC_VBYTES };
 
@@ -88,10 +89,26 @@ FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t cl
                 sum[r * (size_t)classes + c] + ((const TYPE *)b->b)[class + c];
 }
 
+/* sum += v, in float64. */
+FC_INLINED void NAME(add_wide)(double *sum, VECTOR v) {
+    TYPE lane[NAME(LANES)];
+    memcpy(lane, &v, sizeof lane);
+    for (int l = 0; l < NAME(LANES); l += F64_LANES) {
+        const v_f64 total = load_v_f64(sum + l) + NAME(widen)(lane + l);
+        memcpy(sum + l, &total, sizeof total);
+    }
+}
+
 /* Add gradients times rows for `classes` classes and `vectors` vectors of features from `at` on. */
 FC_INLINED void NAME(gradient_tile)(const fc_linear_block *b, size_t at, size_t class, int classes, int vectors) {
     VECTOR acc[FC_LINEAR_CLASSES * FC_LINEAR_VECTORS] = {0};
     const TYPE *x = (const TYPE *)b->x + at, *slope = (const TYPE *)b->scores + class;
+    if (b->partial) {
+        const TYPE *from = (const TYPE *)b->partial + class * b->depth + at;
+        FC_UNROLL
+        for (int c = 0; c < classes; c++) FC_UNROLL
+        for (int v = 0; v < vectors; v++) acc[c * vectors + v] = LOAD(from + (size_t)c * b->depth + v * NAME(LANES));
+    }
     for (size_t row = 0; row < b->rows; row++, x += b->stride, slope += b->classes) {
         VECTOR xs[FC_LINEAR_VECTORS];
         FC_UNROLL
@@ -106,13 +123,11 @@ FC_INLINED void NAME(gradient_tile)(const fc_linear_block *b, size_t at, size_t 
     FC_UNROLL
     for (int c = 0; c < classes; c++) FC_UNROLL
     for (int v = 0; v < vectors; v++) {
-        double *sum = b->sum + (class + (size_t)c) * b->depth + at + (size_t)(v * NAME(LANES));
-        TYPE lane[NAME(LANES)];
-        memcpy(lane, &acc[c * vectors + v], sizeof lane);
-        for (int l = 0; l < NAME(LANES); l += F64_LANES) {
-            const v_f64 total = load_v_f64(sum + l) + NAME(widen)(lane + l);
-            memcpy(sum + l, &total, sizeof total);
-        }
+        const size_t to = (class + (size_t)c) * b->depth + at + (size_t)(v * NAME(LANES));
+        if (b->partial)
+            memcpy((TYPE *)b->partial + to, &acc[c * vectors + v], sizeof acc[0]);
+        else
+            NAME(add_wide)(b->sum + to, acc[c * vectors + v]);
     }
 }
 
