@@ -22,7 +22,8 @@ from fastclf.linear.settling import Rest
 Array = NDArray[np.float64]
 
 _MOST_STEPS = 60
-_REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
+REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
+REDUCTION_AGAIN = 0.1  # where they have been looked for
 _REDUCTION_OF_HARD = 1e-6  # where some are known to be
 HARD = 0.1  # curvature, in variables in which it should be 1
 _NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over this much is the derivative
@@ -55,11 +56,17 @@ class Found:
 
 
 def conjugate(
-    objective: Objective | Rest, point: Point, change: Preconditioner, until: float, least: float = 1.0
+    objective: Objective | Rest,
+    point: Point,
+    change: Preconditioner,
+    until: float,
+    least: float = 1.0,
+    reduction: float = REDUCTION,
 ) -> Found:
     """Solve the Newton equations until a small part of `until` is left; to more digits where J is hardly curved.
 
-    `least` is a curvature that there may be: no more is counted on.
+    `least` is a curvature that there may be: no more is counted on.  The squared gradient is reduced to a part of
+    `reduction` in any case.
 
     Products with the Hessian are differences of gradients: over near points in float64; in float32, which would round
     these to nothing, over steps that change J by about `until`.
@@ -86,7 +93,7 @@ def conjugate(
         if not ritz > 0:
             break
         least = min(least, ritz)
-        left, enough = squared / (2 * least), _REDUCTION_OF_HARD if least <= HARD else _REDUCTION
+        left, enough = squared / (2 * least), _REDUCTION_OF_HARD if least <= HARD else reduction
         if left <= _SHARE * until and squared <= enough * first:
             break
         beside.append(np.sqrt(squared / before) / length)

@@ -9,7 +9,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from fastclf._shared import threads
-from fastclf.linear.conjugate import HARD, conjugate
+from fastclf.linear.conjugate import HARD, REDUCTION, REDUCTION_AGAIN, conjugate
 from fastclf.linear.newton import Newton, distance
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner
@@ -139,7 +139,7 @@ class Lbfgs:
             until = progress.until(point.value)
             if objective is not exact and until < _LEAST_OF_FLOAT32 * point.value:
                 objective, point = exact, exact.at(point.W, point.b)
-            found = conjugate(objective, point, variables.change, until, least)
+            found = conjugate(objective, point, variables.change, until, least, REDUCTION_AGAIN if again else REDUCTION)
             least = min(found.least, HARD) if found.steps > _MANY else found.least
             moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
             fell = point.value - moved.value

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastclf._shared.interrupts import aside
 from fastclf.linear import dense
-from fastclf.linear.rows import SparseRows
+from fastclf.linear.rows import CACHED, SparseRows, row_blocks
 
 _MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
 _DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
@@ -70,14 +70,33 @@ def precondition(
     """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`."""
     total = float(bends.sum())
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
-    root = S - shift.astype(S.dtype)
-    root *= np.sqrt(bends).astype(S.dtype)[:, None]
-    largest = np.maximum(root.max(axis=0), -root.min(axis=0))
-    root /= np.where(largest > 0, largest, 1)
-    scale = largest * np.sqrt(np.einsum("ij,ij->j", root, root).astype(np.float64))
-    root *= np.where(scale > 0, largest / np.where(scale > 0, scale, 1), 1).astype(S.dtype)
-    scale[scale == 0] = 1
+    root, scale = _root(S, shift, bends)
     return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
+
+
+def _root(S: NDArray[Any], shift: Array, bends: Array) -> tuple[NDArray[Any], Array]:
+    """Return rows, less a shift, times the roots of how much they bend J; and what each feature was divided by for it.
+
+    Features then have squares that sum to 1.  Blocks of rows stay in the cache.
+    """
+    root, weights, largest = np.empty_like(S), np.sqrt(bends).astype(S.dtype)[:, None], np.zeros(S.shape[1], S.dtype)
+    squares = np.zeros(S.shape[1])
+    blocks = list(row_blocks(S.shape, CACHED))
+    for block in blocks:
+        part = np.subtract(S[block], shift.astype(S.dtype), out=root[block])
+        part *= weights[block]
+        np.maximum(largest, abs(part).max(axis=0), out=largest)
+    divisor = np.where(largest > 0, largest, 1)
+    for block in blocks:
+        part = root[block]
+        part /= divisor
+        squares += np.einsum("ij,ij->j", part, part)
+    length = np.sqrt(np.where(squares > 0, squares, 1))
+    for block in blocks:
+        root[block] *= (1 / length).astype(S.dtype)
+    scale = largest * length
+    scale[scale == 0] = 1
+    return root, scale
 
 
 def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool, of_differences: bool) -> Preconditioner:
