@@ -67,36 +67,33 @@ class Preconditioner:
 def precondition(
     S: NDArray[Any], bends: Array, ridge: Array, has_intercept: bool, of_differences: bool
 ) -> Preconditioner:
-    """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`."""
+    """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`.
+
+    The rows, `S`, are used up.
+    """
     total = float(bends.sum())
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
-    root, scale = _root(S, shift, bends)
-    return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
+    scale = _scale(S, shift.astype(S.dtype), np.sqrt(bends).astype(S.dtype)[:, None])
+    return Preconditioner(_factor(S, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
 
 
-def _root(S: NDArray[Any], shift: Array, bends: Array) -> tuple[NDArray[Any], Array]:
-    """Return rows, less a shift, times the roots of how much they bend J; and what each feature was divided by for it.
-
-    Features then have squares that sum to 1.  Blocks of rows stay in the cache.
-    """
-    root, weights, largest = np.empty_like(S), np.sqrt(bends).astype(S.dtype)[:, None], np.zeros(S.shape[1], S.dtype)
-    squares = np.zeros(S.shape[1])
-    blocks = list(row_blocks(S.shape, CACHED))
-    for block in blocks:
-        part = np.subtract(S[block], shift.astype(S.dtype), out=root[block])
-        part *= weights[block]
-        np.maximum(largest, abs(part).max(axis=0), out=largest)
+def _scale(S: NDArray[Any], shift: NDArray[Any], weights: NDArray[Any]) -> Array:
+    """Shift and weigh the rows, and divide each feature so that its squares sum to 1; return what by."""
+    places = list(row_blocks(S.shape, CACHED))
+    blocks, largest, squares = [S[rows] for rows in places], np.zeros_like(shift), np.zeros(len(shift))
+    for block, rows in zip(blocks, places, strict=True):
+        block -= shift
+        block *= weights[rows]
+        np.maximum(largest, abs(block).max(axis=0), out=largest)
     divisor = np.where(largest > 0, largest, 1)
     for block in blocks:
-        part = root[block]
-        part /= divisor
-        squares += np.einsum("ij,ij->j", part, part)
+        block /= divisor
+        squares += np.einsum("ij,ij->j", block, block)
     length = np.sqrt(np.where(squares > 0, squares, 1))
     for block in blocks:
-        root[block] *= (1 / length).astype(S.dtype)
-    scale = largest * length
-    scale[scale == 0] = 1
-    return root, scale
+        block *= (1 / length).astype(S.dtype)
+    scale: Array = np.where(largest > 0, largest * length, 1)
+    return scale
 
 
 def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool, of_differences: bool) -> Preconditioner:
