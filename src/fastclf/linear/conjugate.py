@@ -78,7 +78,7 @@ def conjugate(
     diagonal: list[float] = []  # of Lanczos' matrix, and beside it
     beside: list[float] = []
     while squared > 0 and len(diagonal) < _MOST_STEPS:
-        bent = _bent(objective, point, change, direction, gradient, near * np.sqrt(until / squared))
+        bent = _bent(objective, point, change, direction, near * np.sqrt(until / squared))
         curvature = float(direction @ bent)
         if not (0 < curvature < np.inf and 0 < squared / curvature < np.inf):  # rounding, or a loss that is not convex
             break
@@ -101,11 +101,13 @@ def conjugate(
     return Found(step, falls, left if squared > 0 else 0.0, least, len(diagonal))
 
 
-def _bent(
-    objective: Objective | Rest, point: Point, change: Preconditioner, direction: Array, gradient: Array, by: float
-) -> Array:
-    """Return the Hessian times a direction."""
+def _bent(objective: Objective | Rest, point: Point, change: Preconditioner, direction: Array, by: float) -> Array:
+    """Return the Hessian times a direction.
+
+    The difference is taken before the change of variables, which rounds to float32: of small differences nothing would
+    be left.
+    """
     W, b = change.plain(by * direction, objective.classes)
     there = objective.at(point.W + W, point.b + b)
-    bent: Array = (change.gradient(there.of_W, there.of_b) - gradient) / by
+    bent: Array = change.gradient(there.of_W - point.of_W, there.of_b - point.of_b) / by
     return bent

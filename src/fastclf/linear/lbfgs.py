@@ -29,6 +29,7 @@ _EASE = 30  # times what is allowed: there conjugate gradients take over, which 
 _STEADY = 0.25  # how far J's fall may be off what was foretold, in parts of it, if curvature has stayed as it was
 _MOST_ROUNDING = 1e-14  # of J
 _LEAST_OF_FLOAT32 = 1e-5  # of J: nearer to the optimum, sums in float32 are no help
+_END_OF_FLOAT32 = 1e-7  # of J: nearer, even gradients in float32 may lead nowhere
 _MANY = 15  # conjugate gradients: the curvature should be estimated anew
 _HALVINGS = 30
 _MOST_SETTINGS_ASIDE = 4  # of transient scores
@@ -87,13 +88,13 @@ class Lbfgs:
             estimate = self._estimate(objective, change.gradient(point.of_W, point.of_b))
             if len(self._values) > 1:
                 estimate = max(estimate, self._to_come(objective))
-            until = ease * progress.until(point.value)
+            until = _allowed(objective, point, progress, ease)
             if estimate <= until or progress.left <= 0 or stuck >= 2:
                 return point, estimate, variables
             before = point.value
             with threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
                 point, estimate = self._run(objective, point, change, progress, ease)
-            until = ease * progress.until(point.value)
+            until = _allowed(objective, point, progress, ease)
             if estimate <= until and (ease > 1 or not sample.flatter(variables, objective, point)):
                 return point, estimate, variables
             stuck = stuck + 1 if before - point.value <= 1e-3 * until else 0
@@ -117,7 +118,7 @@ class Lbfgs:
             self._values.append(point.value)
             best, estimate = point, max(self._estimate(objective, slope), self._to_come(objective))
             progress.made(best.value, estimate)
-            if estimate <= ease * progress.until(best.value) or progress.left <= 0:
+            if estimate <= _allowed(objective, best, progress, ease) or progress.left <= 0:
                 raise StopIteration
 
         options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "maxls": _TRIALS, "ftol": 0.0, "gtol": 0.0}
@@ -244,6 +245,12 @@ class Lbfgs:
         before, last = values[-2 * lag] - values[-lag], values[-lag] - values[-1]
         shrink = min(last / before, _MOST_SHRINK) if before > last > 0 else _MOST_SHRINK
         return max(last, 0.0) * shrink / (1 - shrink)
+
+
+def _allowed(objective: Objective, point: Point, progress: Progress, ease: float) -> float:
+    """Return how far above the optimum L-BFGS may end; where others go on, not so near that float32 may not do."""
+    least = _END_OF_FLOAT32 * point.value if ease > 1 and objective.rows.dtype == np.float32 else 0.0
+    return max(ease * progress.until(point.value), least)
 
 
 def _may_run_off(objective: Objective) -> bool:
