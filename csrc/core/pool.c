@@ -1,6 +1,9 @@
 /* pool.c -- threads that wait from one call for the next, where the compiler has no OpenMP.
  *
  * Any call takes those that are idle and makes those that are missing.  When it ends, all of them are idle.
+ *
+ * What threads wait by is kept for others to wait by, not destroyed: winpthreads' unlock reads a lock once more after
+ * it has released it, when whoever has got it may be done with it.
  */
 #define _GNU_SOURCE
 #include "core/crew.h"
@@ -15,8 +18,9 @@
 #include "core/cpu.h"
 #include "core/spin.h"
 
-/* One call.  Whoever takes part is done with it when it has unlocked `lock`. */
-typedef struct {
+/* One call. */
+typedef struct crew {
+    struct crew *next;
     fc_crew_member *member;
     void *of;
     int threads;
@@ -37,8 +41,10 @@ static crew leave; /* a worker that this calls ends */
 
 static struct {
     pthread_mutex_t lock;
-    worker *idle;
+    worker *idle; /* who waits for a call */
     int n_idle;
+    worker *gone; /* whose thread has ended */
+    crew *unused; /* which no call has */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void call(worker *w, crew *c, int thread) {
@@ -71,10 +77,11 @@ static void wait_for_workers(crew *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-static void end(worker *w) {
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->called);
-    free(w);
+static void leave_pool(worker *w) {
+    pthread_mutex_lock(&pool.lock);
+    w->next = pool.gone;
+    pool.gone = w;
+    pthread_mutex_unlock(&pool.lock);
 }
 
 static void *work(void *of) {
@@ -83,7 +90,7 @@ static void *work(void *of) {
         c->member(c->of, w->thread, c->threads);
         return_to(c);
     }
-    end(w);
+    leave_pool(w);
     return NULL;
 }
 
@@ -111,16 +118,23 @@ static int prepare_waiting(pthread_mutex_t *lock, pthread_cond_t *event) {
     return 0;
 }
 
+static worker *worker_without_thread(void) {
+    pthread_mutex_lock(&pool.lock);
+    worker *w = pool.gone;
+    if (w) pool.gone = w->next;
+    pthread_mutex_unlock(&pool.lock);
+    if (w || !(w = calloc(1, sizeof *w))) return w;
+    if (prepare_waiting(&w->lock, &w->called)) return w;
+    free(w);
+    return NULL;
+}
+
 static worker *make_worker(void) {
     pthread_t id;
-    worker *w = calloc(1, sizeof *w);
+    worker *w = worker_without_thread();
     if (!w) return NULL;
-    if (!prepare_waiting(&w->lock, &w->called)) {
-        free(w);
-        return NULL;
-    }
     if (start(&id, work, w)) {
-        end(w);
+        leave_pool(w);
         return NULL;
     }
     pthread_detach(id);
@@ -153,12 +167,31 @@ static void give_back(worker *w) {
     if (!stays) call(w, &leave, 0);
 }
 
+static crew *take_crew(void) {
+    pthread_mutex_lock(&pool.lock);
+    crew *c = pool.unused;
+    if (c) pool.unused = c->next;
+    pthread_mutex_unlock(&pool.lock);
+    if (c || !(c = calloc(1, sizeof *c))) return c;
+    if (prepare_waiting(&c->lock, &c->returned)) return c;
+    free(c);
+    return NULL;
+}
+
+static void give_back_crew(crew *c) {
+    pthread_mutex_lock(&pool.lock);
+    c->next = pool.unused;
+    pool.unused = c;
+    pthread_mutex_unlock(&pool.lock);
+}
+
 #ifndef _WIN32
 /* A fork has none of the threads, and may have been made while another thread held the lock. */
 static void forget_workers(void) {
     pthread_mutex_init(&pool.lock, NULL);
-    pool.idle = NULL;
+    pool.idle = pool.gone = NULL;
     pool.n_idle = 0;
+    pool.unused = NULL;
 }
 #endif
 
@@ -184,29 +217,37 @@ __attribute__((constructor)) static void prepare(void) {
 
 int fc_crew_limit(void) { return fc_own_cpus() < asked_for ? fc_own_cpus() : asked_for; }
 
-void fc_run_crew(int n_threads, fc_crew_member *member, void *of) {
-    crew c = {.member = member, .of = of};
-    if (n_threads <= 1 || !prepare_waiting(&c.lock, &c.returned)) {
-        member(of, 0, 1);
-        return;
-    }
+/* Up to n threads, in a list; *n becomes how many there are. */
+static worker *take_workers(int *n) {
     worker *workers = NULL;
-    int n = 1; /* the caller's own */
-    for (; n < n_threads && n < thread_limit; n++) {
+    const int most = *n;
+    for (*n = 0; *n < most; ++*n) {
         worker *w = take_idle();
         if (!w) w = make_worker();
         if (!w) break;
         w->next = workers;
         workers = w;
     }
-    c.threads = n;
-    c.working = n - 1;
-    int thread = 0;
-    for (worker *w = workers; w; w = w->next) call(w, &c, ++thread);
-    member(of, 0, n);
-    wait_for_workers(&c);
-    pthread_mutex_destroy(&c.lock);
-    pthread_cond_destroy(&c.returned);
+    return workers;
+}
+
+void fc_run_crew(int n_threads, fc_crew_member *member, void *of) {
+    if (n_threads > thread_limit) n_threads = thread_limit;
+    crew *c = n_threads > 1 ? take_crew() : NULL;
+    if (!c) {
+        member(of, 0, 1);
+        return;
+    }
+    int n = n_threads - 1, thread = 0; /* beside the caller's own */
+    worker *workers = take_workers(&n);
+    c->member = member;
+    c->of = of;
+    c->threads = n + 1;
+    atomic_store(&c->working, n);
+    for (worker *w = workers; w; w = w->next) call(w, c, ++thread);
+    member(of, 0, n + 1);
+    wait_for_workers(c);
+    give_back_crew(c);
     for (worker *w = workers, *next; w; w = next) {
         next = w->next;
         give_back(w);

@@ -15,6 +15,9 @@ static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 static inline float root_f32(float v) { return sqrtf(v); }
 static inline double root_f64(double v) { return sqrt(v); }
 
+static inline float next_to_f32(float v, float to) { return nextafterf(v, to); }
+static inline double next_to_f64(double v, double to) { return nextafter(v, to); }
+
 #define FC_TEMPLATE "isa/float.inc.h"
 #include "isa/each_float.inc.h"
 

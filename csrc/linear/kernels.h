@@ -7,15 +7,16 @@
 #include "core/sizes.h"
 #include "models.h"
 
-/* A block of rows and what multiplies them.  A row has `depth` values: whole lines of FC_LINE bytes, padded by 0. */
+/* A block of rows and what multiplies them.  A row has `depth` values: whole lines of FC_LINE bytes, padded by 0.  The
+ * next one begins `stride` values after it.
+ */
 typedef struct {
-    const void *x, *W, *b; /* rows x depth; (classes + FC_LINEAR_MORE) x depth, the last 0; classes */
-    size_t rows, depth, classes;
-    void *scores; /* rows x classes: scores, later gradients */
-    double *sum;  /* classes x depth */
+    const void *x, *W, *b; /* rows; classes; a value for each class */
+    size_t rows, depth, stride, classes;
+    void *scores;  /* rows x classes: scores, later gradients */
+    double *sum;   /* classes x depth */
+    void *partial; /* the same in what is computed in, or NULL */
 } fc_linear_block;
-
-enum { FC_LINEAR_MORE = 6 }; /* rows of W after the last that a tile of classes may read */
 
 /* Where the values of a row begin: always inside the values, even if another thread has changed it. */
 static inline size_t fc_sparse_start(const fc_sparse *s, size_t row) {
@@ -27,7 +28,7 @@ typedef struct {
     /* n features of a row of X, by the dtype it is stored as, less the centre; padded. */
     void (*centred[FC_DTYPE_COUNT])(const void *x, const void *centre, size_t n, void *out, size_t padded);
     void (*scores)(const fc_linear_block *block);
-    void (*gradients)(const fc_linear_block *block); /* sum += gradients' x */
+    void (*gradients)(const fc_linear_block *block); /* partial += gradients' x, or else sum */
     /* Rows [from, to) of the product. */
     void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
     /* M += the values of the sparse matrix's row 0, each times `factor`: a number for each column of M, whole fours.

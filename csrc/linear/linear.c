@@ -16,6 +16,7 @@ enum {
         512 << 10,    /* of rows as they are computed with, and scores: the second cache holds them and weights */
     FEWEST_ROWS = 16, /* of a block: losses transpose as many at once */
     MOST_ROWS = 1024,
+    PARTIAL_ROWS = 256,    /* whose gradients are summed in what is computed in; of one block perhaps more */
     MOST_PARTS = 32,       /* of the rows, each with a sum of gradients of its own */
     PART_BYTES = 256 << 20 /* of these sums, if there is more than one */
 };
@@ -23,8 +24,8 @@ enum {
 typedef struct {
     const fc_linear *model;
     const fc_linear_kernels *kernels;
-    size_t depth, size, step, blocks, parts;
-    char *W, *b, *centre; /* padded */
+    size_t depth, stride, size, step, blocks, parts;
+    char *W, *b, *centre; /* in whole lines; `stride` values from one class to the next */
     void *memory;
     const fc_batch *batch;
     const fc_svm_terms *terms;          /* or NULL: the batch's losses */
@@ -32,24 +33,35 @@ typedef struct {
     double *sums, *of_b, *loss, *hinge; /* by part: gradients; by block: losses, and of terms the hinges */
 } linear_job;
 
+/* Lines from one row to the next.  The same features of several rows are read together: where their distance is a
+ * multiple of a page, as often, they push each other out of the first cache.  So long rows lie an odd number of lines
+ * apart, which leaves room for whole chunks of several.
+ */
+static size_t lines_apart(size_t lines) {
+    enum { SHORT = 32, EVENLY = 17 };
+    return lines < SHORT ? lines : fc_round_up(lines - EVENLY, SHORT) + EVENLY;
+}
+
 /* Weights and centre in whole lines; 0 without memory or with sizes that no memory has. */
 static int pack(linear_job *j) {
     const fc_linear *m = j->model;
     size_t bytes, row, most_row, most_rows;
     j->size = fc_arithmetic_size(m->in);
     /* More than is asked for below: each row is at least a line longer, and there is one more for b. */
-    if (__builtin_mul_overflow(m->X.cols + 2 * FC_LINE, j->size, &most_row) ||
-        __builtin_add_overflow(m->classes, FC_LINEAR_MORE + 2, &most_rows) ||
-        __builtin_mul_overflow(most_row, most_rows, &bytes) || bytes > PTRDIFF_MAX)
+    if (__builtin_mul_overflow(m->X.cols + 64 * FC_LINE, j->size, &most_row) ||
+        __builtin_add_overflow(m->classes, 2, &most_rows) || __builtin_mul_overflow(most_row, most_rows, &bytes) ||
+        bytes > PTRDIFF_MAX)
         return 0;
-    row = fc_round_up(m->X.cols * j->size, FC_LINE);
-    j->depth = row / j->size;
-    bytes = row * (m->classes + FC_LINEAR_MORE + 1) + fc_round_up(m->classes * j->size, FC_LINE) + FC_LINE;
+    const size_t lines = fc_round_up(m->X.cols * j->size, FC_LINE) / FC_LINE;
+    row = lines_apart(lines) * FC_LINE;
+    j->depth = lines * FC_LINE / j->size;
+    j->stride = row / j->size;
+    bytes = row * (m->classes + 1) + fc_round_up(m->classes * j->size, FC_LINE) + FC_LINE;
     j->memory = fc_allocate_lines(bytes);
     if (!j->memory) return 0;
     memset(j->memory, 0, bytes);
     j->W = j->memory;
-    j->centre = j->W + row * (m->classes + FC_LINEAR_MORE);
+    j->centre = j->W + row * m->classes;
     j->b = j->centre + row;
     for (size_t c = 0; c < m->classes; c++)
         memcpy(j->W + c * row, (const char *)m->W + c * m->X.cols * j->size, m->X.cols * j->size);
@@ -75,16 +87,22 @@ static fc_linear_block score_block(const linear_job *j, size_t i, char *x, void 
                  row_bytes = m->X.cols * fc_dtype_size(m->X.dtype);
     const char *from = (const char *)m->X.data + first * row_bytes;
     for (size_t r = 0; r < rows; r++, from += row_bytes)
-        j->kernels->centred[m->X.dtype](from, j->centre, m->X.cols, x + r * j->depth * j->size, j->depth);
-    const fc_linear_block block = {
-        .x = x, .W = j->W, .b = j->b, .rows = rows, .depth = j->depth, .classes = m->classes, .scores = scores};
+        j->kernels->centred[m->X.dtype](from, j->centre, m->X.cols, x + r * j->stride * j->size, j->depth);
+    const fc_linear_block block = {.x = x,
+                                   .W = j->W,
+                                   .b = j->b,
+                                   .rows = rows,
+                                   .depth = j->depth,
+                                   .stride = j->stride,
+                                   .classes = m->classes,
+                                   .scores = scores};
     j->kernels->scores(&block);
     return block;
 }
 
 /* Space for a block's rows. */
 static char *allocate_block(const linear_job *j) {
-    return fc_allocate_lines(fc_round_up(j->step * j->depth * j->size, FC_LINE) + FC_LINE);
+    return fc_allocate_lines(fc_round_up(j->step * j->stride * j->size, FC_LINE) + FC_LINE);
 }
 
 static void score_thread(void *data, fc_team *team, int thread) {
@@ -144,7 +162,7 @@ static void add_gradients(const linear_job *j, const fc_linear_block *block, dou
 
 /* One thread's memory. */
 typedef struct {
-    char *x, *scores;
+    char *x, *scores, *partial;
     double *loss, *hinge, *of_terms;
     fc_loss_scratch of_losses;
 } scratch;
@@ -153,8 +171,10 @@ static int allocate(const linear_job *j, scratch *r) {
     memset(r, 0, sizeof *r);
     r->x = allocate_block(j);
     r->scores = fc_allocate_lines(j->step * j->model->classes * j->size);
+    r->partial = fc_allocate_lines(j->model->classes * j->depth * j->size);
     r->loss = malloc(j->step * sizeof *r->loss);
-    if (!r->x || !r->scores || !r->loss) return 0;
+    if (!r->x || !r->scores || !r->partial || !r->loss) return 0;
+    memset(r->partial, 0, j->model->classes * j->depth * j->size);
     if (!j->terms) return fc_loss_allocate(&r->of_losses, j->batch);
     r->hinge = malloc(j->step * sizeof *r->hinge);
     r->of_terms = malloc(2 * (j->model->classes + FC_SVM_FOURS) * sizeof *r->of_terms);
@@ -164,6 +184,7 @@ static int allocate(const linear_job *j, scratch *r) {
 static void release(scratch *r) {
     fc_free_lines(r->x);
     fc_free_lines(r->scores);
+    fc_free_lines(r->partial);
     free(r->loss);
     free(r->hinge);
     free(r->of_terms);
@@ -186,22 +207,32 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
 
 /* False if a row has no answer. */
 static int add_block(const linear_job *j, size_t i, const scratch *r, size_t part) {
-    const size_t classes = j->model->classes;
     fc_linear_block block = score_block(j, i, r->x, r->scores);
-    block.sum = j->sums + part * classes * j->depth;
+    block.partial = r->partial;
     if (!lose(j, i, &block, r)) return 0;
-    add_gradients(j, &block, j->of_b + part * classes);
+    add_gradients(j, &block, j->of_b + part * j->model->classes);
     return 1;
+}
+
+/* Add what has been summed in what is computed in, and begin anew. */
+static void add_partial(const linear_job *j, const scratch *r, size_t part) {
+    const size_t n = j->model->classes * j->depth;
+    double *sum = j->sums + part * n;
+    for (size_t i = 0; i < n; i++)
+        sum[i] += j->size == sizeof(float) ? (double)((const float *)r->partial)[i] : ((const double *)r->partial)[i];
+    memset(r->partial, 0, n * j->size);
 }
 
 static void loss_thread(void *data, fc_team *team, int thread) {
     const linear_job *j = data;
+    const size_t together = (PARTIAL_ROWS + j->step - 1) / j->step;
     scratch r;
     if (!allocate(j, &r)) fc_stop(team, FC_NO_MEMORY);
     for (size_t part; fc_next_task(team, &part);) {
-        const size_t end = (part + 1) * j->blocks / j->parts;
-        for (size_t i = part * j->blocks / j->parts; i < end; i++) {
+        const size_t first = part * j->blocks / j->parts, end = (part + 1) * j->blocks / j->parts;
+        for (size_t i = first; i < end; i++) {
             if (!add_block(j, i, &r, part)) fc_stop(team, FC_BAD_ROW);
+            if ((i + 1 - first) % together == 0 || i + 1 == end) add_partial(j, &r, part);
             if (fc_stopped(team, thread)) break;
         }
     }

@@ -142,6 +142,7 @@ static void go_back(const adagrad_job *j, const fc_linear_block *block, const sc
     const fc_linear_block transposed = {.x = block->W,
                                         .rows = block->classes,
                                         .depth = block->depth,
+                                        .stride = block->depth,
                                         .classes = block->rows,
                                         .scores = r->transposed,
                                         .sum = back};

@@ -35,7 +35,7 @@ int fc_model_fits(const fc_window_model *m) {
     inputs *= 2 * m->window + 1;
     for (size_t l = 0; l < m->layers; l++) {
         const size_t outputs = m->layer[l].outputs;
-        if (outputs == 0 || !is_a_size(inputs + FC_LINE, outputs + FC_LINEAR_MORE)) return 0;
+        if (outputs == 0 || !is_a_size(inputs + FC_LINE, outputs)) return 0;
         inputs = outputs;
     }
     return is_a_size(inputs, FC_WINDOW_BLOCK);
@@ -63,9 +63,9 @@ static size_t place_layers(fc_net *net, char *memory) {
         net->layer[l] = (fc_packed_layer){.inputs = inputs, .depth = row / net->size, .outputs = outputs};
         if (memory) {
             net->layer[l].W = memory + taken;
-            net->layer[l].b = memory + taken + row * (outputs + FC_LINEAR_MORE);
+            net->layer[l].b = memory + taken + row * outputs;
         }
-        taken += row * (outputs + FC_LINEAR_MORE) + lines(outputs * net->size);
+        taken += row * outputs + lines(outputs * net->size);
         inputs = outputs;
     }
     return taken;
@@ -128,6 +128,7 @@ fc_linear_block fc_net_block(const fc_net *net, size_t l, size_t rows, const fc_
                              .b = p->b,
                              .rows = rows,
                              .depth = p->depth,
+                             .stride = p->depth,
                              .classes = p->outputs,
                              .scores = scratch->out[l]};
 }

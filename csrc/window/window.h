@@ -11,7 +11,7 @@ enum { FC_WINDOW_BLOCK = 32 }; /* windows at a time: their inputs stay in the fi
 
 typedef struct {
     size_t inputs, depth, outputs; /* depth: inputs, and 0 up to whole lines */
-    char *W, *b;                   /* (outputs + FC_LINEAR_MORE) x depth, outputs */
+    char *W, *b;                   /* outputs x depth, outputs */
 } fc_packed_layer;
 
 typedef struct {

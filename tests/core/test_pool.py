@@ -15,7 +15,8 @@ SOURCES = [
     ROOT / "tests" / "helpers" / "pool_calls.c",
     *(ROOT / "csrc" / "core" / name for name in ("pool.c", "cpu.c")),
 ]
-OPTIONS = ["-std=c11", "-Wall", "-Werror", "-O1", "-g", "-pthread", "-Wl,--wrap=pthread_create", "-I", ROOT / "csrc"]
+WRAPPED = [f"-Wl,--wrap=pthread_{name}" for name in ("create", "mutex_unlock", "mutex_destroy")]
+OPTIONS = ["-std=c11", "-Wall", "-Werror", "-O1", "-g", "-pthread", *WRAPPED, "-I", ROOT / "csrc"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the program is linked as on Linux")
 
@@ -66,6 +67,14 @@ def test_calls_have_their_threads(program, what):
 
 def test_a_thread_limit_of_the_environment_is_kept(program):
     done = run(program, "limited", OMP_THREAD_LIMIT="2")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_lock_is_destroyed_while_it_is_released(program):
+    done = run(program, "destroyed")
+    assert done.returncode != 0
+    assert "looked_at" in done.stderr
+    done = run(program, "late")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -204,6 +204,10 @@ def test_no_queries():
     assert model.kneighbors(in_chunks(X[:0], 5), return_distance=False).compute().shape == (0, 7)
 
 
+def of_unknown_width(X):
+    return da.from_delayed(dask.delayed(X), (len(X), np.nan), X.dtype)
+
+
 def bad_calls():
     X, y, _ = data()
     nan = X.copy()
@@ -212,6 +216,8 @@ def bad_calls():
         (lambda: DaskKNN().fit(X, y), TypeError, "X must be a Dask array of two dimensions"),
         (lambda: DaskKNN().fit(in_chunks(y, 9), y), TypeError, "X must be a Dask array"),
         (lambda: DaskKNN().fit(da.from_array(X, chunks=(9, 2)), y), ValueError, "features in 2 chunks"),
+        (lambda: DaskKNN().fit(of_unknown_width(X), y), ValueError, "unknown number of features"),
+        (lambda: DaskKNN().fit(in_chunks(X, 50), 3), TypeError, "y must have an entry for each row of X, got 3"),
         (lambda: DaskKNN().fit(in_chunks(nan, 50), y), ValueError, r"NaN \(first in row 20\).*chunk 1 of X"),
         (lambda: DaskKNN().fit(in_chunks(X, 50), y[:50]), ValueError, "y has 50 entries, but X has 120 rows"),
         (lambda: DaskKNN().fit(in_chunks(X, 50), in_chunks(y[:9], 3)), ValueError, "y has 9 entries"),

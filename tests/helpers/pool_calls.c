@@ -1,9 +1,9 @@
 /* pool_calls.c -- calls of csrc/core/pool.c as programs make them: from several threads, from within calls, in forks,
- * with threads that cannot be made.
+ * with threads that cannot be made, with locks that are read after they have been released.
  *
- *   pool_calls calls | refused | forks | kept | signals | limited | race
+ *   pool_calls calls | refused | forks | kept | signals | limited | late | race | destroyed
  *
- * Its linker calls __wrap_pthread_create for pthread_create.
+ * Its linker calls __wrap_pthread_create for pthread_create, and so on.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -37,6 +37,35 @@ int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *options, void *(*
     const int number = atomic_fetch_add(&made, 1), every = atomic_load(&refusal);
     if (every && number % every == 0) return 11; /* EAGAIN */
     return __real_pthread_create(id, options, body, of);
+}
+
+/* As winpthreads may: a lock that has been released is looked at once more, some time later. */
+static atomic_int late_by; /* microseconds */
+static _Atomic(pthread_mutex_t *) looked_at[2 * MOST * CALLERS];
+
+int __real_pthread_mutex_unlock(pthread_mutex_t *);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *);
+int __real_pthread_mutex_destroy(pthread_mutex_t *);
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *);
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock) {
+    if (!atomic_load(&late_by)) return __real_pthread_mutex_unlock(lock);
+    pthread_mutex_t *nothing = NULL;
+    size_t i = 0;
+    while (!atomic_compare_exchange_strong(&looked_at[i], &nothing, lock)) {
+        nothing = NULL;
+        i++;
+        EXPECT(i < sizeof looked_at / sizeof *looked_at);
+    }
+    const int error = __real_pthread_mutex_unlock(lock);
+    usleep((useconds_t)atomic_load(&late_by));
+    atomic_store(&looked_at[i], NULL);
+    return error;
+}
+
+int __wrap_pthread_mutex_destroy(pthread_mutex_t *lock) {
+    for (size_t i = 0; i < sizeof looked_at / sizeof *looked_at; i++) EXPECT(atomic_load(&looked_at[i]) != lock);
+    return __real_pthread_mutex_destroy(lock);
 }
 
 /* What the members of a call write, each in a place of its own; the caller reads it without a lock. */
@@ -133,6 +162,22 @@ static void count(void *of, int thread, int threads) {
     for (int i = 0; i < 1000; i++) ++*(volatile int *)of;
 }
 
+static void *release(void *of) {
+    pthread_mutex_unlock(of);
+    return NULL;
+}
+
+/* Which another thread has just released. */
+static void destroy_lock(void) {
+    pthread_mutex_t lock;
+    pthread_t id;
+    EXPECT(pthread_mutex_init(&lock, NULL) == 0);
+    pthread_mutex_lock(&lock);
+    EXPECT(__real_pthread_create(&id, NULL, release, &lock) == 0);
+    pthread_mutex_lock(&lock);
+    pthread_mutex_destroy(&lock);
+}
+
 int main(int words, char **word) {
     const char *what = words > 1 ? word[1] : "";
     if (strcmp(what, "calls") == 0) {
@@ -148,6 +193,12 @@ int main(int words, char **word) {
         signal_process();
     } else if (strcmp(what, "limited") == 0) {
         EXPECT(check_call(4, 0) == 2);
+    } else if (strcmp(what, "late") == 0) {
+        atomic_store(&late_by, 200);
+        call_from_threads(call_often);
+    } else if (strcmp(what, "destroyed") == 0) {
+        atomic_store(&late_by, 5000000);
+        destroy_lock();
     } else if (strcmp(what, "race") == 0) {
         fc_run_crew(2, count, &raced);
     } else {

@@ -31,6 +31,8 @@ SHAPES = [
     (7, 65, 7),
     (20, 130, 13),
     (1100, 3, 2),
+    (9, 1024, 7),  # features that are summed at a time, in float32; and more
+    (10, 1041, 3),
 ]
 MANY_PARTS = (700, 2000, 11)  # more blocks than one, and not a whole number
 

@@ -3,7 +3,8 @@
  *
  * A line is FC_LINE bytes of features.  Rows of a block and of weights are whole lines, padded by 0.  A score is summed
  * in as many partial sums as a line has features; these are then added by halves.  A weight's gradient is summed over
- * the block's rows in their order.  So the bytes are the same on every instruction set, for any tile.
+ * the block's rows in their order, and over blocks from where `partial` stands.  So the bytes are the same on every
+ * instruction set, for any tile.
  */
 enum { NAME(LINE) = FC_LINE / (int)sizeof(TYPE), NAME(LINE_VECTORS) = FC_LINE / FC_VBYTES };
 
@@ -37,16 +38,26 @@ static inline void NAME(sum_lines)(VECTOR *line, int lines, TYPE *sum) {
     }
 }
 
-/* Scores of FC_LINEAR_ROWS rows (the last again where there are fewer) for `classes` classes. */
-FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t class, int classes) {
+/* A tile's sums over a chunk of features: they go on from `sums`, and end there, but for a row's first and last chunk. */
+typedef struct {
+    VECTOR sums[FC_LINEAR_ROWS * FC_LINEAR_CLASSES * NAME(LINE_VECTORS)];
+} NAME(tile_sums);
+
+/* Scores of FC_LINEAR_ROWS rows (the last again where there are fewer) for `classes` classes, features [from, to). */
+FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t class, int classes, size_t from,
+                                 size_t to, NAME(tile_sums) * t) {
     enum { ROWS = FC_LINEAR_ROWS, VECTORS = NAME(LINE_VECTORS), MOST = FC_LINEAR_CLASSES };
-    const TYPE *x[ROWS], *w = (const TYPE *)b->W + class * b->depth;
+    const TYPE *x[ROWS], *w = (const TYPE *)b->W + class * b->stride;
     VECTOR acc[ROWS * MOST * VECTORS] = {0}, line[ROWS * MOST * VECTORS]; /* registers; the same in memory */
     TYPE sum[ROWS * MOST + NAME(LANES)];
     FC_UNROLL
     for (int r = 0; r < ROWS; r++)
-        x[r] = (const TYPE *)b->x + (row + (size_t)r < b->rows ? row + (size_t)r : b->rows - 1) * b->depth;
-    for (size_t i = 0; i < b->depth; i += (size_t)NAME(LINE)) {
+        x[r] = (const TYPE *)b->x + (row + (size_t)r < b->rows ? row + (size_t)r : b->rows - 1) * b->stride;
+    if (from) {
+        FC_UNROLL
+        for (int i = 0; i < ROWS * classes * VECTORS; i++) acc[i] = t->sums[i];
+    }
+    for (size_t i = from; i < to; i += (size_t)NAME(LINE)) {
         FC_UNROLL
         for (int v = 0; v < VECTORS; v++) {
             const size_t at = i + (size_t)(v * NAME(LANES));
@@ -55,7 +66,7 @@ FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t cl
             for (int r = 0; r < ROWS; r++) xs[r] = LOAD(x[r] + at);
             FC_UNROLL
             for (int c = 0; c < classes; c++) {
-                const VECTOR ws = LOAD(w + (size_t)c * b->depth + at);
+                const VECTOR ws = LOAD(w + (size_t)c * b->stride + at);
                 FC_UNROLL
                 for (int r = 0; r < ROWS; r++) {
                     VECTOR *a = &acc[(r * classes + c) * VECTORS + v];
@@ -64,20 +75,41 @@ FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t cl
             }
         }
     }
+    if (to < b->depth) {
+        FC_UNROLL
+        for (int i = 0; i < ROWS * classes * VECTORS; i++) t->sums[i] = acc[i];
+        return;
+    }
     FC_UNROLL
     for (int i = 0; i < ROWS * classes * VECTORS; i++) line[i] = acc[i];
     NAME(sum_lines)(line, ROWS * classes, sum);
     for (size_t r = 0; r < ROWS && row + r < b->rows; r++)
-        for (size_t c = 0; c < (size_t)classes && class + c < b->classes; c++)
+        for (size_t c = 0; c < (size_t)classes; c++)
             ((TYPE *)b->scores)[(row + r) * b->classes + class + c] =
                 sum[r * (size_t)classes + c] + ((const TYPE *)b->b)[class + c];
+}
+
+/* sum += v, in float64. */
+FC_INLINED void NAME(add_wide)(double *sum, VECTOR v) {
+    TYPE lane[NAME(LANES)];
+    memcpy(lane, &v, sizeof lane);
+    for (int l = 0; l < NAME(LANES); l += F64_LANES) {
+        const v_f64 total = load_v_f64(sum + l) + NAME(widen)(lane + l);
+        memcpy(sum + l, &total, sizeof total);
+    }
 }
 
 /* Add gradients times rows for `classes` classes and `vectors` vectors of features from `at` on. */
 FC_INLINED void NAME(gradient_tile)(const fc_linear_block *b, size_t at, size_t class, int classes, int vectors) {
     VECTOR acc[FC_LINEAR_CLASSES * FC_LINEAR_VECTORS] = {0};
     const TYPE *x = (const TYPE *)b->x + at, *slope = (const TYPE *)b->scores + class;
-    for (size_t row = 0; row < b->rows; row++, x += b->depth, slope += b->classes) {
+    if (b->partial) {
+        const TYPE *from = (const TYPE *)b->partial + class * b->depth + at;
+        FC_UNROLL
+        for (int c = 0; c < classes; c++) FC_UNROLL
+        for (int v = 0; v < vectors; v++) acc[c * vectors + v] = LOAD(from + (size_t)c * b->depth + v * NAME(LANES));
+    }
+    for (size_t row = 0; row < b->rows; row++, x += b->stride, slope += b->classes) {
         VECTOR xs[FC_LINEAR_VECTORS];
         FC_UNROLL
         for (int v = 0; v < vectors; v++) xs[v] = LOAD(x + v * NAME(LANES));
@@ -91,47 +123,70 @@ FC_INLINED void NAME(gradient_tile)(const fc_linear_block *b, size_t at, size_t 
     FC_UNROLL
     for (int c = 0; c < classes; c++) FC_UNROLL
     for (int v = 0; v < vectors; v++) {
-        double *sum = b->sum + (class + (size_t)c) * b->depth + at + (size_t)(v * NAME(LANES));
-        TYPE lane[NAME(LANES)];
-        memcpy(lane, &acc[c * vectors + v], sizeof lane);
-        for (int l = 0; l < NAME(LANES); l += F64_LANES) {
-            const v_f64 total = load_v_f64(sum + l) + NAME(widen)(lane + l);
-            memcpy(sum + l, &total, sizeof total);
-        }
+        const size_t to = (class + (size_t)c) * b->depth + at + (size_t)(v * NAME(LANES));
+        if (b->partial)
+            memcpy((TYPE *)b->partial + to, &acc[c * vectors + v], sizeof acc[0]);
+        else
+            NAME(add_wide)(b->sum + to, acc[c * vectors + v]);
     }
 }
 
-/* All classes in tiles of about the same width: FC_LINEAR_CLASSES or less. */
-static inline int NAME(tile_width)(size_t classes) {
-    const size_t tiles = (classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
-    return (int)((classes + tiles - 1) / tiles);
+#define FC_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+_Static_assert(FC_LINEAR_CLASSES <= 6, "FC_WIDTHS names every width");
+
+/* The first class of tile i of those that all classes make: of FC_LINEAR_CLASSES or less each, of about the same width.
+ */
+static inline size_t NAME(tile_start)(size_t classes, size_t i) {
+    return i * classes / ((classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES);
 }
 
-#define FC_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(6)
-_Static_assert(FC_LINEAR_CLASSES <= 6 && FC_LINEAR_CLASSES <= FC_LINEAR_MORE,
-               "FC_WIDTHS names every width; W is padded");
+/* The first cache holds the weights of a group of tiles, a chunk of features at a time, while a group of rows goes by. */
+enum {
+    NAME(CACHED) = 24576 / (int)sizeof(TYPE),
+    NAME(CHUNK) = 4096 / (int)sizeof(TYPE),
+    NAME(CHUNK_TILES) = NAME(CACHED) / NAME(CHUNK) / FC_LINEAR_CLASSES,
+    NAME(GROUP_ROWS) = 8
+};
 
-static void NAME(linear_scores)(const fc_linear_block *b) {
-    const int width = NAME(tile_width)(b->classes);
-    for (size_t row = 0; row < b->rows; row += FC_LINEAR_ROWS)
-        for (size_t class = 0; class < b->classes; class += (size_t)width) switch (width) {
+static void NAME(score_group)(const fc_linear_block *b, size_t row, size_t tile, size_t tiles) {
+    NAME(tile_sums) sums[NAME(GROUP_ROWS) / FC_LINEAR_ROWS][NAME(CHUNK_TILES)];
+    const size_t rows = fc_smaller(NAME(GROUP_ROWS), b->rows - row);
+    size_t from = 0;
+    do {
+        const size_t to = fc_smaller(from + NAME(CHUNK), b->depth);
+        for (size_t r = 0; r < rows; r += FC_LINEAR_ROWS)
+            for (size_t t = 0; t < tiles; t++) {
+                const size_t class = NAME(tile_start)(b->classes, tile + t);
+                NAME(tile_sums) *kept = &sums[r / FC_LINEAR_ROWS][t % NAME(CHUNK_TILES)];
+                switch (NAME(tile_start)(b->classes, tile + t + 1) - class) {
 #define FC_CASE(n) \
     case n: \
-        if (n <= FC_LINEAR_CLASSES) NAME(score_tile)(b, row, class, n); \
+        if (n <= FC_LINEAR_CLASSES) NAME(score_tile)(b, row + r, class, n, from, to, kept); \
         break;
-                FC_WIDTHS(FC_CASE)
+                    FC_WIDTHS(FC_CASE)
 #undef FC_CASE
+                }
             }
+    } while ((from += NAME(CHUNK)) < b->depth);
+}
+
+static void NAME(linear_scores)(const fc_linear_block *b) {
+    const size_t tiles = (b->classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
+    const size_t step =
+        b->depth > NAME(CHUNK) ? NAME(CHUNK_TILES) : 1 + NAME(CACHED) / FC_LINEAR_CLASSES / (b->depth + 1);
+    for (size_t tile = 0; tile < tiles; tile += step)
+        for (size_t row = 0; row < b->rows; row += NAME(GROUP_ROWS))
+            NAME(score_group)(b, row, tile, fc_smaller(step, tiles - tile));
 }
 
 static void NAME(linear_gradients)(const fc_linear_block *b) {
     enum { VECTORS = FC_LINEAR_VECTORS };
-    const size_t whole = b->depth - b->depth % (VECTORS * NAME(LANES));
-    const int width = NAME(tile_width)(b->classes);
+    const size_t whole = b->depth - b->depth % (VECTORS * NAME(LANES)),
+                 tiles = (b->classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
     for (size_t at = 0; at < b->depth; at += at < whole ? VECTORS * NAME(LANES) : NAME(LANES))
-        for (size_t class = 0; class < b->classes; class += (size_t)width) {
-            const size_t left = b->classes - class;
-            switch (left < (size_t)width ? (int)left : width) {
+        for (size_t tile = 0; tile < tiles; tile++) {
+            const size_t class = NAME(tile_start)(b->classes, tile);
+            switch (NAME(tile_start)(b->classes, tile + 1) - class) {
 #define FC_CASE(n) \
     case n: \
         if (n > FC_LINEAR_CLASSES) break; \

@@ -31,6 +31,82 @@ static inline v_f64 NAME(terms_at)(const NAME(a_row) * r, size_t i, const double
     return pick_f64((at < (v_i64){0} + (int64_t)r->n) & (at != (v_i64){0} + (int64_t)label), term, all_f64(own));
 }
 
+/* --- slopes of 0 or 1: neither squared nor rounded, and one margin ------------------------------------------------ */
+
+static inline int NAME(has_term)(TYPE score, double own, double margin) { return ((double)score - own) + margin > 0; }
+
+/* The largest score without a term: all above it have one, as rounding keeps the order.  False if it is not found at
+ * once.
+ */
+static inline int NAME(last_without)(double own, double margin, TYPE *last) {
+    TYPE s = (TYPE)(own - margin);
+    if (NAME(has_term)(s, own, margin)) s = NAME(next_to)(s, (TYPE)-INFINITY);
+    *last = s;
+    return !NAME(has_term)(s, own, margin) && NAME(has_term)(NAME(next_to)(s, (TYPE)INFINITY), own, margin);
+}
+
+typedef struct {
+    double own, margin; /* the label's score */
+    TYPE last, slope;   /* the largest score without a term; of the others */
+    lanes loss;
+    INTEGERS slopes; /* by lane, how many are not 0 */
+} NAME(plain_sums);
+
+/* A group of scores; `slopes`, which may be their place, is written unless it is NULL. */
+FC_INLINED void NAME(plain_group)(NAME(plain_sums) * s, const TYPE *scores, TYPE *slopes) {
+    FC_UNROLL
+    for (int l = 0; l < LANE_VECTORS; l++)
+        s->loss.v[l] += positive_f64((NAME(widen)(scores + l * F64_LANES) - s->own) + s->margin);
+    FC_UNROLL
+    for (size_t l = 0; l < FC_LANES; l += NAME(LANES)) {
+        const INTEGERS has_term = LOAD(scores + l) > ALL(s->last);
+        const VECTOR v = (VECTOR)(has_term & (INTEGERS)ALL(s->slope));
+        s->slopes -= has_term;
+        if (slopes) memcpy(slopes + l, &v, sizeof v);
+    }
+}
+
+/* The group from class i on that has the label or the row's end; neither the label nor what is behind has a term. */
+static inline void NAME(special_group)(const NAME(a_row) * r, NAME(plain_sums) * s, size_t i) {
+    const size_t label = (size_t)*r->label, n = fc_smaller(r->n - i, FC_LANES);
+    TYPE group[FC_LANES];
+    for (size_t l = 0; l < FC_LANES; l += NAME(LANES)) {
+        const VECTOR v = NAME(scores_at)(r->scores, r->n, r->readable, i + l);
+        memcpy(group + l, &v, sizeof v);
+    }
+    if (label - i < FC_LANES) group[label - i] = (TYPE)-INFINITY;
+    NAME(plain_group)(s, group, group);
+    if (!r->gradient) return;
+    if (n == FC_LANES)
+        memcpy(r->gradient + i, group, sizeof group);
+    else
+        NAME(copy_few)(r->gradient + i, group, n);
+}
+
+/* False, with nothing written, if this is another kind of row. */
+static inline int NAME(plain_hinge)(const NAME(a_row) * r, double *loss) {
+    const fc_batch *b = r->batch;
+    const size_t label = (size_t)*r->label, group = label - label % FC_LANES, whole = r->n - r->n % FC_LANES;
+    NAME(plain_sums)
+    s = {
+        .own = (double)r->scores[label], .margin = b->margin, .slope = (TYPE)r->factor, .loss = {{{0}}}, .slopes = {0}};
+    if (b->margins || b->squared || b->hinge_width > 0 || !NAME(last_without)(s.own, s.margin, &s.last)) return 0;
+    const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n);
+    FC_STRETCHES (i, whole, FC_LANES) {
+        NAME(ask)(ahead, i);
+        if (__builtin_expect(i == group, 0))
+            NAME(special_group)(r, &s, i);
+        else
+            NAME(plain_group)(&s, r->scores + i, r->gradient ? r->gradient + i : NULL);
+    }
+    if (whole < r->n) NAME(special_group)(r, &s, whole);
+    double slopes = 0;
+    for (int l = 0; l < NAME(LANES); l++) slopes += (double)s.slopes[l];
+    if (r->gradient) r->gradient[label] = (TYPE)((0 - slopes) * r->factor);
+    *loss = sum_of_lanes(s.loss) + positive_f64(all_f64(b->own_term ? b->margin : 0))[0];
+    return 1;
+}
+
 static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     const size_t label = (size_t)*r->label;
     const double *margins = NAME(fill_margins)(r);
@@ -38,7 +114,9 @@ static inline double NAME(hinge_row)(const NAME(a_row) * r) {
     const double hinge_width = r->batch->hinge_width;
     double *slope = r->buffer[2];
     lanes loss = {{{0}}}, total = {{{0}}};
+    double plain;
     if (!NAME(all_finite)(r->scores, r->n)) return (double)NAN;
+    if (NAME(plain_hinge)(r, &plain)) return plain;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, r->n);
     FC_STRETCHES (group, r->groups * FC_LANES, FC_LANES) {
         NAME(ask)(ahead, group);

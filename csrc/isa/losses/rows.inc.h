@@ -73,14 +73,15 @@ static inline void NAME(ask)(NAME(ahead) a, size_t i) {
 
 /* Whether all of n values are finite. */
 FC_INLINED int NAME(all_finite)(const TYPE *row, size_t n) {
-    VECTOR zero = ALL(0);
-    TYPE lane[NAME(LANES)], sum = 0;
+    INTEGERS ok = ~(INTEGERS){0};
     const size_t whole = n - n % NAME(LANES);
-    FC_STRETCHES (i, whole, NAME(LANES)) zero += LOAD(row + i) * 0;
-    for (size_t i = whole; i < n; i++) sum += row[i] * 0;
-    memcpy(lane, &zero, sizeof zero);
-    for (int l = 0; l < NAME(LANES); l++) sum += lane[l];
-    return sum == 0;
+    FC_STRETCHES (i, whole, NAME(LANES)) {
+        const VECTOR v = LOAD(row + i);
+        ok &= v - v == ALL(0);
+    }
+    for (size_t i = whole; i < n; i++) ok[0] &= -(INTEGER)(row[i] - row[i] == 0);
+    for (int l = 1; l < NAME(LANES); l++) ok[0] &= ok[l];
+    return ok[0] != 0;
 }
 
 /* n values times `factor`, rounded. */

@@ -37,6 +37,10 @@ def check_rows(model: Any, X: Any, reset: bool) -> None:
             f"X has its features in {X.numblocks[1]} chunks: a chunk must hold whole rows, as those of "
             f"X.rechunk({{1: -1}}) do"
         )
+    if isinstance(X, da.Array) and np.isnan(X.shape[1]):
+        raise ValueError(
+            "X has an unknown number of features: say it where X is made, or find it by X.compute_chunk_sizes()"
+        )
     like = X._meta if is_frame(X) else np.empty((0, X.shape[1]))
     validate_data(model, like, reset=reset, skip_check_array=True)
 
@@ -80,6 +84,8 @@ def blocks_beside(X: Any, y: Any, name: str) -> list[Delayed]:
 def _as_lazy(y: Any, of_X: tuple[int, ...] | None, name: str) -> Any:
     """Return an array in memory as a Dask array in blocks like those of X."""
     array = check.labels_array(y, name)
+    if array.ndim == 0:
+        raise TypeError(f"{name} must have an entry for each row of X, got {y!r}")
     if of_X is None:
         raise ValueError(f"{name} is in memory, but X has chunks of unknown sizes: give {name} as X is, in chunks")
     if len(array) != sum(of_X):

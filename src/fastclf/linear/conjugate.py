@@ -22,7 +22,8 @@ from fastclf.linear.settling import Rest
 Array = NDArray[np.float64]
 
 _MOST_STEPS = 60
-_REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
+REDUCTION = 0.01  # of the squared gradient: before that, directions of little curvature may not have shown
+REDUCTION_AGAIN = 0.1  # where they have been looked for
 _REDUCTION_OF_HARD = 1e-6  # where some are known to be
 HARD = 0.1  # curvature, in variables in which it should be 1
 _NEAR = 1e-3  # of a step that changes J by what is allowed: a difference over this much is the derivative
@@ -55,11 +56,17 @@ class Found:
 
 
 def conjugate(
-    objective: Objective | Rest, point: Point, change: Preconditioner, until: float, least: float = 1.0
+    objective: Objective | Rest,
+    point: Point,
+    change: Preconditioner,
+    until: float,
+    least: float = 1.0,
+    reduction: float = REDUCTION,
 ) -> Found:
     """Solve the Newton equations until a small part of `until` is left; to more digits where J is hardly curved.
 
-    `least` is a curvature that there may be: no more is counted on.
+    `least` is a curvature that there may be: no more is counted on.  The squared gradient is reduced to a part of
+    `reduction` in any case.
 
     Products with the Hessian are differences of gradients: over near points in float64; in float32, which would round
     these to nothing, over steps that change J by about `until`.
@@ -71,7 +78,7 @@ def conjugate(
     diagonal: list[float] = []  # of Lanczos' matrix, and beside it
     beside: list[float] = []
     while squared > 0 and len(diagonal) < _MOST_STEPS:
-        bent = _bent(objective, point, change, direction, gradient, near * np.sqrt(until / squared))
+        bent = _bent(objective, point, change, direction, near * np.sqrt(until / squared))
         curvature = float(direction @ bent)
         if not (0 < curvature < np.inf and 0 < squared / curvature < np.inf):  # rounding, or a loss that is not convex
             break
@@ -86,7 +93,7 @@ def conjugate(
         if not ritz > 0:
             break
         least = min(least, ritz)
-        left, enough = squared / (2 * least), _REDUCTION_OF_HARD if least <= HARD else _REDUCTION
+        left, enough = squared / (2 * least), _REDUCTION_OF_HARD if least <= HARD else reduction
         if left <= _SHARE * until and squared <= enough * first:
             break
         beside.append(np.sqrt(squared / before) / length)
@@ -94,11 +101,13 @@ def conjugate(
     return Found(step, falls, left if squared > 0 else 0.0, least, len(diagonal))
 
 
-def _bent(
-    objective: Objective | Rest, point: Point, change: Preconditioner, direction: Array, gradient: Array, by: float
-) -> Array:
-    """Return the Hessian times a direction."""
+def _bent(objective: Objective | Rest, point: Point, change: Preconditioner, direction: Array, by: float) -> Array:
+    """Return the Hessian times a direction.
+
+    The difference is taken before the change of variables, which rounds to float32: of small differences nothing would
+    be left.
+    """
     W, b = change.plain(by * direction, objective.classes)
     there = objective.at(point.W + W, point.b + b)
-    bent: Array = (change.gradient(there.of_W, there.of_b) - gradient) / by
+    bent: Array = change.gradient(there.of_W - point.of_W, there.of_b - point.of_b) / by
     return bent

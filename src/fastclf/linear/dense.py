@@ -27,7 +27,8 @@ def cholesky(gram: NDArray[Any]) -> NDArray[Any]:
     """
     n = len(gram)
     if n <= _WHOLE:
-        factor: NDArray[Any] = scipy.linalg.cholesky(gram, lower=False, overwrite_a=True, check_finite=False)
+        lower = scipy.linalg.cholesky(gram.T, lower=True, overwrite_a=True, check_finite=False)  # in LAPACK's own order
+        factor: NDArray[Any] = lower.T
         return factor
     for start in range(0, n, _BLOCK):
         end = min(start + _BLOCK, n)

@@ -201,9 +201,15 @@ def _stride(n_rows: int) -> int:
 
 
 def _mean(rows: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    """Return the mean, exact of a constant: less that, it is no feature. It is computed of values times `scale`."""
-    rows = rows * scale
-    mean: NDArray[np.float64] = rows[0] + (rows - rows[0]).mean(axis=0)
+    """Return the mean, exact of a constant: less that, it is no feature. It is computed of values times `scale`.
+
+    The rows are used up: new memory may take longer than all that is computed.
+    """
+    if scale != 1:
+        rows *= scale
+    first = rows[0].copy()
+    rows -= first
+    mean: NDArray[np.float64] = first + rows.mean(axis=0)
     return mean / scale
 
 

@@ -9,7 +9,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from fastclf._shared import threads
-from fastclf.linear.conjugate import HARD, conjugate
+from fastclf.linear.conjugate import HARD, REDUCTION, REDUCTION_AGAIN, conjugate
 from fastclf.linear.newton import Newton, distance
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner
@@ -29,6 +29,7 @@ _EASE = 30  # times what is allowed: there conjugate gradients take over, which 
 _STEADY = 0.25  # how far J's fall may be off what was foretold, in parts of it, if curvature has stayed as it was
 _MOST_ROUNDING = 1e-14  # of J
 _LEAST_OF_FLOAT32 = 1e-5  # of J: nearer to the optimum, sums in float32 are no help
+_END_OF_FLOAT32 = 1e-7  # of J: nearer, even gradients in float32 may lead nowhere
 _MANY = 15  # conjugate gradients: the curvature should be estimated anew
 _HALVINGS = 30
 _MOST_SETTINGS_ASIDE = 4  # of transient scores
@@ -87,13 +88,13 @@ class Lbfgs:
             estimate = self._estimate(objective, change.gradient(point.of_W, point.of_b))
             if len(self._values) > 1:
                 estimate = max(estimate, self._to_come(objective))
-            until = ease * progress.until(point.value)
+            until = _allowed(objective, point, progress, ease)
             if estimate <= until or progress.left <= 0 or stuck >= 2:
                 return point, estimate, variables
             before = point.value
             with threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next pass over X
                 point, estimate = self._run(objective, point, change, progress, ease)
-            until = ease * progress.until(point.value)
+            until = _allowed(objective, point, progress, ease)
             if estimate <= until and (ease > 1 or not sample.flatter(variables, objective, point)):
                 return point, estimate, variables
             stuck = stuck + 1 if before - point.value <= 1e-3 * until else 0
@@ -117,7 +118,7 @@ class Lbfgs:
             self._values.append(point.value)
             best, estimate = point, max(self._estimate(objective, slope), self._to_come(objective))
             progress.made(best.value, estimate)
-            if estimate <= ease * progress.until(best.value) or progress.left <= 0:
+            if estimate <= _allowed(objective, best, progress, ease) or progress.left <= 0:
                 raise StopIteration
 
         options = {"maxiter": _ITERATIONS, "maxcor": _MEMORY, "maxls": _TRIALS, "ftol": 0.0, "gtol": 0.0}
@@ -135,11 +136,11 @@ class Lbfgs:
         rough, exact, sample, again = objective, objective.in_float64(), self._drawn(objective), False
         # Of more features than rows, J is flat in many directions but for l2.
         stuck, least = 0, HARD if rough.rows.shape[0] < rough.rows.shape[1] else 1.0
-        if progress.until(point.value) < _LEAST_OF_FLOAT32 * point.value:
-            objective, point = exact, exact.at(point.W, point.b)
         while True:
             until = progress.until(point.value)
-            found = conjugate(objective, point, variables.change, until, least)
+            if objective is not exact and until < _LEAST_OF_FLOAT32 * point.value:
+                objective, point = exact, exact.at(point.W, point.b)
+            found = conjugate(objective, point, variables.change, until, least, REDUCTION_AGAIN if again else REDUCTION)
             least = min(found.least, HARD) if found.steps > _MANY else found.least
             moved = _along(exact, point, *variables.change.plain(found.step, exact.classes))
             fell = point.value - moved.value
@@ -161,7 +162,8 @@ class Lbfgs:
             if not steady and not self._careful:
                 self._careful, self._sample = True, Sample.with_outstanding(rough.rows, self._rng)
                 return self.polish(rough, rough.at(point.W, point.b), progress)
-            objective = exact
+            if not steady:
+                objective = exact
             if found.steps > _MANY or not steady or sample.flatter(variables, rough, point):
                 variables = sample.variables(rough, point)
 
@@ -243,6 +245,12 @@ class Lbfgs:
         before, last = values[-2 * lag] - values[-lag], values[-lag] - values[-1]
         shrink = min(last / before, _MOST_SHRINK) if before > last > 0 else _MOST_SHRINK
         return max(last, 0.0) * shrink / (1 - shrink)
+
+
+def _allowed(objective: Objective, point: Point, progress: Progress, ease: float) -> float:
+    """Return how far above the optimum L-BFGS may end; where others go on, not so near that float32 may not do."""
+    least = _END_OF_FLOAT32 * point.value if ease > 1 and objective.rows.dtype == np.float32 else 0.0
+    return max(ease * progress.until(point.value), least)
 
 
 def _may_run_off(objective: Objective) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastclf._shared.interrupts import aside
 from fastclf.linear import dense
-from fastclf.linear.rows import SparseRows
+from fastclf.linear.rows import CACHED, SparseRows, row_blocks
 
 _MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
 _DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
@@ -67,17 +67,33 @@ class Preconditioner:
 def precondition(
     S: NDArray[Any], bends: Array, ridge: Array, has_intercept: bool, of_differences: bool
 ) -> Preconditioner:
-    """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`."""
+    """Learn from a sample of rows, less a centre, how much each bends J and, by feature, the penalty: `ridge`.
+
+    The rows, `S`, are used up.
+    """
     total = float(bends.sum())
     shift = np.asarray(bends.astype(S.dtype) @ S, np.float64) / total if has_intercept else np.zeros(S.shape[1])
-    root = S - shift.astype(S.dtype)
-    root *= np.sqrt(bends).astype(S.dtype)[:, None]
-    largest = np.maximum(root.max(axis=0), -root.min(axis=0))
-    root /= np.where(largest > 0, largest, 1)
-    scale = largest * np.sqrt(np.einsum("ij,ij->j", root, root).astype(np.float64))
-    root *= np.where(scale > 0, largest / np.where(scale > 0, scale, 1), 1).astype(S.dtype)
-    scale[scale == 0] = 1
-    return Preconditioner(_factor(root, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
+    scale = _scale(S, shift.astype(S.dtype), np.sqrt(bends).astype(S.dtype)[:, None])
+    return Preconditioner(_factor(S, scale, ridge / scale**2), shift, 1 / np.sqrt(total), of_differences)
+
+
+def _scale(S: NDArray[Any], shift: NDArray[Any], weights: NDArray[Any]) -> Array:
+    """Shift and weigh the rows, and divide each feature so that its squares sum to 1; return what by."""
+    places = list(row_blocks(S.shape, CACHED))
+    blocks, largest, squares = [S[rows] for rows in places], np.zeros_like(shift), np.zeros(len(shift))
+    for block, rows in zip(blocks, places, strict=True):
+        block -= shift
+        block *= weights[rows]
+        np.maximum(largest, abs(block).max(axis=0), out=largest)
+    divisor = np.where(largest > 0, largest, 1)
+    for block in blocks:
+        block /= divisor
+        squares += np.einsum("ij,ij->j", block, block)
+    length = np.sqrt(np.where(squares > 0, squares, 1))
+    for block in blocks:
+        block *= (1 / length).astype(S.dtype)
+    scale: Array = np.where(largest > 0, largest * length, 1)
+    return scale
 
 
 def diagonal(rows: SparseRows, bends: Array, ridge: Array, has_intercept: bool, of_differences: bool) -> Preconditioner:

@@ -31,8 +31,8 @@ def suits(objective: Objective) -> bool:
     rows, penalty = objective.rows, objective.penalty
     n, features = rows.shape
     fits = n <= _MOST_ROWS and n * features <= _MOST_VALUES and features >= _FEATURES_A_ROW * n
-    can = isinstance(rows, DenseRows) and rows.moderate and penalty.is_strictly_convex and not penalty.l1
-    return fits and can and _are_alike(rows.squares())
+    can = isinstance(rows, DenseRows) and penalty.is_strictly_convex and not penalty.l1
+    return fits and can and rows.moderate and _are_alike(rows.squares())
 
 
 def _are_alike(squares: Array) -> bool:

@@ -22,6 +22,7 @@ from fastclf._shared.interrupts import aside
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 
 _COPIES = 16  # of a block of rows, where it is squared and divided: it is that much smaller
+CACHED = 512  # bytes a value, of blocks that stay in the cache
 
 MODERATE = 1e150  # values below are
 
@@ -156,8 +157,16 @@ class DenseRows:
 
     def bent(self, bends: NDArray[np.float64], about_mean: bool) -> NDArray[np.float64]:
         """See `Rows`."""
-        dense = self.dense()
-        return aside(dense.size, _bent, dense, bends.astype(self.dtype), about_mean)
+        bends, total, mean = bends.astype(self.dtype), np.zeros(self.shape[1]), np.zeros(self.shape[1], self.dtype)
+        if about_mean:
+            summed = sum(bends[block] @ self.dense(block) for block in row_blocks(self.shape, CACHED))
+            mean = (summed / bends.sum()).astype(self.dtype)
+        for block in row_blocks(self.shape, CACHED):
+            dense = self.dense(block)
+            dense -= mean
+            dense *= dense
+            total += bends[block] @ dense
+        return total
 
     def shares(self) -> NDArray[np.float64]:
         """See `Rows`."""
@@ -321,15 +330,6 @@ class Compressed:
         out = np.empty((len(self.start) - 1, M.shape[1]), M.dtype)
         _native.sparse_product(self.start, self.index, self.value, M, n_threads, out)
         return out
-
-
-def _bent(rows: NDArray[Any], bends: NDArray[Any], about_mean: bool) -> NDArray[np.float64]:
-    """Return sums of squares times bends; the rows are used up."""
-    if about_mean:
-        rows -= (bends @ rows) / bends.sum()
-    rows *= rows
-    total: NDArray[np.float64] = (bends @ rows).astype(np.float64)
-    return total
 
 
 def _sums_of_squares(dense: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,12 +24,17 @@ _OUTSTANDING = 8  # times its share of a feature, of all rows' in a sample: such
 _TINY = 1e-12  # of the largest: rows that bend nothing are no reason for a division by 0
 
 
-@dataclass(frozen=True)
 class Variables:
-    """A change of variables, and the curvature of the sampled rows that it was made of."""
+    """A change of variables, and J's curvature by each feature where it was made."""
 
-    change: Preconditioner
-    bends: Array
+    def __init__(self, change: Preconditioner, find_curvature: Callable[[], Array]) -> None:
+        self.change = change
+        self._find_curvature = find_curvature
+
+    @functools.cached_property
+    def curvature(self) -> Array:
+        """Found when it is first asked for."""
+        return self._find_curvature()
 
 
 @dataclass(frozen=True)
@@ -74,16 +81,16 @@ class Sample:
         else:
             size = self.rows.shape[0] * self.rows.shape[1]
             change = aside(size, precondition, self.rows.dense(), bends, ridge, *kind)
-        return Variables(change, bends)
+        return Variables(change, lambda: self._curvature(objective, point, bends))
 
     def flatter(self, than: Variables, objective: Objective, point: Point) -> bool:
         """Whether J is much less curved at a point, by some feature, than where variables were made."""
-        ridge = objective.penalty.shared_curvature(point.W)
-        before, now = (
-            self.rows.bent(bends, objective.has_intercept) + ridge
-            for bends in (than.bends, self._bends(objective, point))
-        )
-        return bool((_FLATTER * now < before).any())
+        now = self._curvature(objective, point, self._bends(objective, point))
+        return bool((_FLATTER * now < than.curvature).any())
+
+    def _curvature(self, objective: Objective, point: Point, bends: Array) -> Array:
+        """Return J's curvature by each feature, by these rows and how much they bend it."""
+        return self.rows.bent(bends, objective.has_intercept) + objective.penalty.shared_curvature(point.W)
 
     def _bends(self, objective: Objective, point: Point, dropped: NDArray[np.bool_] | None = None) -> Array:
         """Return the mean curvature over the classes of each row's part of the sample's objective."""
