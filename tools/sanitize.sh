@@ -1,10 +1,19 @@
 #!/bin/sh
-# Run the kernels under clang's sanitizers: addresses and undefined behaviour on every instruction set, then data races.
+# Run the kernels under clang's sanitizers: addresses and undefined behaviour on every instruction set, and data races.
 # Each sanitizer first has to report a bug that is planted for it.
+#
+#   tools/sanitize.sh [memory]
+#
+# With "memory": instead reads of memory that was never written, on the portable instruction set.
 #
 # Needs: clang with its sanitizers and LLVM's OpenMP; on Debian the packages clang-19 libclang-rt-19-dev libomp-19-dev.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+case ${1:-all} in
+all) sanitizers="address thread" ;;
+memory) sanitizers=memory ;;
+*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 
 clang=$("$here/clang.sh") || exit 2
 
@@ -13,7 +22,7 @@ beside= # what runs in the background
 trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
-for sanitizer in address thread; do
+for sanitizer in $sanitizers; do
     echo 'int main(void) { return 0; }' |
         "$clang" -fsanitize=$sanitizer -fopenmp=libomp -x c - -o "$work/probe" 2>"$work/log" ||
         { echo "$0: missing: $clang's $sanitizer sanitizer or OpenMP (libclang-rt-19-dev libomp-19-dev)" >&2; exit 2; }
@@ -34,6 +43,15 @@ expect_report() {
     grep -q "$what" "$work/log" || { cat "$work/log" >&2; exit 1; }
     echo "the planted bug was reported: $what"
 }
+
+# Without OpenMP, which is not built for the sanitizer.
+if [ "$sanitizers" = memory ]; then
+    build "$work/memory" -fsanitize=memory
+    expect_report "use-of-uninitialized-value" "$work/memory" --plant unwritten
+    "$work/memory" scalar
+    echo "no reports"
+    exit
+fi
 
 # Without OpenMP, so that the threads of core/pool.c are tested.
 build "$work/addresses" -fsanitize=address,undefined -fno-sanitize-recover=all

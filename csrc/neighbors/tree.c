@@ -254,9 +254,12 @@ static void make_leaves(void *of, fc_team *team, int thread) {
     making *m = of;
     const size_t d = m->X.cols;
     double *memory = malloc(FC_LEAF_ROWS * (d + 2) * sizeof *memory);
-    if (!memory) fc_stop(team, FC_NO_MEMORY);
+    if (!memory) {
+        fc_stop(team, FC_NO_MEMORY);
+        return;
+    }
     const leaf_scratch buffer = {memory, memory + FC_LEAF_ROWS * d, memory + FC_LEAF_ROWS * (d + 1), d};
-    for (size_t task; memory && fc_next_task(team, &task);) {
+    for (size_t task; fc_next_task(team, &task);) {
         const size_t end = fc_smaller((task + 1) * FC_TREE_BOXES, m->shape.leaves);
         for (size_t leaf = task * FC_TREE_BOXES; leaf < end && !fc_stopped(team, thread); leaf++)
             make_leaf(m, &buffer, leaf);

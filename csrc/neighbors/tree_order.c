@@ -56,9 +56,12 @@ static void find_homes(void *of, fc_team *team, int thread) {
     const fc_tree_job *s = of;
     const size_t d = s->pairs.Q.cols;
     double *exact = malloc(d * (sizeof(double) + sizeof(float)));
-    if (!exact) fc_stop(team, FC_NO_MEMORY);
+    if (!exact) {
+        fc_stop(team, FC_NO_MEMORY);
+        return;
+    }
     float *point = (float *)(exact + d);
-    for (size_t task; exact && fc_next_task(team, &task);) {
+    for (size_t task; fc_next_task(team, &task);) {
         const size_t end = fc_smaller((task + 1) * s->share, s->pairs.Q.rows);
         for (size_t q = task * s->share; q < end && !fc_stopped(team, thread); q++) {
             fc_tree_point(s, q, exact, point);

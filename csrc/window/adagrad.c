@@ -324,7 +324,7 @@ static int prepare(adagrad_job *j, const fc_window_model *m) {
     j->most_parts = fc_smaller(MOST_PARTS, PARTS_BYTES / (j->weights * sizeof *j->sums));
     if (j->most_parts == 0) j->most_parts = 1;
     j->sums = malloc(j->most_parts * j->weights * sizeof *j->sums);
-    j->back = malloc((m->trained ? windows * j->net.layer[0].depth : 1) * sizeof *j->back);
+    j->back = malloc(((m->trained ? windows * j->net.layer[0].depth : 0) + 1) * sizeof *j->back);
     j->loss = malloc((batch + 1) * sizeof *j->loss);
     j->penalty = malloc(tasks * sizeof *j->penalty);
     j->centre = malloc((windows + 1) * sizeof *j->centre);

@@ -33,5 +33,11 @@ def test_sanitizers_find_the_planted_bugs_and_no_other():
 
 @pytest.mark.slow
 @pytest.mark.timeout(LONGEST + 100)
+def test_nothing_is_read_that_was_not_written():
+    assert run_tool("sanitize.sh", "memory").endswith("no reports\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(LONGEST + 100)
 def test_the_fuzzer_finds_the_planted_bugs_and_no_other():
     assert run_tool("fuzz.sh", "all", "20").endswith(" executions, no crash, no other answer, nothing lost\n")

@@ -1,6 +1,6 @@
 /* fuzz.c -- libFuzzer's entry: FUZZ_TARGET names the target, FUZZ_PLANT a bug that has to be found: "short" (inputs end
- * a byte early), "unset" (their last byte is never written), "changed" (the second answer is that of another input) or
- * "lost" (nothing is freed).
+ * a byte early), "unset" (their last byte is never written), "changed" (the second answer is that of another input),
+ * "tight" (a bound that prunes is too small) or "lost" (nothing is freed).
  */
 #include <math.h>
 #include <stdio.h>
@@ -13,14 +13,15 @@
 static const struct {
     const char *name;
     void (*run)(source *);
-} targets[] = {{"neighbors", fuzz_neighbors}, {"votes", fuzz_votes}, {"losses", fuzz_losses}, {"sparse", fuzz_sparse}};
+} targets[] = {{"neighbors", fuzz_neighbors}, {"stages", fuzz_stages}, {"trees", fuzz_trees},    {"votes", fuzz_votes},
+               {"losses", fuzz_losses},       {"sparse", fuzz_sparse}, {"windows", fuzz_windows}};
 static void (*target)(source *);
 
 enum { MOST_SETS = 16 };
 static size_t there[MOST_SETS], there_count = 0; /* instruction sets of this machine */
 
-static const char *const plants[] = {"none", "short", "unset", "changed", "lost"};
-enum { NOTHING, SHORT, UNSET, CHANGED, LOST, PLANT_COUNT };
+static const char *const plants[] = {"none", "short", "unset", "changed", "tight", "lost"};
+enum { NOTHING, SHORT, UNSET, CHANGED, TIGHT, LOST, PLANT_COUNT };
 static int plant = NOTHING;
 enum { LEAST_PLANTED = 48 }; /* bytes of an input that a plant is in: the fuzzer has to come to it */
 
@@ -122,6 +123,10 @@ void use(size_t isa) {
 
 void disturb(const void *array, size_t bytes) {
     if (plant == CHANGED && bytes >= LEAST_PLANTED) ((uint8_t *)(uintptr_t)array)[bytes - 1] ^= 1;
+}
+
+void tighten(const float *bound) {
+    if (plant == TIGHT) *(float *)(uintptr_t)bound *= 0.25f;
 }
 
 void expect(int is_right, const char *what) {

@@ -33,8 +33,9 @@ typedef struct {
 sets two_sets(source *s);
 void use(size_t isa);
 
-/* Change an input between two answers, if that bug is planted. */
+/* Change an input between two answers, if that bug is planted; make a bound too small, if that one is. */
 void disturb(const void *array, size_t bytes);
+void tighten(const float *bound);
 
 /* End the run with a report. */
 void expect(int is_right, const char *what);
@@ -44,5 +45,8 @@ void fuzz_neighbors(source *s);
 void fuzz_votes(source *s);
 void fuzz_losses(source *s);
 void fuzz_sparse(source *s);
+void fuzz_stages(source *s);
+void fuzz_trees(source *s);
+void fuzz_windows(source *s);
 
 #endif

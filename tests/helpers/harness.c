@@ -113,7 +113,8 @@ void expect_ok(fc_status status, const char *what) {
     exit(1);
 }
 
-static const char *const bugs[BUG_COUNT] = {[OVER_READ] = "over-read", [OVERFLOWS] = "overflow", [RACE] = "race"};
+static const char *const bugs[BUG_COUNT] = {
+    [OVER_READ] = "over-read", [OVERFLOWS] = "overflow", [RACE] = "race", [UNWRITTEN] = "unwritten"};
 static bug plant = NO_BUG;
 
 int planted(bug b) { return plant == b; }
@@ -136,6 +137,13 @@ static void race(void) {
 static void overflow(void) {
     volatile int most = INT32_MAX;
     most++;
+}
+
+static void read_unwritten(void) {
+    int fits;
+    float *v = malloc(sizeof *v);
+    expect_ok(fc_fits_u8((fc_matrix){v, 1, 1, FC_f32}, NULL, &fits), "fc_fits_u8");
+    free(v);
 }
 
 static bug bug_named(const char *name) {
@@ -168,6 +176,7 @@ int main(int count, char **words) {
     }
     if (planted(RACE)) race();
     if (planted(OVERFLOWS)) overflow();
+    if (planted(UNWRITTEN)) read_unwritten();
     for (int i = first; i < count; i++) run_isa(isa_named(words[i]));
     for (size_t isa = 0; count == first && isa < fc_isa_count(); isa++) run_isa(isa);
     return 0;

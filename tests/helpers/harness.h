@@ -26,7 +26,7 @@ uint64_t fnv(uint64_t digest, const void *data, size_t bytes);
 void expect_ok(fc_status status, const char *what);
 
 /* Bugs for sanitizers to report. */
-typedef enum { NO_BUG, OVER_READ, OVERFLOWS, RACE, BUG_COUNT } bug;
+typedef enum { NO_BUG, OVER_READ, OVERFLOWS, RACE, UNWRITTEN, BUG_COUNT } bug;
 int planted(bug b);
 
 /* The digest, and every search folded in; every loss; every linear model; every window model; the public interface. */
