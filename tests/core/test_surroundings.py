@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import subprocess
 import sys
 import threading
 
@@ -110,3 +111,73 @@ def test_a_weights_function_without_end_is_an_error():
     with pytest.raises(RecursionError):
         model.predict(X[:1])
     assert KNN(5).fit(X, y).predict(X[:1]).shape == (1,)
+
+
+def answers_of_daemons_at_the_end():
+    """End the process while daemon threads are in calls of all kinds, which nobody waits for."""
+    X, y = data()
+    X, y = np.tile(X, (15, 8)), np.tile(y, 15)
+    model, linear = KNN(3, n_threads=2).fit(X, y), LinearClassifier(n_threads=2)
+    calls = [
+        lambda: fastclf.knn(X, X, 3, n_threads=2),
+        lambda: model.predict(X),
+        lambda: linear.fit(X, y),
+        lambda: fastclf.losses.cross_entropy(X, y, return_grad=True, n_threads=2),
+        lambda: fastclf.majority_vote(np.tile(y[:, np.newaxis], 300), 3),
+    ]
+    begun = threading.Barrier(len(calls) + 1)
+
+    def work(call):
+        call()
+        begun.wait()
+        while True:
+            call()
+
+    for call in calls:
+        threading.Thread(target=work, args=(call,), daemon=True).start()
+    begun.wait()
+    return "the end"
+
+
+def test_a_process_ends_well_in_the_middle_of_daemons_calls():
+    for _ in range(3):
+        assert children.result(answers_of_daemons_at_the_end) == "the end"
+
+
+_IN_ANOTHER_INTERPRETER = """
+import warnings
+
+warnings.simplefilter("ignore")  # NumPy says that it does not quite support this
+import fastclf
+
+assert fastclf.knn([[2.0]], [[0.0], [2.0]], 1)[1] == 1
+assert fastclf.losses.mse([[1.0]], [[3.0]]) == 4
+print("right", flush=True)
+"""
+
+
+_PROGRAM = """
+import sys
+
+if sys.argv[1] == "used before":
+    import fastclf
+import _xxsubinterpreters as interpreters
+
+other = interpreters.create(isolated=False)
+try:
+    interpreters.run_string(other, sys.argv[2])
+except interpreters.RunFailedError as error:
+    print(error)
+interpreters.destroy(other)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "told"), [("not used before", "right"), ("used before", "this module can only be loaded into one")]
+)
+def test_only_one_interpreter_of_a_process_has_fastclf(before, told):
+    pytest.importorskip("_xxsubinterpreters", reason="interpreters beside the main one have another name")
+    command = [sys.executable, "-c", _PROGRAM, before, _IN_ANOTHER_INTERPRETER]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
