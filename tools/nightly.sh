@@ -9,4 +9,4 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# = 1 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-exec python "$here/reliability.py" run $(($1 * 60)) nightly F01
+exec python "$here/reliability.py" run $(($1 * 60)) nightly F03

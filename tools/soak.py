@@ -1,6 +1,6 @@
 """Call fastclf again and again, rightly and wrongly, from several threads at once.
 
-Usage: soak.py SECONDS [--threads N] [--plant answer|leak|refusal]
+Usage: soak.py SECONDS [--threads N] [--calls N] [--plant answer|leak|refusal]
 
 Every answer has to have the bytes that one thread and the portable instruction set gave at the beginning; every wrong
 call has to be refused; memory, files and threads must not grow. The last line tells how many calls were made, and by
@@ -153,12 +153,12 @@ class Soak:
             if _bytes(call()) != expected:
                 self.faults.append(f"another answer: {name}")
 
-    def run(self, seconds: float) -> np.ndarray:
-        """Work for so long; return calls and memory, each time that these were looked at."""
+    def run(self, seconds: float, least_calls: int = 0) -> np.ndarray:
+        """Work for so long and so many calls; return calls and memory, each time that these were looked at."""
         for thread in self._threads:
             thread.start()
         start, looks = time.monotonic(), [(0, _memory())]
-        while time.monotonic() < start + seconds and not self.faults:
+        while (time.monotonic() < start + seconds or sum(self._counts) < least_calls) and not self.faults:
             time.sleep(seconds / _LOOKS)
             looks.append((sum(self._counts), _memory()))
         self._stop.set()
@@ -188,13 +188,14 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("seconds", type=float)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--calls", type=int, default=0, help="make at least so many")
     parser.add_argument("--plant", choices=["answer", "leak", "refusal"])
     options = parser.parse_args(words)
     first = Soak(options.threads, None)
     first.run(options.seconds / 10)  # what is made once: pools, caches, arenas
     before = _open_files_and_threads()
     soak = Soak(options.threads, options.plant)
-    looks = soak.run(options.seconds)
+    looks = soak.run(options.seconds, options.calls)
     soak.faults[:0] = first.faults
     slope, chance = growth(looks)
     if slope - chance > _LEAST_GROWTH:

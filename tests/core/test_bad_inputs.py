@@ -41,6 +41,13 @@ BAD_ARRAYS = {
     "strings": (GOOD.astype(str), ValueError, f"{{}} {NOT_NUMBERS}", ValueError, SKLEARN_TEXT),
     "bytes": (GOOD.astype("S"), ValueError, f"{{}} {NOT_NUMBERS}", ValueError, SKLEARN_TEXT),
     "StringDType": (GOOD.astype(str).astype("T"), ValueError, f"{{}} {NOT_NUMBERS}", TypeError, "StringDType"),
+    "complex64": (
+        (GOOD + 1j).astype("c8"),
+        ValueError,
+        f"{{}} {NOT_NUMBERS}",
+        ValueError,
+        "Complex data not supported",
+    ),
     "complex": (GOOD + 1j, ValueError, f"{{}} {NOT_NUMBERS}", ValueError, "Complex data not supported"),
     "records": (np.zeros((3, 3), "f4,f4"), ValueError, f"{{}} {NOT_NUMBERS}", ValueError, SKLEARN_TEXT),
     "dates": (GOOD.astype("M8[D]"), ValueError, f"{{}} {NOT_NUMBERS}", ValueError, f"X {NOT_NUMBERS}"),

@@ -31,6 +31,12 @@ CALLS = {
     "knn, features": lambda: fastclf.knn(huge(2, 1 << 50, "uint8"), huge(2, 1 << 50, "uint8"), 1),
     "knn, more bytes than 64 bits count": lambda: fastclf.knn(huge(1 << 31, 1 << 29, "float64"), small(), 1),
     "knn, answers": lambda: fastclf.knn(small(1 << 20, 1), small(1 << 20, 1), 1 << 20),
+    "knn, more answers than 64 bits count": lambda: fastclf.knn(
+        huge(1 << 32, 1, "uint8"), huge(1 << 33, 1, "uint8"), 1 << 32
+    ),
+    "distances, more than 64 bits count": lambda: fastclf.pairwise_distances(
+        huge(1 << 32, 1, "uint8"), huge(1 << 33, 1, "uint8")
+    ),
     "knn, k": lambda: fastclf.knn(small(), small(), 1 << 40),
     "distances": lambda: fastclf.pairwise_distances(small(1 << 20, 1), small(1 << 20, 1)),
     "votes, classes": lambda: fastclf.majority_vote([[0, 1]], 1 << 40),

@@ -24,7 +24,8 @@ from fastclf._shared.batch import Batch
 from fastclf.linear import certificate
 
 MEDIAN_SECONDS, MOST_SECONDS = 0.2, 0.5
-REPETITIONS = 3
+REPETITIONS = int(os.environ.get("FASTCLF_INTERRUPTS", "3"))
+MANY, MANY_SECONDS, MOST_OF_MANY = 100, 0.2, 0.25  # from so many on, 99 of 100 have to end within that, all within this
 
 
 def ordinary(rows, cols):
@@ -348,13 +349,17 @@ def bytes_under_signals(under_signals):
 
 def check_times(times):
     assert len(times) == REPETITIONS
+    if REPETITIONS >= MANY:
+        assert np.quantile(times, 0.99) <= MANY_SECONDS, times
+        assert max(times) <= MOST_OF_MANY, times
     assert statistics.median(times) <= MEDIAN_SECONDS, times
     assert max(times) <= MOST_SECONDS, times
 
 
+@pytest.mark.timeout(300 + 3 * REPETITIONS)
 @pytest.mark.parametrize("name", list(CALLS))
 def test_ctrl_c_ends_a_long_call(worker, name):
-    check_times(worker.result(interrupt, name))
+    check_times(worker.result(interrupt, name, timeout=240 + 3 * REPETITIONS))
 
 
 @pytest.mark.parametrize("name", ["knn_in_tiles", "knn_pair_by_pair", "predict"])

@@ -39,6 +39,10 @@ for line in sys.stdin:
 """
 
 
+# How much longer than usual everything may take: under sanitizers, or beside other programs.
+_PATIENCE = float(os.environ.get("FASTCLF_PATIENCE", "1"))
+
+
 def _request(function, args):
     path = Path(inspect.getfile(function))
     return json.dumps([[str(path.parent), str(Path(__file__).parent)], path.stem, function.__name__, args])
@@ -48,7 +52,9 @@ def run(function, *args, env=None, timeout=60, prefix=()):
     """Run `function(*args)` under the command `prefix`; the finished process. `env` sets variables, None unsets one."""
     variables = {k: v for k, v in (os.environ | (env or {})).items() if v is not None}
     command = [*prefix, sys.executable, "-c", _RUN, _request(function, args)]
-    return subprocess.run(command, env=variables, timeout=timeout, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env=variables, timeout=timeout * _PATIENCE, capture_output=True, text=True, check=False
+    )
 
 
 def result(function, *args, **options):
@@ -84,7 +90,7 @@ class Worker:
     def _asked(self, request, timeout):
         with contextlib.suppress(BrokenPipeError):  # it has died since, and answers nothing
             print(request, file=self._process.stdin, flush=True)
-        in_time = select.select([self._process.stdout], [], [], timeout)[0]
+        in_time = select.select([self._process.stdout], [], [], timeout * _PATIENCE)[0]
         line = self._process.stdout.readline() if in_time else ""
         assert line, f"exit status {self._end()}, {timeout} s allowed"
         good, answer, goes_on = json.loads(line)
@@ -112,7 +118,7 @@ def status_of_fork(work, seconds=20):
             os._exit(0 if work() else 1)
         finally:
             os._exit(2)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * _PATIENCE
     while time.monotonic() < end:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:

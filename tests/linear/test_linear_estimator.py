@@ -149,6 +149,7 @@ BAD_PARAMETERS = [
     ("fit_intercept", "yes", TypeError, "fit_intercept"),
     ("solver", "saga", ValueError, "solver must be one of"),
     ("max_iter", 0, ValueError, "max_iter must be at least 1"),
+    ("max_iter", -1, ValueError, "max_iter must be at least 1, got -1"),
     ("max_iter", 1.5, TypeError, "max_iter must be an int"),
     ("tol", -1e-3, ValueError, "tol"),
     ("class_weight", "even", ValueError, "class_weight"),

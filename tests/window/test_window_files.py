@@ -287,6 +287,7 @@ def test_values_as_programs_write_them(file):
         ("3 2\na 1 2\nb 3 4\n\n", "truncated: 2 vectors of the 3 that its header promises"),
         ("1000000000000 2\na 1 2\n", "truncated: 1 vectors of the 1000000000000 that its header promises"),
         ("1 1000000000000\na 1 2\n", "line 2: 2 values of 1000000000000"),
+        (f"{2**63} {2**63}\na 1 2\n", "line 1: a header of numbers with over 18 digits"),
         ("1 1" + 5000 * "0" + "\na 1 2\n", "line 1: a header of numbers with over 18 digits"),
         ("a 1 2\nb 3 x\n", "line 2: could not convert string to float: 'x'"),
         ("a 1 nan\n", "line 1: values must be finite in float32, got nan"),

@@ -130,8 +130,18 @@ class Content:
 def opened(path: str | os.PathLike[str]) -> Iterator[Content]:
     """Open a file to read its content; raise ValueError for what is no regular file, and might never end."""
     path = Path(path)
-    kind = stat.S_IFMT(path.stat().st_mode)
+    _refuse_irregular(path, path.stat())  # which to open may wait, or do something
+    with open(path, "rb", opener=_at_once) as raw:
+        _refuse_irregular(path, os.fstat(raw.fileno()))  # another one may have come in its place
+        yield Content(path, raw)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file, and do not wait for someone to write to it, as opening a pipe would."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_irregular(path: Path, found: os.stat_result) -> None:
+    kind = stat.S_IFMT(found.st_mode)
     if kind != stat.S_IFREG:
         raise ValueError(f"{path}: is {_KINDS.get(kind, 'something else')}; a regular file is required")
-    with path.open("rb") as raw:
-        yield Content(path, raw)
