@@ -43,7 +43,8 @@ fuzz() { # fuzz TARGET BUG OPTION...
 }
 
 expect_found() { # expect_found TARGET BUG WHAT: fail unless the planted bug ends the run with a report that says WHAT
-    if fuzz "$1" "$2" -max_total_time=300 -artifact_prefix="$folder/planted-" >"$log" 2>&1 || ! grep -q "$3" "$log"; then
+    if fuzz "$1" "$2" -max_total_time=300 -artifact_prefix="$folder/planted-" >"$log" 2>&1 ||
+        ! grep -q "$3" "$log"; then
         cat "$log" >&2
         echo "$0: the planted bug was not found in $1: $2" >&2
         exit 1

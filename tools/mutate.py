@@ -115,9 +115,13 @@ def _limits() -> None:
 
 
 def notices(program: Path, target: str) -> bool:
-    """Return whether a target does not end well."""
+    """Return whether a target does not end well, or not at all."""
     words = ["env", f"FUZZ_TARGET={target}", str(program), str(CASES)]
-    return subprocess.run(words, capture_output=True, check=False, preexec_fn=_limits).returncode != 0
+    try:
+        done = subprocess.run(words, capture_output=True, check=False, preexec_fn=_limits, timeout=5 * SECONDS)
+    except subprocess.TimeoutExpired:  # it waits for a lock, perhaps
+        return True
+    return done.returncode != 0
 
 
 class Trial:

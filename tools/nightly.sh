@@ -1,6 +1,7 @@
 #!/bin/sh
-# What takes too long for each change, in the environment of `python`: the sanitizers, fuzzing, valgrind, many drawn
-# examples, long runs, every flipped bit, coverage.
+# What takes too long for each change, in the environment of `python`: the figures of tools/reliability.toml that are
+# marked nightly, such as Python under sanitizers, fuzzing, valgrind, analysers, long runs, every flipped bit, coverage;
+# and F03, the kernels under sanitizers, which a machine's processor decides much of.
 #
 #   tools/nightly.sh MINUTES
 #

@@ -13,8 +13,8 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
-/* Rows against four vectors.  GCC reads a panel's vectors again for each row.  Clang keeps them all in registers, and of
- * three rows it would keep two sums in memory: what is added to these waits for them.
+/* Rows against four vectors.  GCC reads a panel's vectors again for each row.  Clang keeps them all in registers, and
+ * of three rows it would keep two sums in memory: what is added to these waits for them.
  */
 #ifdef __clang__
 #define FC_ROWS_BY_4 2

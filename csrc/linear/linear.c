@@ -16,7 +16,8 @@ enum {
         512 << 10,    /* of rows as they are computed with, and scores: the second cache holds them and weights */
     FEWEST_ROWS = 16, /* of a block: losses transpose as many at once */
     MOST_ROWS = 1024,
-    PARTIAL_ROWS = 256,    /* whose gradients are summed in what is computed in; of one block perhaps more */
+    PARTIAL_ROWS = 256,    /* whose gradients are summed as they are computed, before they are widened: few, as float32
+                              rounds; a block may have more */
     MOST_PARTS = 32,       /* of the rows, each with a sum of gradients of its own */
     PART_BYTES = 256 << 20 /* of these sums, if there is more than one */
 };
@@ -35,11 +36,11 @@ typedef struct {
 
 /* Lines from one row to the next.  The same features of several rows are read together: where their distance is a
  * multiple of a page, as often, they push each other out of the first cache.  So long rows lie an odd number of lines
- * apart, which leaves room for whole chunks of several.
+ * apart: 17 more than a multiple of 32, so that each begins half a page after the one before, and a line.
  */
 static size_t lines_apart(size_t lines) {
-    enum { SHORT = 32, EVENLY = 17 };
-    return lines < SHORT ? lines : fc_round_up(lines - EVENLY, SHORT) + EVENLY;
+    enum { LONG = 32, ODD = 17 };
+    return lines < LONG ? lines : fc_round_up(lines - ODD, LONG) + ODD;
 }
 
 /* Weights and centre in whole lines; 0 without memory or with sizes that no memory has. */
@@ -47,8 +48,9 @@ static int pack(linear_job *j) {
     const fc_linear *m = j->model;
     size_t bytes, row, most_row, most_rows;
     j->size = fc_arithmetic_size(m->in);
-    /* More than is asked for below: each row is at least a line longer, and there is one more for b. */
-    if (__builtin_mul_overflow(m->X.cols + 64 * FC_LINE, j->size, &most_row) ||
+    /* More than is asked for below: rows are less than MORE lines longer, and there are two more, for centre and b. */
+    enum { MORE = 33 };
+    if (__builtin_mul_overflow(m->X.cols + MORE * FC_LINE, j->size, &most_row) ||
         __builtin_add_overflow(m->classes, 2, &most_rows) || __builtin_mul_overflow(most_row, most_rows, &bytes) ||
         bytes > PTRDIFF_MAX)
         return 0;
@@ -214,7 +216,7 @@ static int add_block(const linear_job *j, size_t i, const scratch *r, size_t par
     return 1;
 }
 
-/* Add what has been summed in what is computed in, and begin anew. */
+/* Widen what has been summed, add it to the part's sums, and begin anew. */
 static void add_partial(const linear_job *j, const scratch *r, size_t part) {
     const size_t n = j->model->classes * j->depth;
     double *sum = j->sums + part * n;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import struct
+import tempfile
 from pathlib import Path
 
 import children
@@ -64,12 +65,14 @@ def read_without_rights(reader, path):
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_that_may_not_be_read(tmp_path, reader):
-    path = READERS[reader][0](tmp_path / "a")
-    for folder in (path, *list(path.parents)[:3]):
-        folder.chmod(0o755)
-    path.chmod(0)
-    assert "Permission denied" in children.result(read_without_rights, reader, str(path))
+def test_a_file_that_may_not_be_read(reader):
+    with tempfile.TemporaryDirectory() as folder:
+        path = READERS[reader][0](Path(folder, "a"))
+        for place in (Path(folder), *Path(folder).rglob("*")):
+            place.chmod(0o755)
+        assert "Permission denied" not in children.result(read_without_rights, reader, str(path))
+        path.chmod(0)
+        assert "Permission denied" in children.result(read_without_rights, reader, str(path))
 
 
 def pipe_instead(path):
@@ -158,7 +161,7 @@ def test_pictures_whose_number_changes_are_refused(tmp_path, monkeypatch, change
         read_pictures(path)
 
 
-def test_pictures_that_are_overwritten_are_those_of_some_moment(tmp_path, monkeypatch):
+def test_pictures_that_are_overwritten_are_read_to_their_end(tmp_path, monkeypatch):
     path = pictures(tmp_path / "a")
     after_the_first_part(monkeypatch, path, overwrite)
     assert len(read_pictures(path).X_train) == N_PICTURES * 4 // 5

@@ -391,35 +391,3 @@ def run(name, seconds):
 @pytest.mark.parametrize("name", list(CALLS))
 def test_inputs_that_change_during_a_call_do_no_harm(worker, name, seconds):
     assert worker.result(run, name, seconds) == [True, True]
-
-
-def error_of(act):
-    try:
-        act()
-    except Exception as error:
-        return type(error).__name__
-    return "none"
-
-
-def acts_during(call, act):
-    """What an act of this thread raises, again and again, while another one makes a call; and that one's answer."""
-    found, errors = [], set()
-    thread = threading.Thread(target=lambda: found.extend(call()))
-    thread.start()
-    while thread.is_alive():
-        errors.add(error_of(act))
-        time.sleep(0.001)
-    thread.join()
-    return found, errors
-
-
-def test_memory_in_use_is_not_taken_away():
-    """NumPy and Python refuse to make an array, or a bytearray, smaller while a call reads it."""
-    Q, X = floats(300, 20), floats(20_000, 20)
-    expected = digest(fastclf.knn(Q, X, 3))
-    array, memory = X.copy(), bytearray(X.tobytes())
-    viewed = memoryview(memory).cast("d", X.shape)
-    found, errors = acts_during(lambda: fastclf.knn(Q, array, 3, n_threads=2), lambda: array.resize((2, 20)))
-    assert (digest(tuple(found)), errors) == (expected, {"ValueError"})
-    found, errors = acts_during(lambda: fastclf.knn(Q, viewed, 3, n_threads=2), memory.clear)
-    assert (digest(tuple(found)), errors) == (expected, {"BufferError"})

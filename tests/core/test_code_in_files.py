@@ -1,4 +1,4 @@
-"""What runs while models and data are read: nothing that a file could have brought along."""
+"""What runs while models and data are read: nothing that a file could have brought along, nor what it names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from fastclf import KNN, LinearClassifier, WindowClassifier, datasets
 from fastclf.window import read_tagged, read_vectors
 
 # Events of Python's audit hooks that a file must not be able to cause. NumPy parses its headers, which runs nothing.
-FORBIDDEN = ("exec", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.", "ctypes.dlopen")
+FORBIDDEN = (
+    *("exec", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.", "ctypes.dlopen"),
+    "pickle.find_class",
+)
 
 
 def events_of(read, *args):

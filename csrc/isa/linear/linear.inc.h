@@ -38,7 +38,8 @@ static inline void NAME(sum_lines)(VECTOR *line, int lines, TYPE *sum) {
     }
 }
 
-/* A tile's sums over a chunk of features: they go on from `sums`, and end there, but for a row's first and last chunk. */
+/* A tile's sums over a chunk of features: they go on from `sums`, and end there, but for a row's first and last chunk.
+ */
 typedef struct {
     VECTOR sums[FC_LINEAR_ROWS * FC_LINEAR_CLASSES * NAME(LINE_VECTORS)];
 } NAME(tile_sums);
@@ -134,19 +135,20 @@ FC_INLINED void NAME(gradient_tile)(const fc_linear_block *b, size_t at, size_t 
 #define FC_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 _Static_assert(FC_LINEAR_CLASSES <= 6, "FC_WIDTHS names every width");
 
-/* The first class of tile i of those that all classes make: of FC_LINEAR_CLASSES or less each, of about the same width.
- */
-static inline size_t NAME(tile_start)(size_t classes, size_t i) {
-    return i * classes / ((classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES);
-}
+/* Tiles that all classes make, of about the same width, at most FC_LINEAR_CLASSES; and the first class of tile i. */
+static inline size_t NAME(tile_count)(size_t classes) { return (classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES; }
+static inline size_t NAME(tile_start)(size_t classes, size_t i) { return i * classes / NAME(tile_count)(classes); }
 
-/* The first cache holds the weights of a group of tiles, a chunk of features at a time, while a group of rows goes by. */
+/* The first cache, of 32 KiB or more, holds the weights of a group of tiles, a chunk of features at a time, while a
+ * group of rows goes by.  Of rows of one chunk no sums are kept, and a group may have more tiles.
+ */
 enum {
     NAME(CACHED) = 24576 / (int)sizeof(TYPE),
     NAME(CHUNK) = 4096 / (int)sizeof(TYPE),
     NAME(CHUNK_TILES) = NAME(CACHED) / NAME(CHUNK) / FC_LINEAR_CLASSES,
     NAME(GROUP_ROWS) = 8
 };
+_Static_assert(NAME(GROUP_ROWS) % FC_LINEAR_ROWS == 0 && NAME(CHUNK_TILES) > 0, "a group's sums have a place each");
 
 static void NAME(score_group)(const fc_linear_block *b, size_t row, size_t tile, size_t tiles) {
     NAME(tile_sums) sums[NAME(GROUP_ROWS) / FC_LINEAR_ROWS][NAME(CHUNK_TILES)];
@@ -171,7 +173,7 @@ static void NAME(score_group)(const fc_linear_block *b, size_t row, size_t tile,
 }
 
 static void NAME(linear_scores)(const fc_linear_block *b) {
-    const size_t tiles = (b->classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
+    const size_t tiles = NAME(tile_count)(b->classes);
     const size_t step =
         b->depth > NAME(CHUNK) ? NAME(CHUNK_TILES) : 1 + NAME(CACHED) / FC_LINEAR_CLASSES / (b->depth + 1);
     for (size_t tile = 0; tile < tiles; tile += step)
@@ -181,8 +183,7 @@ static void NAME(linear_scores)(const fc_linear_block *b) {
 
 static void NAME(linear_gradients)(const fc_linear_block *b) {
     enum { VECTORS = FC_LINEAR_VECTORS };
-    const size_t whole = b->depth - b->depth % (VECTORS * NAME(LANES)),
-                 tiles = (b->classes + FC_LINEAR_CLASSES - 1) / FC_LINEAR_CLASSES;
+    const size_t whole = b->depth - b->depth % (VECTORS * NAME(LANES)), tiles = NAME(tile_count)(b->classes);
     for (size_t at = 0; at < b->depth; at += at < whole ? VECTORS * NAME(LANES) : NAME(LANES))
         for (size_t tile = 0; tile < tiles; tile++) {
             const size_t class = NAME(tile_start)(b->classes, tile);

@@ -104,7 +104,7 @@ class LinearClassifier(LinearPredictor):
     Notes
     -----
     X of uint8, float32 or float64, in C order, is read where it is, also where it is mapped from a file. Solvers begin
-    with sums in float32 within a block of rows and end in float64; for X of float64 all sums are in float64. Sparse
+    with sums in float32 over up to a thousand rows and end in float64; for X of float64 all sums are in float64. Sparse
     matrices are not made dense: a copy of their indices, and a copy of the whole by columns, are held beside them.
 
     Beside X, a fit holds

@@ -65,7 +65,7 @@ def conjugate(
 ) -> Found:
     """Solve the Newton equations until a small part of `until` is left; to more digits where J is hardly curved.
 
-    `least` is a curvature that there may be: no more is counted on.  The squared gradient is reduced to a part of
+    `least` is a curvature that there may be: no more is counted on. The squared gradient is reduced to a part of
     `reduction` in any case.
 
     Products with the Hessian are differences of gradients: over near points in float64; in float32, which would round

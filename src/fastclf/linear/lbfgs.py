@@ -248,7 +248,7 @@ class Lbfgs:
 
 
 def _allowed(objective: Objective, point: Point, progress: Progress, ease: float) -> float:
-    """Return how far above the optimum L-BFGS may end; where others go on, not so near that float32 may not do."""
+    """Return how far above the optimum L-BFGS may end: if others go on from there, at least what float32 can tell."""
     least = _END_OF_FLOAT32 * point.value if ease > 1 and objective.rows.dtype == np.float32 else 0.0
     return max(ease * progress.until(point.value), least)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastclf._shared.interrupts import aside
 from fastclf.linear import dense
-from fastclf.linear.rows import CACHED, SparseRows, row_blocks
+from fastclf.linear.rows import BYTES_OF_CACHED, SparseRows, row_blocks
 
 _MOST_DENSE = 6144  # features: a factor takes their square, and time in proportion to their cube
 _DIRECTIONS = 768  # of more features, or of as few rows, that are not taken for independent
@@ -79,7 +79,7 @@ def precondition(
 
 def _scale(S: NDArray[Any], shift: NDArray[Any], weights: NDArray[Any]) -> Array:
     """Shift and weigh the rows, and divide each feature so that its squares sum to 1; return what by."""
-    places = list(row_blocks(S.shape, CACHED))
+    places = list(row_blocks(S.shape, BYTES_OF_CACHED))
     blocks, largest, squares = [S[rows] for rows in places], np.zeros_like(shift), np.zeros(len(shift))
     for block, rows in zip(blocks, places, strict=True):
         block -= shift

@@ -22,7 +22,7 @@ from fastclf._shared.interrupts import aside
 _BLOCK_BYTES = 32 << 20  # of rows in float64
 
 _COPIES = 16  # of a block of rows, where it is squared and divided: it is that much smaller
-CACHED = 512  # bytes a value, of blocks that stay in the cache
+BYTES_OF_CACHED = 512  # a value: blocks of 65 536 values, which stay in the cache
 
 MODERATE = 1e150  # values below are
 
@@ -159,9 +159,9 @@ class DenseRows:
         """See `Rows`."""
         bends, total, mean = bends.astype(self.dtype), np.zeros(self.shape[1]), np.zeros(self.shape[1], self.dtype)
         if about_mean:
-            summed = sum(bends[block] @ self.dense(block) for block in row_blocks(self.shape, CACHED))
+            summed = sum(bends[block] @ self.dense(block) for block in row_blocks(self.shape, BYTES_OF_CACHED))
             mean = (summed / bends.sum()).astype(self.dtype)
-        for block in row_blocks(self.shape, CACHED):
+        for block in row_blocks(self.shape, BYTES_OF_CACHED):
             dense = self.dense(block)
             dense -= mean
             dense *= dense
