@@ -63,7 +63,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     word_dropout : float, default=1.0
         In each pass of training a word seen c times is read as unknown with probability
         ``word_dropout / (word_dropout + c)``. So rare words teach what to think of unknown ones. Words that come with a
-        vector are never read as unknown.
+        vector are never read as unknown. Where nearly all rare words have one tag, 0 may be the better choice.
     lowercase : bool, default=False
         Whether words are taken in lower case, as vectors such as GloVe's have them. If given words differ in case
         alone, the first counts.
