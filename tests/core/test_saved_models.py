@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import isas
+import numpy as np
 import pytest
 import saved_models
 
@@ -17,7 +18,13 @@ def test_saved_models_answer_as_they_did(version, name, isa):
     with isas.on_isa(isa):
         model = saved_models.loaded(folder, name)
         assert saved_models.public_name(model) == record["estimator"]
-        assert saved_models.answers(model, record["answers"], record["questions"]) == record["answers"]
+        found = saved_models.answers(model, record["answers"], record["questions"])
+    expected = dict(record["answers"])
+    if record["estimator"] == "LinearClassifier" and "predict_proba" in expected:
+        # By NumPy's exponential, whose last bits are not the same on all processors; the scores before it are.
+        values, others = (answers.pop("predict_proba")["values"] for answers in (found, expected))
+        np.testing.assert_allclose(values, others, rtol=1e-14, atol=0)
+    assert found == expected
 
 
 def test_every_estimator_was_saved():

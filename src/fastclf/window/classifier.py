@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,11 +16,8 @@ from fastclf._shared import threads
 from fastclf._shared.estimators import Estimator
 from fastclf.window.inputs import Options
 from fastclf.window.model import Model
-from fastclf.window.sentences import Sentences
-from fastclf.window.tags import checked_data, tags_of, window_weights
-
-Words = Sequence[Sequence[str]]
-Tags = Sequence[Sequence[Any]]
+from fastclf.window.sentences import Sentences, Words
+from fastclf.window.tags import Tags, checked_data, tags_of, window_weights
 
 
 def _has_probabilities(self: WindowClassifier) -> bool:
@@ -60,10 +56,11 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         vectors of unknown words and of the ends of sentences are trained.
     min_count : int, default=1
         How often a word has to occur in training to get a vector.
-    word_dropout : float, default=1.0
-        In each pass of training a word seen c times is read as unknown with probability
-        ``word_dropout / (word_dropout + c)``. So rare words teach what to think of unknown ones. Words that come with a
-        vector are never read as unknown.
+    word_dropout : "auto" or float, default="auto"
+        A rate a, at least 0: each pass reads a word seen c times as unknown with probability ``a / (a + c)``. So rare
+        words teach what to think of unknown ones. Words that come with a vector are never read as unknown. "auto": 1
+        if at least a quarter of the other words that occur once have another tag than the commonest, else 0; the
+        first call of `partial_fit` decides for later ones.
     lowercase : bool, default=False
         Whether words are taken in lower case, as vectors such as GloVe's have them. If given words differ in case
         alone, the first counts.
@@ -101,6 +98,8 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         b; with hidden units b and b'.
     n_iter_ : int
         Passes made, by `fit` and `partial_fit`.
+    word_dropout_ : float
+        The rate `word_dropout` of the last call, chosen or given.
     loss_curve_ : ndarray of shape (`n_iter_`,)
         The objective in each pass: the mean of its values at the steps.
 
@@ -153,7 +152,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         vectors: Any = None,
         train_vectors: bool = True,
         min_count: int = 1,
-        word_dropout: float = 1.0,
+        word_dropout: str | float = "auto",
         lowercase: bool = False,
         class_weight: Any = None,
         l2: float = 0.0,
@@ -212,8 +211,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         words, classes, codes = checked_data(sentences, tags, options.kind.lowercase)
         weight = window_weights(words, classes, codes, self.class_weight, sample_weight)
         model = Model.begun(classes, self.vectors, self.random_state, options)
-        model.learn_words(words, options.min_count)
-        model.train(words, codes, weight, options, options.max_iter)
+        model.learn(words, codes, weight, options, options.max_iter)
         self._keep(model)
         return self
 
@@ -262,8 +260,7 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         model = begun or Model.begun(found, self.vectors, self.random_state, options)
         model.refuse_changes(options.kind)
         try:
-            model.learn_words(words, options.min_count)
-            model.train(words, codes, weight, options, 1)
+            model.learn(words, codes, weight, options, 1)
         except BaseException:
             if begun:
                 self._keep(model)  # the words learned and the steps made are this model's
@@ -389,12 +386,10 @@ class WindowClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_, self.vocabulary_, self.vectors_ = model.classes, model.vocabulary.numbers, model.net.vectors
         self.coefs_ = [layer.W for layer in model.net.layers]
         self.intercepts_ = [layer.b for layer in model.net.layers]
+        self.word_dropout_ = model.word_dropout
         self.loss_curve_, self.n_iter_ = np.array(model.curve), len(model.curve)
 
     def _scores(self, sentences: Words) -> tuple[Sentences, NDArray[np.float64]]:
         check_is_fitted(self, "coefs_")
-        model = self._model
-        words = Sentences.of(sentences, model.kind.lowercase)
-        text = model.vocabulary.text(words, model.kind.window)
-        scores = model.net.scores(text.word, text.centre, threads.resolve(self.n_threads))
-        return words, scores.astype(np.float64)
+        words = Sentences.of(sentences, self._model.kind.lowercase)
+        return words, self._model.scores(words, threads.resolve(self.n_threads))

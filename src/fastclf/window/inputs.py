@@ -41,7 +41,7 @@ class Options:
     kind: Kind
     dim: int
     min_count: int
-    word_dropout: float
+    word_dropout: float | None  # None: to be chosen
     steps: Steps
     max_iter: int
     n_threads: int
@@ -66,7 +66,7 @@ class Options:
             ),
             dim=_between(model.dim, 1, _MOST_UNITS, "dim"),
             min_count=check.at_least(model.min_count, 1, "min_count"),
-            word_dropout=number(model.word_dropout, "word_dropout", 0),
+            word_dropout=_rate_of_unknown(model.word_dropout),
             steps=Steps(
                 ranks=model.loss == "max_margin",
                 batch=_between(model.batch_size, 1, _MOST_BATCH, "batch_size"),
@@ -85,6 +85,15 @@ def _between(value: Any, low: int, high: int, name: str) -> int:
     if found > high:
         raise ValueError(f"{name} must be at most {high}, got {value!r}")
     return found
+
+
+def _rate_of_unknown(word_dropout: Any) -> float | None:
+    """Return the rate at which words are read as unknown, None for "auto"."""
+    if not isinstance(word_dropout, str):
+        return number(word_dropout, "word_dropout", 0)
+    if word_dropout != "auto":
+        raise ValueError(f"word_dropout must be 'auto' or a number of at least 0, got {word_dropout!r:.60}")
+    return None
 
 
 def given_vectors(vectors: Any, lowercase: bool) -> tuple[list[str], NDArray[np.float32]]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Words = Sequence[Sequence[str]]
+
 
 @dataclass(frozen=True)
 class Sentences:

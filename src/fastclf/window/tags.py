@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from fastclf._shared import estimators
 from fastclf._shared import validation as check
 from fastclf._shared.class_weights import with_class_weights
 from fastclf.window.sentences import Sentences, is_list, lengths_of, lists_of
+
+Tags = Sequence[Sequence[Any]]
 
 # What tags may be, and how those of derived types, such as NumPy's, become plain: by the kinds of dtypes.
 _PLAIN: dict[str, Callable[[Any], Any]] = {"U": str.__str__, "b": bool, "i": int}

@@ -12,6 +12,7 @@ from fastclf import _native
 from fastclf.window.net import Net
 from fastclf.window.vocabulary import UNKNOWN, Text
 
+_MOST_SURE = 0.75  # unknown words of which more than this share have the commonest tag need not be learned
 _CALL_WINDOWS = 1 << 16  # about this many a call of the kernels: then progress is told
 
 
@@ -88,6 +89,26 @@ class Passes:
         if not (np.isfinite(total) and np.isfinite(last).all() and net.is_finite(np.unique(word))):
             raise overflow()
         return total / len(order)
+
+
+def chosen_dropout(times: NDArray[np.float64], codes: NDArray[np.int64]) -> float:
+    """Choose the rate at which words are read as unknown, by the tags of words seen once: 0 or 1.
+
+    Words that are unknown later are most like those.  If nearly all have the commonest tag, reading them as unknown
+    makes that tag likelier still for each unknown word, and names are lost.  Of tags that are equally common, the one
+    that fewest of those words have counts; so names of tags do not matter.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n_windows,)
+        How often the word at each centre has been seen.
+    codes : ndarray of shape (n_windows,)
+        Class of each window.
+    """
+    count = np.bincount(codes)
+    once = np.bincount(codes[times == 1], minlength=len(count))
+    of_commonest = once[count == count.max()].min()
+    return float(of_commonest <= _MOST_SURE * once.sum())
 
 
 def overflow() -> ValueError:

@@ -75,10 +75,8 @@ class Vocabulary:
         word[centre] = numbers
         return Text(word, centre)
 
-    def dropped(self, sentences: Sentences, rate: float) -> NDArray[np.float32]:
-        """Return how probably training reads each word as unknown: rate / (rate + times seen); 0 for those given."""
-        if rate == 0:
-            return np.zeros(len(sentences.words), np.float32)
+    def times(self, sentences: Sentences) -> NDArray[np.float64]:
+        """Return how often training has seen each word; infinity for those given, which it knows anyway."""
         first, get, seen = OWN + self.n_given, self.numbers.get, self.seen
         times = (np.inf if UNKNOWN < get(word, UNKNOWN) < first else seen[word] for word in sentences.words)
-        return (rate / (rate + np.fromiter(times, np.float64, len(sentences.words)))).astype(np.float32)
+        return np.fromiter(times, np.float64, len(sentences.words))
