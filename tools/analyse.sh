@@ -1,7 +1,8 @@
 #!/bin/sh
 # What compilers and analysers say of csrc: gcc's warnings with none allowed; then gcc's -fanalyzer, cppcheck and
 # clang-tidy of all that is not compiled once for each instruction set. A finding that tools/analysis.txt does not
-# explain is a failure, and so is an explanation of what is not found any more. Each first has to find a planted bug.
+# explain is a failure, and so is an explanation of what is not found any more. The analysers first have to find a bug
+# that is planted.
 #
 #   tools/analyse.sh [FILE...]
 #

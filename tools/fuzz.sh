@@ -43,6 +43,7 @@ fuzz() { # fuzz TARGET BUG OPTION...
 }
 
 expect_found() { # expect_found TARGET BUG WHAT: fail unless the planted bug ends the run with a report that says WHAT
+    # It takes seconds; 300 are for a machine that does much else.
     if fuzz "$1" "$2" -max_total_time=300 -artifact_prefix="$folder/planted-" >"$log" 2>&1 ||
         ! grep -q "$3" "$log"; then
         cat "$log" >&2

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Run Python with an extension module that is built under clang's sanitizers of addresses and undefined behaviour, and
-# with all of Cython's own checks.
+# with Cython's checks of overflow, None and memory views that are not set.
 #
 #   tools/sanitize_python.sh ARGUMENT...
 #
 # The arguments are those of `python`, as in `-m pytest -q tests/api`; pytest leaves out the tests that
 # tools/not_sanitized.txt names, each with its reason. The first report ends a process. Two bugs that are planted have
-# to be reported before. The module has the threads of csrc/core/pool.c, as in wheels. Instruction sets that this
-# processor lacks are compiled without sanitizers. The build stays in build/sanitized for the next time.
+# to be reported before. The module has the threads of csrc/core/pool.c, as in wheels. On a processor without AVX-512
+# its kernels, which are never run there, are compiled without sanitizers, which takes long. Memory that is lost when a
+# process ends is not looked for: Python itself keeps some. The build stays in build/sanitized for the next time.
 #
 # Needs: clang with its sanitizers, on Debian the packages clang-19 libclang-rt-19-dev; in the environment of `python`
 # what fastclf is built with.
@@ -42,7 +43,7 @@ site=$("$build/environment/bin/python" -c "import sysconfig; print(sysconfig.get
     echo "$build/site"
     python -c "import sys; print(*(path for path in sys.path if path.endswith('-packages')), sep='\n')"
 } >"$site/others.pth"
-export PATH="$build/environment/bin:$PATH" PYTHONPATH="$root/tests/helpers" PYTHONMALLOC=malloc FASTCLF_PATIENCE=10
+export PATH="$build/environment/bin:$PATH" PYTHONMALLOC=malloc FASTCLF_PATIENCE=10
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 sanitized() { LD_PRELOAD="$runtime" python "$@"; }
 

@@ -3,7 +3,7 @@
  * Any call takes those that are idle and makes those that are missing.  When it ends, all of them are idle.
  *
  * What threads wait by is kept for others to wait by, not destroyed: winpthreads' unlock reads a lock once more after
- * it has released it, when whoever has got it may be done with it.
+ * it has released it, when whoever has got it may be done with it.  So there are as many as were ever in use at once.
  */
 #define _GNU_SOURCE
 #include "core/crew.h"
@@ -43,7 +43,7 @@ static struct {
     pthread_mutex_t lock;
     worker *idle; /* who waits for a call */
     int n_idle;
-    worker *gone; /* whose thread has ended */
+    worker *gone; /* whose thread takes no more calls */
     crew *unused; /* which no call has */
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
