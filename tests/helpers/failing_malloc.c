@@ -46,9 +46,7 @@ static int granted(const void *caller) {
 void *malloc(size_t size) { return granted(CALLER) ? __libc_malloc(size) : NULL; }
 void *calloc(size_t count, size_t size) { return granted(CALLER) ? __libc_calloc(count, size) : NULL; }
 void *realloc(void *memory, size_t size) { return __libc_realloc(memory, size); }
-void *aligned_alloc(size_t alignment, size_t size) {
-    return granted(CALLER) ? __libc_memalign(alignment, size) : NULL;
-}
+void *aligned_alloc(size_t alignment, size_t size) { return granted(CALLER) ? __libc_memalign(alignment, size) : NULL; }
 void free(void *memory) {
     if (memory && is_watched(CALLER)) atomic_fetch_sub(&held, 1);
     __libc_free(memory);
