@@ -164,6 +164,15 @@ def outcomes(name, seeds):
     return told
 
 
+def test_seals_tell_what_generators_draw_next():
+    generator = np.random.default_rng(0)
+    sums = [sealing.checksum(generator), sealing.checksum(pickle.loads(pickle.dumps(generator)))]
+    generator.random()
+    sums += [sealing.checksum(generator), sealing.checksum(np.random.default_rng(1))]
+    assert sums[0] == sums[1]
+    assert len(set(sums)) == 3
+
+
 @pytest.mark.parametrize("name", ["exact", "words", "faiss", "linear", "windows, hidden", "cross-validation"])
 @pytest.mark.parametrize("seeds", [(0, 40), pytest.param((40, 400), marks=pytest.mark.slow)])
 def test_flipped_bits_crash_nothing_and_change_no_answer(name, seeds):

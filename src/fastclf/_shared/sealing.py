@@ -1,6 +1,7 @@
 """A seal on pickled models: what was changed on the way, or by a newer version, is refused when it is loaded.
 
-The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays and plain containers of them.
+The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays, generators of random numbers,
+and plain containers of them.
 The byte order of arrays does not count, as pickle may change it.  Nor do objects of other packages; the seal says where
 they are, as some are plain when they are loaded.  A checksum finds accidents, not attacks: see docs/persistence.md.
 """
@@ -141,6 +142,9 @@ class _Checksum:
             self._all((value.start, value.stop, value.step))
         elif kind in (set, frozenset):
             self._set(value, kind)
+        elif kind is np.random.Generator:  # what is drawn next is a part of an answer
+            self._text("generator")
+            self._add(value.bit_generator.state)
         elif is_own and not hasattr(value, "get_params"):  # estimators have seals of their own
             self._text(kind.__qualname__)
             self._all(value.__reduce_ex__(4)[1:3])
