@@ -1,9 +1,9 @@
 """A seal on pickled models: what was changed on the way, or by a newer version, is refused when it is loaded.
 
-The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays, generators of random numbers,
-and plain containers of them.
-The byte order of arrays does not count, as pickle may change it.  Nor do objects of other packages; the seal says where
-they are, as some are plain when they are loaded.  A checksum finds accidents, not attacks: see docs/persistence.md.
+The checksum is of all values that fastclf's own objects hold: numbers, strings, arrays, NumPy's random generators, and
+plain containers of them.  The byte order of arrays does not count, as pickle may change it.  Nor do objects of other
+packages; the seal says where they are, as some are plain when they are loaded.  A checksum finds accidents, not
+attacks: see docs/persistence.md.
 """
 
 from __future__ import annotations
