@@ -79,6 +79,12 @@ static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
 static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ));
 }
+static inline unsigned equal_f32(v_f32 a, v_f32 b) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_EQ_OQ));
+}
+static inline unsigned equal_f64(v_f64 a, v_f64 b) {
+    return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_EQ_OQ));
+}
 
 #define FC_WIDEN_U8
 static inline v_f32 widen_u8(const uint8_t *p) {

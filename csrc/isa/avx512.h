@@ -73,6 +73,8 @@ static inline unsigned not_less_f32(v_f32 a, v_f32 b) { return _mm512_cmp_ps_mas
 static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
 }
+static inline unsigned equal_f32(v_f32 a, v_f32 b) { return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ); }
+static inline unsigned equal_f64(v_f64 a, v_f64 b) { return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_EQ_OQ); }
 
 /* No branch, as none could be predicted; `survivors` has space for one vector more. */
 #define FC_LIST_SURVIVORS

@@ -61,6 +61,14 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     const uint64x2_t less = vcltq_f64((float64x2_t)a, (float64x2_t)b), bit = {1, 2};
     return (unsigned)vaddvq_u64(vbicq_u64(bit, less));
 }
+static inline unsigned equal_f32(v_f32 a, v_f32 b) {
+    const uint32x4_t equal = vceqq_f32((float32x4_t)a, (float32x4_t)b), bit = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(bit, equal));
+}
+static inline unsigned equal_f64(v_f64 a, v_f64 b) {
+    const uint64x2_t equal = vceqq_f64((float64x2_t)a, (float64x2_t)b), bit = {1, 2};
+    return (unsigned)vaddvq_u64(vandq_u64(bit, equal));
+}
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)vcvt_f64_f32(vld1_f32(p)); }
 

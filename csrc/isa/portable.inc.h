@@ -69,6 +69,16 @@ static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
     FC_EACH (F64_LANES) bits |= (unsigned)!(a[l] < b[l]) << l;
     return bits;
 }
+static inline unsigned equal_f32(v_f32 a, v_f32 b) {
+    unsigned bits = 0;
+    FC_EACH (F32_LANES) bits |= (unsigned)(a[l] == b[l]) << l;
+    return bits;
+}
+static inline unsigned equal_f64(v_f64 a, v_f64 b) {
+    unsigned bits = 0;
+    FC_EACH (F64_LANES) bits |= (unsigned)(a[l] == b[l]) << l;
+    return bits;
+}
 
 static inline v_f64 widen_f32(const float *p) {
     v_f64 v;

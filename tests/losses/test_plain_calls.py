@@ -27,7 +27,7 @@ def assert_same(found, expected):
 
 @each_loss
 @each_float
-@pytest.mark.parametrize("classes", [1, 2, 24, 25, 127, 128, 129, 255, 256, 257])
+@pytest.mark.parametrize("classes", [1, 2, 24, 25, 127, 128, 129, 255, 256, 257, 512, 513, 1024, 1025])
 @pytest.mark.parametrize("rows", [1, 7, 16, 17, 33])
 def test_rows_together_and_alone(isa, loss, dtype, classes, rows):
     scores, target = made(rows, classes, dtype)
@@ -37,6 +37,21 @@ def test_rows_together_and_alone(isa, loss, dtype, classes, rows):
         alone = loss(scores[i : i + 1], target[i : i + 1], return_grad=True, reduction="sum")
         assert each[i] == alone[0]
         assert gradient[i].tobytes() == alone[1].tobytes()
+
+
+@each_float
+@pytest.mark.parametrize("classes", [3, 20, 40, 300])
+def test_scores_whose_exponentials_are_equal(isa, dtype, classes):
+    """Near 0 scores differ where exponentials do not: beside the largest, too, together and alone."""
+    scores = np.random.default_rng(1).integers(1, 30, (17, classes)) * np.finfo(dtype).tiny
+    scores = scores.astype(dtype)
+    target = scores.argmin(axis=1)
+    found, gradient = losses.cross_entropy(scores, target, return_grad=True, reduction="none")
+    np.testing.assert_allclose(found, np.log(classes), rtol=1e-6)
+    np.testing.assert_allclose(gradient, 1 / classes - np.eye(classes)[target], rtol=1e-6)
+    alone = losses.cross_entropy(scores[:1], target[:1], return_grad=True, reduction="none")
+    assert alone[0][0] == found[0]
+    assert alone[1].tobytes() == gradient[:1].tobytes()
 
 
 @each_float

@@ -1,66 +1,58 @@
 /* bands.inc.h -- included for each float type of scores: LANES rows of a middling number of classes, each step for all
  * of them before the next.  What a row has to wait for, as its largest score and its sum, is on its way while other
  * rows are worked on, and no branch depends on where a row's largest score is.  The operations and the numbers are the
- * same as for single rows.  Needs rows.inc.h, softmax.inc.h and transposed.inc.h.
+ * same as for single rows.  Needs rows.inc.h, softmax.inc.h,
+ * short.inc.h and transposed.inc.h.
  *
- * A band is LANES rows in scratch, each padded to whole groups of FC_LANES by -inf.
+ * A band is LANES rows.  What is to be found or summed across the lanes of each row is transposed first: then it goes
+ * from vector to vector, for all rows together.
  */
 
-/* Copy the rows' scores, and find their largest, where NaN may count as any value. */
-FC_INLINED void NAME(take_band)(const NAME(a_row) * r, size_t width, TYPE *z, TYPE *top) {
-    for (size_t k = 0; k < NAME(LANES); k++) {
-        VECTOR most = ALL((TYPE)-INFINITY);
-        for (size_t i = 0; i < width; i += NAME(LANES)) {
-            const VECTOR v = NAME(scores_at)(r->scores + k * r->n, r->n, r->readable - k * r->n, i);
-            memcpy(z + k * width + i, &v, sizeof v);
-            most = MAX(most, v);
-        }
-        top[k] = NAME(top_of)(most);
+/* Find the rows' largest scores, where NaN may count as any value. */
+FC_INLINED void NAME(top_band)(const NAME(a_row) * r, TYPE *top) {
+    VECTOR most[NAME(LANES)];
+    for (size_t k = 0; k < NAME(LANES); k++)
+        most[k] = NAME(top_lanes)(r->scores + k * r->n, r->n, r->readable - k * r->n);
+    NAME(transpose)(most);
+    for (int half = NAME(LANES) / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) most[l] = MAX(most[l], most[l + half]);
+    memcpy(top, &most[0], sizeof most[0]);
+}
+
+/* Sum v[k] for each k of LANES, in the order of sum_of_f64. */
+FC_INLINED void NAME(sum_rows)(v_f64 *v, double *sum) {
+    for (int k = 0; k < NAME(LANES); k += F64_LANES) {
+        transpose_f64(v + k);
+        for (int half = F64_LANES / 2; half; half /= 2)
+            for (int l = 0; l < half; l++) v[k + l] += v[k + l + half];
+        memcpy(sum + k, &v[k], sizeof v[k]);
     }
 }
 
-/* One row's sum as NAME(sum_row) has it; z becomes e. */
-FC_INLINED double NAME(soften_in_band)(TYPE *z, size_t width, NAME(scaling) how, TYPE top, NAME(ahead) ahead,
-                                       int *ties) {
-    NAME(summed) sum = {{{{0}}}, {{{0}}}};
-    INTEGERS count = {0};
-    for (size_t i = 0; i < width; i += FC_LANES) {
-        TYPE others[FC_LANES];
-        FC_UNROLL
-        for (size_t l = 0; l < FC_LANES; l += NAME(LANES)) {
-            const VECTOR score = LOAD(z + i + l), e = NAME(exp_over)(score - how.shift, how.base, how.cut);
-            const INTEGERS is_top = score == ALL(top);
-            const VECTOR other = (VECTOR)(~is_top & (INTEGERS)e);
-            count -= is_top;
-            memcpy(z + i + l, &e, sizeof e);
-            memcpy(others + l, &other, sizeof other);
-        }
-        NAME(ask)(ahead, i);
-        FC_UNROLL
-        for (int l = 0; l < LANE_VECTORS; l++)
-            sum.sum.v[l] = NAME(plus)(sum.sum.v[l], NAME(widen)(others + l * F64_LANES), &sum.lost.v[l]);
-    }
-    for (int l = 0; l < LANE_VECTORS; l++) sum.sum.v[l] += sum.lost.v[l];
-    *ties = 0;
-    for (int l = 0; l < NAME(LANES); l++) *ties += (int)count[l];
-    return sum_of_lanes(sum.sum);
-}
-
-FC_INLINED void NAME(soften_band)(const NAME(a_row) * r, size_t width, TYPE *z, NAME(softened_tile) * s) {
-    NAME(take_band)(r, width, z, s->top);
+/* Write the rows' e, each padded to `width` values. */
+FC_INLINED void NAME(soften_band)(const NAME(a_row) * r, size_t width, TYPE *e, NAME(softened_tile) * s) {
+    v_f64 others[NAME(LANES)];
+    double ties[NAME(LANES)];
+    NAME(top_band)(r, s->top);
     const NAME(scaling) how = NAME(scaled_by)(LOAD(s->top));
-    const NAME(wide) unit = NAME(widen_tile)(NAME(exp_over)(LOAD(s->top) - how.shift, how.base, how.cut));
+    const VECTOR of_top = NAME(exp_over)(LOAD(s->top) - how.shift, how.base, how.cut);
+    const NAME(wide) unit = NAME(widen_tile)(of_top);
     memcpy(s->unit, &unit, sizeof unit);
     for (size_t k = 0; k < NAME(LANES); k++) {
         const NAME(scaling) of_row = {ALL(how.shift[k]), ALL(how.base[k]), ALL(how.cut[k])};
         const NAME(a_row) row = {.scores = r->scores + k * r->n,
                                  .readable = r->readable - k * r->n,
                                  .gradient = r->gradient ? r->gradient + k * r->n : NULL};
-        int ties;
-        const double sum = NAME(soften_in_band)(z + k * width, width, of_row, s->top[k],
-                                                NAME(ahead_of)(&row, 0, r->n * NAME(LANES)), &ties);
-        s->others[k] = sum + (double)(ties - 1) * s->unit[k];
+        NAME(exp_short)
+        (row.scores, r->n, row.readable, e + k * width, of_row, NAME(ahead_of)(&row, 0, r->n * NAME(LANES)));
     }
+    for (size_t k = 0; k < NAME(LANES); k++) {
+        const NAME(short_sums) sums = NAME(sum_short)(e + k * width, r->n, of_top[k]);
+        others[k] = sums.others;
+        ties[k] = sums.ties;
+    }
+    NAME(sum_rows)(others, s->others);
+    for (size_t k = 0; k < NAME(LANES); k++) s->others[k] += (ties[k] - 1) * s->unit[k];
 }
 
 /* False, with no gradient written, if a row has to be looked at by itself. */
@@ -74,7 +66,7 @@ static inline int NAME(label_band)(const NAME(a_row) * r, double *loss) {
     if (!NAME(finish_tile)(r, e, width, 1, &s, factor, loss, share, slope)) return 0;
     for (size_t k = 0; r->gradient && k < NAME(LANES); k++) {
         TYPE *to = r->gradient + k * r->n;
-        NAME(put_scaled)(to, e + k * width, r->n, (double)share[k]);
+        NAME(put_times)(to, e + k * width, r->n, share[k]);
         to[r->label[k]] = slope[k];
     }
     return 1;

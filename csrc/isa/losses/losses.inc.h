@@ -33,14 +33,18 @@ static const v_i32 count_f32 = {0, 1, 2, 3};
 static const v_i64 count_f64 = {0, 1};
 #endif
 
-static inline double sum_of_lanes(lanes sum) {
+static inline double sum_of_f64(v_f64 v) {
     double lane[F64_LANES];
-    for (int half = LANE_VECTORS / 2; half; half /= 2)
-        for (int l = 0; l < half; l++) sum.v[l] += sum.v[l + half];
-    memcpy(lane, &sum.v[0], sizeof lane);
+    memcpy(lane, &v, sizeof lane);
     for (int half = F64_LANES / 2; half; half /= 2)
         for (int l = 0; l < half; l++) lane[l] += lane[l + half];
     return lane[0];
+}
+
+static inline double sum_of_lanes(lanes sum) {
+    for (int half = LANE_VECTORS / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) sum.v[l] += sum.v[l + half];
+    return sum_of_f64(sum.v[0]);
 }
 
 /* for (i = 0; i < n; i += step), but it ends early where a signal ends the call.  It asks after each stretch, so never
@@ -157,6 +161,8 @@ static const double LEAST_f64 = 0, MOST_f64 = 0x1p1023;
 #define FC_TEMPLATE "isa/losses/rows.inc.h"
 #include "isa/each_float.inc.h"
 #define FC_TEMPLATE "isa/losses/softmax.inc.h"
+#include "isa/each_float.inc.h"
+#define FC_TEMPLATE "isa/losses/short.inc.h"
 #include "isa/each_float.inc.h"
 #define FC_TEMPLATE "isa/losses/hinge.inc.h"
 #include "isa/each_float.inc.h"

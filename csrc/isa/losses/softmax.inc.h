@@ -132,14 +132,9 @@ static inline double NAME(rest)(const NAME(softened) * s, size_t i) {
     return (double)s->z[i] == s->top ? s->others : s->unit + (s->others - (double)s->e[i]);
 }
 
-/* e times a factor: in the dtype itself where the factor is from LEAST to MOST. */
-static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double factor) {
-    const TYPE f = (TYPE)factor;
+/* e times a factor from LEAST to MOST, in the dtype itself. */
+FC_INLINED void NAME(put_times)(TYPE *to, const TYPE *e, size_t n, TYPE f) {
     const size_t whole = n - n % NAME(LANES);
-    if (!(f >= NAME(LEAST) && f <= NAME(MOST))) {
-        FC_STRETCHES (i, n, 1) to[i] = (TYPE)((double)e[i] * factor);
-        return;
-    }
     FC_STRETCHES (i, whole, NAME(LANES)) {
         const VECTOR v = LOAD(e + i) * f;
         memcpy(to + i, &v, sizeof v);
@@ -154,6 +149,15 @@ static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double fa
         memcpy(few, &v, sizeof v);
         NAME(copy_few)(to, few, n);
     }
+}
+
+/* e times any factor. */
+static inline void NAME(put_scaled)(TYPE *to, const TYPE *e, size_t n, double factor) {
+    const TYPE f = (TYPE)factor;
+    if (f >= NAME(LEAST) && f <= NAME(MOST))
+        NAME(put_times)(to, e, n, f);
+    else
+        FC_STRETCHES (i, n, 1) to[i] = (TYPE)((double)e[i] * factor);
 }
 
 static inline double NAME(softmax_row)(const NAME(a_row) * r) {

@@ -82,7 +82,7 @@ typedef struct {
     TYPE top[NAME(LANES)];
 } NAME(softened_tile);
 
-/* Sums as NAME(sum_row) has them; z becomes e. */
+/* Sums as NAME(sum_short) has them; z becomes e. */
 static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(softened_tile) * s) {
     const size_t n = r->n;
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, n * NAME(LANES));
@@ -91,20 +91,21 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
     NAME(wide) sum[FC_LANES] = {{{{0}}}}, lost[FC_LANES] = {{{{0}}}};
     for (size_t c = 1; c < n; c++) top = MAX(top, LOAD(z + c * NAME(LANES)));
     const NAME(scaling) how = NAME(scaled_by)(top);
+    const VECTOR of_top = NAME(exp_over)(top - how.shift, how.base, how.cut);
     for (size_t c = 0; c < n; c++) {
         const VECTOR score = LOAD(z + c * NAME(LANES)), e = NAME(exp_over)(score - how.shift, how.base, how.cut);
-        const INTEGERS is_top = score == top;
-        const NAME(wide) other = NAME(widen_tile)((VECTOR)(~is_top & (INTEGERS)e));
+        const INTEGERS is_unit = e == of_top;
+        const NAME(wide) other = NAME(widen_tile)((VECTOR)(~is_unit & (INTEGERS)e));
         NAME(wide) *of_lane = &sum[c % FC_LANES], *lost_there = &lost[c % FC_LANES];
         memcpy(z + c * NAME(LANES), &e, sizeof e);
         NAME(ask)(ahead, c * NAME(LANES));
-        ties -= is_top;
+        ties -= is_unit;
         for (int k = 0; k < NAME(WIDE); k++) of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
     }
     for (size_t l = 0; l < FC_LANES; l++)
         for (int k = 0; k < NAME(WIDE); k++) sum[l].v[k] += lost[l].v[k];
     const NAME(wide) others = NAME(sum_tile)(sum);
-    const NAME(wide) unit = NAME(widen_tile)(NAME(exp_over)(top - how.shift, how.base, how.cut));
+    const NAME(wide) unit = NAME(widen_tile)(of_top);
     memcpy(s->others, &others, sizeof others);
     memcpy(s->unit, &unit, sizeof unit);
     memcpy(s->top, &top, sizeof top);
@@ -117,18 +118,25 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
 FC_INLINED int NAME(finish_tile)(const NAME(a_row) * r, const TYPE *e, size_t by_row, size_t by_class,
                                  const NAME(softened_tile) * s, const double *factor, double *loss, TYPE *share,
                                  TYPE *slope) {
-    int plain = 1;
+    double score[NAME(LANES)], of_label[NAME(LANES)];
+    v_i64 plain = ~(v_i64){0};
     for (size_t k = 0; k < NAME(LANES); k++) {
         const size_t label = (size_t)r->label[k];
-        const TYPE score = r->scores[k * r->n + label], of_label = e[k * by_row + label * by_class];
-        const double f = factor[k] / (s->unit[k] + s->others[k]), rest = s->unit[k] + (s->others[k] - (double)of_label);
-        r->ratio[k] = s->others[k] / s->unit[k];
-        loss[k] = (double)s->top[k] - (double)score;
-        share[k] = (TYPE)f;
-        slope[k] = (TYPE)((0 - (score == s->top[k] ? s->others[k] : rest)) * f);
-        plain &= r->ratio[k] < (double)INFINITY && share[k] >= NAME(LEAST) && share[k] <= NAME(MOST);
+        score[k] = (double)r->scores[k * r->n + label];
+        of_label[k] = (double)e[k * by_row + label * by_class];
     }
-    return plain;
+    for (size_t k = 0; k < NAME(LANES); k += F64_LANES) {
+        const v_f64 unit = load_v_f64(s->unit + k), others = load_v_f64(s->others + k), top = NAME(widen)(s->top + k);
+        const v_f64 own = load_v_f64(score + k), f = load_v_f64(factor + k) / (unit + others), ratio = others / unit;
+        const v_f64 rest = pick_f64(own == top, others, unit + (others - load_v_f64(of_label + k))), lost = top - own;
+        memcpy(r->ratio + k, &ratio, sizeof ratio);
+        memcpy(loss + k, &lost, sizeof lost);
+        NAME(narrow)(share + k, f);
+        NAME(narrow)(slope + k, (0 - rest) * f);
+        plain &= (ratio < all_f64((double)INFINITY)) & (f >= (double)NAME(LEAST)) & (f <= (double)NAME(MOST));
+    }
+    for (int l = 1; l < F64_LANES; l++) plain[0] &= plain[l];
+    return plain[0] != 0;
 }
 
 /* False, with no gradient written, if a row has to be looked at by itself. */
