@@ -94,7 +94,7 @@ static void run_thread(void *data, fc_team *team, int thread) {
 
 static int labels_fit(const fc_batch *b) {
     int ok = 1;
-    for (size_t i = 0; i < b->scores.rows; i++) ok &= b->label[i] >= -1 && b->label[i] < (int64_t)b->scores.cols;
+    for (size_t i = 0; i < b->scores.rows; i++) ok &= (uint64_t)b->label[i] + 1 <= b->scores.cols; /* from -1 */
     return ok;
 }
 
@@ -110,11 +110,12 @@ static int targets_fit(const fc_batch *b) {
 static int has_loss_of_scores(fc_loss loss) { return is_score_loss(loss) || loss == FC_softmax_mse; }
 
 /* Score losses keep all of a part in scratch: at most FC_LOSS_STEP values.  Others keep only a row or a tile, and a
- * ratio for each row: at most FC_LOSS_STEP rows.  A part has at least one row.
+ * ratio for each row: at most FC_LOSS_STEP rows.  A part has at least one row, and whole tiles of rows where it can.
  */
 size_t fc_loss_step(const fc_batch *b) {
-    const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 16 * FC_LOSS_STEP;
+    const size_t scores = is_score_loss(b->loss) ? FC_LOSS_STEP / 2 : 8 * FC_LOSS_STEP;
     const size_t rows = fc_smaller(scores / b->scores.cols, FC_LOSS_STEP);
+    if (rows > FC_LANES) return rows - rows % FC_LANES;
     return rows ? rows : 1;
 }
 

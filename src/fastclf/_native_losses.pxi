@@ -89,11 +89,11 @@ cdef bint are_apart(const void *a, size_t a_bytes, const void *b, size_t b_bytes
 cdef bint take_labels(
         const int64_t *given, size_t rows, size_t classes, int64_t ignored, int64_t *label) noexcept nogil:
     """Copy labels; whether all are classes, and none is ignored."""
-    cdef bint ok = True
+    cdef int ok = 1
     for i in range(rows):
         label[i] = given[i]  # what is checked is the copy
-        ok &= 0 <= label[i] < <int64_t>classes and label[i] != ignored
-    return ok
+        ok &= (<size_t>label[i] < classes) & (label[i] != ignored)  # negative ones are large
+    return ok != 0
 
 
 def mean_loss(str loss, scores, target, gradient, double margin, int64_t ignored, int n_threads):

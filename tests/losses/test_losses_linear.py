@@ -166,8 +166,17 @@ def test_bad_calls(change, error, message):
 def test_arguments_are_in_the_order_of_pytorch(name):
     loss = getattr(losses, f"linear_{name}")
     assert list(inspect.signature(loss).parameters)[:3] == ["X", "W", "target"]
-    with pytest.raises(TypeError, match="takes 3 positional arguments but 4 were given"):
-        loss(np.ones((4, 5)), np.ones((3, 5)), np.zeros(3), [0, 1, 2, 0])
+    with pytest.raises(TypeError, match="takes 3 positional arguments but 5 were given"):
+        loss(np.ones((4, 5)), np.ones((3, 5)), np.zeros(3), [0, 1, 2, 0], None)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_four_arguments_are_in_the_order_of_the_formula(name, rng):
+    loss = getattr(losses, f"linear_{name}")
+    X, W, b, target, _ = made(rng, "float64", {})
+    assert loss(X, W, b, target) == loss(X, W, target, b=b)
+    with pytest.raises(TypeError):
+        loss(X, W, b, target, b=b)
 
 
 def test_no_scores_of_all_rows_are_held(monkeypatch, rng):

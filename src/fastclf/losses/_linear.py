@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +15,19 @@ from fastclf.losses._softmax import cross_entropy_batch
 from fastclf.losses._types import Each, LinearEntropy, LinearGradients, LinearHinge, No, Reduced, Unreduced, Yes
 
 __all__ = ["linear_cross_entropy", "linear_hinge"]
+
+
+def _in_either_order(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a loss of X, W, target and b take four arguments by position, too: X, W, b, target."""
+
+    @functools.wraps(loss)
+    def call(*given: Any, **named: Any) -> Any:
+        if len(given) == 4 and "b" not in named:
+            X, W, b, target = given
+            return loss(X, W, target, b=b, **named)
+        return loss(*given, **named)
+
+    return call
 
 
 @overload
@@ -55,6 +70,7 @@ def linear_cross_entropy(
     return_grad: Yes,
     **options: Unpack[LinearEntropy],
 ) -> tuple[Each, LinearGradients]: ...
+@_in_either_order
 def linear_cross_entropy(
     X: ArrayLike,
     W: ArrayLike,
@@ -120,7 +136,7 @@ def linear_cross_entropy(
     Notes
     -----
     The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
-    `target` and `linear_bias`. The matrix products are those of NumPy's BLAS, with its rounding. They are made in parts
+    `target` and `linear_bias`. Four arguments by position are X, W, b, target, the order of the formula. The matrix products are those of NumPy's BLAS, with its rounding. They are made in parts
     that do not depend on the number of threads, and nor do the results; these may differ in their last bits with the
     number of rows and with the processor.
 
@@ -184,6 +200,7 @@ def linear_hinge(
     return_grad: Yes,
     **options: Unpack[LinearHinge],
 ) -> tuple[Each, LinearGradients]: ...
+@_in_either_order
 def linear_hinge(
     X: ArrayLike,
     W: ArrayLike,
