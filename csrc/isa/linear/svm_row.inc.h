@@ -51,8 +51,9 @@ static double root(const double *u, size_t classes, double t, double low, double
         else
             break;
         double next = s.falls > 0 ? t + s.above / s.falls : low;
+        if (s.falls > 0 && next == t) break; /* as near as rounding lets Newton's method come */
         if (!(next > low && next < high)) next = low + (high - low) / 2;
-        if (next == t || !(next > low && next < high)) break;
+        if (!(next > low && next < high)) break;
         t = next;
     }
     return t;

@@ -40,11 +40,12 @@ def solve(objective: Objective, start: Point, progress: Progress, rng: np.random
     def is_over() -> bool:
         return progress.left <= 0 or found.gap <= progress.until(found.value)
 
-    with threads.blas(1), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if multiplies:
             found = _multiplied(svm, objective, found, progress, progress.left if alone else _BEGINNING, rng)
         if not (alone or is_over()):
-            found = ascend(svm, found, progress, int(rng.integers(2**63)))
+            with threads.blas(1):
+                found = ascend(svm, found, progress, int(rng.integers(2**63)))
         if multiplies and not (alone or is_over()):
             found = _multiplied(svm, objective, found, progress, progress.left, rng)
     return Solution(svm.objective.at(found.W, found.b), found.gap)

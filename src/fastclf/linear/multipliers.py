@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastclf._shared import threads
 from fastclf.linear.objective import Objective, Point
 from fastclf.linear.preconditioner import Preconditioner
 from fastclf.linear.sampling import Sample
@@ -43,13 +44,18 @@ _ASKS = 5  # steps after a proof that was not enough, until the next
 _PATIENCE = 100  # steps in which the gap has to become half as large
 
 
-@dataclass(frozen=True)
 class _At:
     """Weights, and the smooth problem there: its value, gradients, and the dual point that these are of."""
 
-    point: Point
-    hinges: float
-    a: Array
+    def __init__(self, point: Point, hinges: float, a: Array) -> None:
+        self.point, self.hinges, self.a = point, hinges, a
+        self._slope: tuple[Preconditioner, Array] | None = None
+
+    def slope(self, change: Preconditioner) -> Array:
+        """Return the gradient by preconditioned variables: once computed, kept for those."""
+        if self._slope is None or self._slope[0] is not change:
+            self._slope = change, change.gradient(self.point.of_W, self.point.of_b)
+        return self._slope[1]
 
 
 @dataclass
@@ -106,33 +112,57 @@ class _Multipliers:
         self._memory: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
         self._best: tuple[float, Array, Array] | None = None
         self._mixture: _Mixture | None = None
+        self._gap, self._halved, self._patience, self._asks = np.inf, np.inf, _PATIENCE, 0
 
     def run(self, progress: Progress) -> Dual:
         """Change multipliers until the end."""
-        here, changes, patience, halved, asks = self._at(self._found.W, self._found.b), 0, _PATIENCE, np.inf, 0
+        here, changes = self._at(self._found.W, self._found.b), 0
         while True:
             if changes in _LEARNT:
                 smoothed = self._objective.smoothed(self._width)
                 change = self._sample.variables(smoothed, here.point).change
                 self._memory.clear()
-            for _ in range(_MOST_STEPS):
-                moved = self._step(here, change)
-                gap, patience = self._noted(moved), patience - 1
-                progress.made(self._value(moved), gap)
-                stuck, here = moved is here, moved
-                if gap < halved / 2:
-                    halved, patience = gap, _PATIENCE
-                is_over = progress.left <= 0 or patience <= 0 or stuck
-                asks -= 1
-                if is_over or (asks <= 0 and gap <= progress.until(self._least_value())):
-                    found, asks = self._proven(), _ASKS
+            steps = _MOST_STEPS
+            while steps > 0:
+                with threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next passes
+                    here, steps, is_over = self._settle(here, change, progress, steps)
+                if is_over or self._may_be_proven(progress):
+                    found, self._asks = self._proven(), _ASKS
                     if is_over or found.gap <= progress.until(found.value):
                         return replace(found, a=here.a)
-                if self._is_exact(here, change, progress):
-                    break
-            self._multipliers, changes = here.a, changes + 1
-            self._width = max(self._least, self._shrink * self._width)
-            here = self._at(here.point.W, here.point.b)
+            with threads.blas(1):
+                self._multipliers, changes = here.a, changes + 1
+                self._width = max(self._least, self._shrink * self._width)
+                here = self._at(here.point.W, here.point.b)
+
+    def _settle(self, here: _At, change: Preconditioner, progress: Progress, steps: int) -> tuple[_At, int, bool]:
+        """Make steps until the smooth problem's optimum is near, a proof may be had, or no more is to be gained.
+
+        Returns
+        -------
+        here : _At
+            Where they end.
+        steps : int
+            How many are left; 0 near the optimum.
+        is_over : bool
+            Whether no more is to be gained.
+        """
+        while True:
+            moved = self._step(here, change)
+            self._gap, self._patience = self._noted(moved), self._patience - 1
+            progress.made(self._value(moved), self._gap)
+            stuck, here = moved is here, moved
+            if self._gap < self._halved / 2:
+                self._halved, self._patience = self._gap, _PATIENCE
+            self._asks -= 1
+            steps = 0 if self._is_exact(here, change, progress) else steps - 1
+            is_over = progress.left <= 0 or self._patience <= 0 or stuck
+            if is_over or steps == 0 or self._may_be_proven(progress):
+                return here, steps, is_over
+
+    def _may_be_proven(self, progress: Progress) -> bool:
+        assert self._best is not None
+        return self._asks <= 0 and self._gap <= progress.until(self._best[0])
 
     def _at(self, W: Array, b: Array) -> _At:
         """Evaluate; X is read once."""
@@ -147,7 +177,7 @@ class _Multipliers:
 
     def _step(self, here: _At, change: Preconditioner) -> _At:
         """Make a step of L-BFGS; stay, if none makes the smooth problem less."""
-        gradient = change.gradient(here.point.of_W, here.point.of_b)
+        gradient = here.slope(change)
         along = self._direction(gradient)
         slope, length = float(gradient @ along), 1.0
         if not slope < 0:
@@ -160,14 +190,14 @@ class _Multipliers:
             length /= 4
         else:
             return here
-        after = change.gradient(moved.point.of_W, moved.point.of_b)
+        after = moved.slope(change)
         left = float(after @ along) / slope
         if length == 1 and left > _STEEP:
             farther = min(1 / (1 - left), _LONGEST) if left < 1 else _LONGEST
             other = self._at(here.point.W + farther * W, here.point.b + farther * b)
             if other.point.value < moved.point.value:
                 moved, length = other, farther
-                after = change.gradient(moved.point.of_W, moved.point.of_b)
+                after = moved.slope(change)
         bent, step = after - gradient, length * along
         if float(step @ bent) > 0:
             self._memory.append((step, bent, 1 / float(step @ bent)))
@@ -189,7 +219,7 @@ class _Multipliers:
 
     def _is_exact(self, here: _At, change: Preconditioner, progress: Progress) -> bool:
         """Whether the smooth problem is near its optimum for what its multipliers are worth."""
-        gradient = change.gradient(here.point.of_W, here.point.of_b)
+        gradient = here.slope(change)
         above = max(self._value(here) - here.point.value, progress.until(here.point.value))
         return float(gradient @ gradient) / 2 <= _EXACTNESS * above
 
@@ -207,10 +237,6 @@ class _Multipliers:
             dual, self._mixture = self._mixture or dual, dual
         self._mixture.add(dual, l2, b)
         return self._best[0] - self._mixture.value(l2, b)
-
-    def _least_value(self) -> float:
-        assert self._best is not None
-        return self._best[0]
 
     def _proven(self) -> Dual:
         """Return the least J, in float64, and what the mixture proves."""

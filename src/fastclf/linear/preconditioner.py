@@ -121,11 +121,12 @@ class Cholesky:
     @classmethod
     def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> Cholesky:
         """Factorise, in float64 where float32 would not do; a ridge is at least what rounding needs."""
-        if root.dtype == np.float32:
+        least = ridge.min() / (16 * np.finfo(np.float32).eps)
+        if root.dtype == np.float32 and _largest_square(root) < least:
             gram = _products(root.T)
-            if ridge.min() > 16 * np.finfo(np.float32).eps * scipy.linalg.norm(gram, check_finite=False):
+            if scipy.linalg.norm(gram, check_finite=False) < least:
                 return cls(_cholesky(gram, ridge), scale)
-            root = root.astype(np.float64)
+        root = root.astype(np.float64, copy=False)
         gram = _products(root.T)
         least = np.finfo(np.float64).eps * len(gram) * max(scipy.linalg.norm(gram, check_finite=False), 1.0)
         return cls(_cholesky(gram, np.maximum(ridge, least)), scale)
@@ -147,6 +148,15 @@ class Cholesky:
 def _cholesky(gram: NDArray[Any], ridge: Array) -> NDArray[Any]:
     gram[np.diag_indices_from(gram)] += ridge.astype(gram.dtype)
     return dense.cholesky(gram)
+
+
+def _largest_square(root: NDArray[Any]) -> float:
+    """Return at most the largest eigenvalue of root' root, and about that: of the rows' sum and what it leads to."""
+    v = root.sum(axis=0)
+    for _ in range(2):
+        v = (root @ (v / max(float(np.linalg.norm(v)), np.finfo(np.float32).tiny))) @ root
+    along = root @ (v / max(float(np.linalg.norm(v)), np.finfo(np.float32).tiny))
+    return float(along @ along)
 
 
 def _products(rows: NDArray[Any]) -> NDArray[Any]:

@@ -136,9 +136,9 @@ def linear_cross_entropy(
     Notes
     -----
     The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
-    `target` and `linear_bias`. Four arguments by position are X, W, b, target, the order of the formula. The matrix products are those of NumPy's BLAS, with its rounding. They are made in parts
-    that do not depend on the number of threads, and nor do the results; these may differ in their last bits with the
-    number of rows and with the processor.
+    `target` and `linear_bias`. Four arguments by position are X, W, b, target, the order of the formula. The matrix
+    products are those of NumPy's BLAS, with its rounding. They are made in parts that do not depend on the number of
+    threads, and nor do the results; these may differ in their last bits with the number of rows and with the processor.
 
     Examples
     --------
