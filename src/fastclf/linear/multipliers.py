@@ -34,7 +34,7 @@ _SHRINK, _SHRINK_OF_LARGEST = 0.4, 0.6
 _NARROWEST = 0.1
 
 _EXACTNESS = 0.01  # of the smooth problem: its distance from its optimum, in parts of how far J is above it
-_LEARNT = (0, 1, 3)  # changes of the multipliers after which the curvature is learned anew
+_LEARNT = (0, 2)  # changes of the multipliers after which the curvature is learned anew
 _MEMORY = 20  # pairs of steps and changes of the gradient
 _MOST_STEPS = 30  # between two changes of the multipliers, each of which takes a pass
 _STEEP = 0.7  # of the slope, left after a step: it was too short by as much as a secant says
