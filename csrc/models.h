@@ -112,6 +112,7 @@ enum { FC_SVM_FOURS = 4 }; /* vectors of an SVM's classes are padded to whole fo
  * weight     of each row, not negative; squares of each row's length.
  * margins    classes x classes, for each true class and each other; the diagonal is not read.
  * largest    Crammer and Singer's hinge; else Weston and Watkins'.
+ * squared    whether the terms are squared: of Weston and Watkins.
  */
 typedef struct {
     fc_matrix X;
@@ -121,7 +122,7 @@ typedef struct {
     const double *weight, *squares, *margins;
     size_t classes;
     double l2, unit;
-    int largest;
+    int largest, squared;
 } fc_svm;
 
 /* Go `sweeps` times through the rows in an order drawn by `seed`, and solve each row's part of the dual problem.  After

@@ -110,7 +110,7 @@ static int visit(ascent *j, size_t i, const fc_sparse *row) {
         if (!isfinite(u[c])) return 0;
     }
     memcpy(moved, a, classes * sizeof *a);
-    j->kernels->svm_row(m->largest, classes, label, u, moved);
+    j->kernels->svm_row(m->largest, m->squared ? share / 2 : 0, classes, label, u, moved); /* a^2 / 4 of each term */
     int changed = 0;
     for (size_t c = 0; c < classes; c++) {
         const double to = moved[c];
@@ -177,7 +177,7 @@ static int svm_fits(const fc_svm *m, fc_run run) {
     size_t entries;
     const size_t rows = m->X.data ? m->X.rows : m->sparse.rows, cols = m->X.data ? m->X.cols : m->sparse.M.rows;
     if (run.n_threads < 1 || m->classes < 2 || rows >= UINT32_MAX || cols > INT32_MAX) return 0;
-    if (!(m->l2 > 0) || !(m->unit >= 0)) return 0;
+    if (!(m->l2 > 0) || !(m->unit >= 0) || (m->largest && m->squared)) return 0;
     if (__builtin_mul_overflow(cols > rows ? cols : rows, m->classes + FC_SVM_FOURS, &entries) ||
         entries > PTRDIFF_MAX / sizeof(double))
         return 0;

@@ -34,14 +34,14 @@ typedef struct {
     /* M += the values of the sparse matrix's row 0, each times `factor`: a number for each column of M, whole fours.
      * Of double; else NULL. */
     void (*add_row)(const fc_sparse *row, const double *factor, double *M);
-    /* The a that makes sum of a_c u_c - |a|^2 / 2 largest.  It sums to 0, and of every class but the label a_c >= 0.
-     * In double; else NULL.
+    /* The a that makes sum of a_c u_c - |a|^2 / 2 - soft / 2 (sum of a_c^2 of the others) largest.  It sums to 0, and
+     * of the others, every class but the label, a_c >= 0.  In double; else NULL.
      *
-     * largest  Crammer and Singer's: the a_c of the others sum to at most 1.  Else Weston and Watkins': each is at
-     *          most 1.
+     * largest  Crammer and Singer's: the a_c of the others sum to at most 1, and `soft` is 0.  Else Weston and
+     *          Watkins': each is at most 1 where `soft` is 0.
      * u        `classes` finite values, with room for whole fours; it is used up.
      * a        `classes` values: a guess, any finite numbers; then the answer. */
-    void (*svm_row)(int largest, size_t classes, size_t label, double *u, double *a);
+    void (*svm_row)(int largest, double soft, size_t classes, size_t label, double *u, double *a);
 } fc_linear_kernels;
 
 /* Losses and hinges of a block of rows that begins with row `first`, times their weights; its scores become gradients.

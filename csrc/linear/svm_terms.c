@@ -36,7 +36,7 @@ static void largest_term(a_row *r, double width, double *u) {
         u[c] = r->from[c] + r->term[c] / width;
         r->a[c] = r->from[c];
     }
-    fc_linear_kernels_active(FC_IN_f64)->svm_row(1, r->classes, r->label, u, r->a);
+    fc_linear_kernels_active(FC_IN_f64)->svm_row(1, 0, r->classes, r->label, u, r->a);
     for (size_t c = 0; c < r->classes; c++) {
         const double off = r->a[c] - r->from[c];
         r->value += r->a[c] * r->term[c] - width / 2 * off * off;

@@ -208,6 +208,7 @@ cdef extern from "models.h" nogil:
         double l2
         double unit
         int largest
+        int squared
     fc_status fc_svm_ascend(const fc_svm *svm, fc_run run, size_t sweeps, unsigned long long seed, double *a, double *W,
                             double *b, size_t *visits)
     ctypedef struct fc_svm_terms:

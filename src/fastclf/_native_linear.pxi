@@ -104,7 +104,7 @@ def svm_ascend(how, size_t sweeps, unsigned long long seed, a, W, b):
     svm.squares = <const double *>held.data(how.squares, "d", rows)
     margins.shaped(svm.classes, svm.classes)
     svm.margins = <const double *>margins.matrix.data
-    svm.l2, svm.unit, svm.largest = how.l2, how.unit, how.largest
+    svm.l2, svm.unit, svm.largest, svm.squared = how.l2, how.unit, how.largest, how.squared
     dual.shaped(rows, svm.classes)
     intercept = <double *>held.data(b, "d", svm.classes, True)
     with nogil:

@@ -21,12 +21,12 @@ def objective(loss, X, y, W, b, *, l2, margin=1.0, weight=None):
     terms = scores - scores[rows, y][:, None] + margin_matrix(margin, len(W))[y]
     terms[rows, y] = 0
     terms = np.maximum(terms, 0)
-    each = terms.sum(axis=1) if loss == "hinge" else terms.max(axis=1)
+    each = {"hinge": terms.sum, "squared_hinge": (terms**2).sum, "crammer_singer": terms.max}[loss](axis=1)
     return float(np.average(each, weights=weight) + l2 * (W**2).sum())
 
 
 def least(loss, X, y, *, l2, margin=1.0, weight=None, fit_intercept=True):
-    """J's least value: least l2 |W|^2 + mean of slacks, each at least 0 and at least its terms."""
+    """J's least value: least l2 |W|^2 + mean of slacks (or their squares), each at least 0 and at least its terms."""
     X = np.asarray(X, float)
     (n, d), classes = X.shape, int(y.max()) + 1
     margins = margin_matrix(margin, classes)
@@ -35,7 +35,7 @@ def least(loss, X, y, *, l2, margin=1.0, weight=None, fit_intercept=True):
     j = np.concatenate([np.delete(np.arange(classes), c) for c in y])
     A = np.hstack([X, np.full((n, 1), float(fit_intercept))])
     width, terms = classes * (d + 1), np.arange(len(i))
-    slack = terms if loss == "hinge" else i
+    slack = i if loss == "crammer_singer" else terms
     of_W = np.zeros((len(i), classes, d + 1))
     of_W[terms, j] += A[i]
     of_W[terms, y[i]] -= A[i]
@@ -49,9 +49,11 @@ def least(loss, X, y, *, l2, margin=1.0, weight=None, fit_intercept=True):
     )
     h = np.concatenate([-margins[y[i], j], np.zeros(slacks)])
     ridge = np.tile(np.append(np.full(d, 2 * l2), 1e-12), classes)  # an intercept's is there for uniqueness alone
-    P = sp.diags_array(np.append(ridge, np.zeros(slacks)))
-    of_row = i if loss == "hinge" else np.arange(n)
-    q = np.concatenate([np.zeros(width), weight[of_row] / weight.sum()])
+    of_row = np.arange(n) if loss == "crammer_singer" else i
+    share = weight[of_row] / weight.sum()
+    squared = loss == "squared_hinge"
+    P = sp.diags_array(np.append(ridge, 2 * share if squared else np.zeros(slacks)))
+    q = np.concatenate([np.zeros(width), np.zeros(slacks) if squared else share])
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
@@ -65,20 +67,20 @@ def least(loss, X, y, *, l2, margin=1.0, weight=None, fit_intercept=True):
     return objective(loss, X, y, W[:, :-1], b, l2=l2, margin=margin, weight=weight)
 
 
-def row_solution(largest, label, u):
-    """The feasible a that makes sum of a u - |a|^2 / 2 largest, by halving in long double."""
+def row_solution(largest, label, u, soft=0.0):
+    """The feasible a that makes sum of a u - |a|^2 / 2 - soft / 2 (its others)^2 largest, by halving in long double."""
     u = np.asarray(u, np.longdouble) - np.longdouble(u[label])
     others = np.arange(len(u)) != label
 
     def at(t):
-        a = np.maximum(u - t, 0)
-        return np.where(others, a if largest else np.minimum(a, 1), 0)
+        a = np.maximum(u - t, 0) / (1 + np.longdouble(soft))
+        return np.where(others, a if largest or soft else np.minimum(a, 1), 0)
 
     if largest:  # e_label + a is on the simplex
         low, high = u.max() - 2, max(u.max(), np.longdouble(1))
         above = lambda t: at(t).sum() + max(1 - t, 0) > 1  # noqa: E731
     else:
-        low, high = np.longdouble(0), np.longdouble(len(u))
+        low, high = np.longdouble(0), max(u.max(), np.longdouble(len(u)))
         above = lambda t: at(t).sum() > t  # noqa: E731
     for _ in range(200):
         middle = (low + high) / 2

@@ -14,6 +14,7 @@ from names import DTYPES, FLOAT_DTYPES
 
 from fastclf import _native
 
+each_dual = pytest.mark.parametrize("kind", ["hinge", "squared_hinge", "crammer_singer"])
 each_kind = pytest.mark.parametrize("largest", [False, True], ids=["hinge", "crammer_singer"])
 SHAPES = [(1, 1, 2), (5, 3, 3), (40, 17, 4), (300, 65, 5), (33, 8, 13)]
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -24,7 +25,7 @@ def compressed(X):
     return SimpleNamespace(start=X.indptr.astype(np.int64), index=X.indices.astype(np.int32), value=X.data)
 
 
-def problem(shape, largest, rng, dtype="float64", is_sparse=False, unit=0.0):
+def problem(shape, largest, rng, dtype="float64", is_sparse=False, unit=0.0, squared=False):
     """A problem, its rows, and a feasible dual point."""
     n, d, classes = shape
     X = (rng.integers(0, 9, (n, d)) if dtype == "uint8" else rng.normal(size=(n, d))).astype(dtype)
@@ -42,6 +43,7 @@ def problem(shape, largest, rng, dtype="float64", is_sparse=False, unit=0.0):
         l2=0.01,
         unit=unit,
         largest=largest,
+        squared=squared,
     )
     a = rng.random((n, classes)) * (rng.random((n, classes)) < 0.5) / (classes if largest else 1)
     a[np.arange(n), y] = 0
@@ -61,16 +63,18 @@ def dual(how, X, a, offset):
     W = -(how.weight[:, None] * a).T @ X / (2 * how.l2)
     sums = how.weight @ a
     linear = (how.weight[:, None] * a * how.margins[how.label]).sum() + sums @ offset
+    if how.squared:
+        linear -= how.weight @ (np.where(np.arange(len(offset)) != how.label[:, None], a, 0) ** 2).sum(axis=1) / 4
     return linear - how.l2 * (W**2).sum() - how.unit / (4 * how.l2) * (sums @ sums)
 
 
-@each_kind
+@each_dual
 @each_shape
 @pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("unit", [0.0, 2.0])
-def test_sweeps_climb(isa, largest, shape, dtype, is_sparse, unit, rng):
-    how, X, a = problem(shape, largest, rng, dtype, is_sparse, unit)
+def test_sweeps_climb(isa, kind, shape, dtype, is_sparse, unit, rng):
+    how, X, a = problem(shape, kind == "crammer_singer", rng, dtype, is_sparse, unit, kind == "squared_hinge")
     offset = rng.normal(size=shape[2])
     values = [dual(how, X, a, offset)]
     for sweeps in (0, 1, 2, 20):
@@ -83,17 +87,19 @@ def test_sweeps_climb(isa, largest, shape, dtype, is_sparse, unit, rng):
     assert all(now >= before - 1e-12 for before, now in itertools.pairwise(values))
 
 
-@each_kind
-def test_a_row_alone_is_solved_in_one_visit(isa, largest, rng):
+@each_dual
+def test_a_row_alone_is_solved_in_one_visit(isa, kind, rng):
+    largest, squared = kind == "crammer_singer", kind == "squared_hinge"
     for classes in (2, 3, 4, 5, 9, 40):
         for scale in (1e-3, 1, 1e3):
-            how, _, a = problem((1, 3, classes), largest, rng)
+            how, _, a = problem((1, 3, classes), largest, rng, squared=squared)
             how.weight[:] = scale
             offset = rng.normal(size=classes) * 3
             bend = float(how.weight[0] * how.squares[0] / (2 * how.l2))
-            wanted = reference.row_solution(largest, how.label[0], (offset + how.margins[how.label[0]]) / bend)
+            u, soft = (offset + how.margins[how.label[0]]) / bend, 1 / (2 * bend) if squared else 0
+            wanted = reference.row_solution(largest, how.label[0], u, soft)
             found = ascend(how, 1, np.zeros_like(a), offset, 3)[0]
-            np.testing.assert_allclose(found[0], wanted, rtol=0, atol=1e-11)
+            np.testing.assert_allclose(found[0], wanted, rtol=1e-11, atol=1e-11)
 
 
 @each_kind
@@ -120,8 +126,9 @@ def test_lagrangians(isa, largest, shape, own, rng):
     np.testing.assert_allclose(of_b, weighted.sum(axis=0), rtol=0, atol=1e-12 + 32 * eps)
 
 
-@each_kind
-def test_bytes_do_not_depend_on_the_instruction_set_or_threads(largest):
+@each_dual
+def test_bytes_do_not_depend_on_the_instruction_set_or_threads(kind):
+    largest, squared = kind == "crammer_singer", kind == "squared_hinge"
     before, seen = _native.isa(), {}
     try:
         for name in _native.isas():
@@ -129,7 +136,7 @@ def test_bytes_do_not_depend_on_the_instruction_set_or_threads(largest):
             rng = np.random.default_rng(5)
             for shape in [*SHAPES, (900, 400, 11)]:
                 for is_sparse in (False, True):
-                    how, X, a = problem(shape, largest, rng, "float32", is_sparse, 1.0)
+                    how, X, a = problem(shape, largest, rng, "float32", is_sparse, 1.0, squared)
                     W, b = rng.normal(size=(shape[2], shape[1])), np.zeros(shape[2])
                     ascended = ascend(how, 3, a, b, shape[1])[:3]
                     for n_threads in (1, 3):
@@ -156,7 +163,7 @@ def test_scores_that_overflow_have_no_answer(isa, rng):
 def test_bad_arguments(rng):
     how, _, a = problem((5, 3, 3), True, rng, is_sparse=True)
     W, b = np.empty((3, 4)), np.zeros(3)
-    for name, wrong in (("l2", 0.0), ("l2", np.nan), ("unit", -1.0)):
+    for name, wrong in (("l2", 0.0), ("l2", np.nan), ("unit", -1.0), ("squared", True)):
         with pytest.raises(ValueError, match="do not go together"):
             _native.svm_ascend(SimpleNamespace(**{**vars(how), name: wrong}), 1, 0, a, W, b)
     for shape in ((3, 3), (3, 8)):

@@ -1,7 +1,8 @@
 /* svm_row.inc.h -- included once: one row's part of the dual problem of a multiclass SVM, solved exactly: sums of
  * clipped lines, whose root is found by Newton's method between bounds.  Needs linear.inc.h.
  *
- * With t = -a_label, stationary a_c of Weston and Watkins [1] are clip(u_c - u_label - t, 0, 1), and t is their sum.
+ * With t = -a_label, stationary a_c of Weston and Watkins [1] are clip(u_c - u_label - t, 0, 1), and t is their sum.  Of
+ * squared terms, they are max(0, u_c - u_label - t) / (1 + soft).
  * Of Crammer and Singer [2], a + e_label is the projection of u + e_label onto the simplex: max(0, u_c - t), which sum
  * to 1.  Either sum less its aim falls with t and is made of straight pieces.  Newton's method ends on the piece that
  * holds the root; where it leaves the bounds so far, they are halved.
@@ -22,28 +23,33 @@ typedef int64_t flags __attribute__((vector_size(sizeof(four))));
 
 static double clipped(double v, double most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Add the sum of clip(u - t, 0, most) over the classes to `from`. */
-static sum_at sum_of(const double *u, size_t classes, double t, double most, sum_at from) {
+/* Numbers of a, as functions of t: rate * clip(u - t, 0, most). */
+typedef struct {
+    double most, rate;
+} clipping;
+
+/* Add the sum of these over the classes to `from`. */
+static sum_at sum_of(const double *u, size_t classes, double t, clipping how, sum_at from) {
     four above = {0};
     flags falls = {0};
     for (size_t c = 0; c < classes; c += 4) {
         four v;
         memcpy(&v, u + c, sizeof v);
         v -= t;
-        const flags some = v > 0, less = v < most, inside = some & less;
-        const four all = (four){0} + most;
+        const flags some = v > 0, less = v < how.most, inside = some & less;
+        const four all = (four){0} + how.most;
         above += (four)(((flags)v & inside) | ((flags)all & some & ~less));
         falls -= inside;
     }
-    from.above += (above[0] + above[1]) + (above[2] + above[3]);
-    from.falls += (double)(falls[0] + falls[1] + falls[2] + falls[3]);
+    from.above += how.rate * ((above[0] + above[1]) + (above[2] + above[3]));
+    from.falls += how.rate * (double)(falls[0] + falls[1] + falls[2] + falls[3]);
     return from;
 }
 
 /* The t in [low, high] where the sum is its aim, from a guess on: -t for Weston and Watkins, who sum to t, else -1. */
-static double root(const double *u, size_t classes, double t, double low, double high, double most, int largest) {
+static double root(const double *u, size_t classes, double t, double low, double high, clipping how, int largest) {
     for (int step = 0; step < MOST_SVM_STEPS; step++) {
-        const sum_at from = {largest ? -1 : -t, largest ? 0 : 1}, s = sum_of(u, classes, t, most, from);
+        const sum_at from = {largest ? -1 : -t, largest ? 0 : 1}, s = sum_of(u, classes, t, how, from);
         if (s.above > 0)
             low = t;
         else if (s.above < 0)
@@ -66,19 +72,22 @@ static double largest_of(const double *u, size_t classes) {
     return most;
 }
 
-static void svm_row(int largest, size_t classes, size_t label, double *u, double *a) {
-    const double most = largest ? (double)INFINITY : 1, own = u[label];
-    double sum = 0, low = 0, high = (double)(classes - 1), guess = clipped(-a[label], high);
+static void svm_row(int largest, double soft, size_t classes, size_t label, double *u, double *a) {
+    const clipping how = {largest || soft > 0 ? (double)INFINITY : 1, 1 / (1 + soft)};
+    const double own = u[label];
+    double sum = 0, low = 0, high = (double)(classes - 1);
     for (size_t c = 0; c < classes; c++) u[c] -= own; /* only differences count */
     u[label] = largest ? 1 : -(double)INFINITY;
+    if (soft > 0) high = clipped(largest_of(u, classes), (double)INFINITY);
+    double guess = clipped(-a[label], high);
     for (size_t c = classes; c % 4; c++) u[c] = -(double)INFINITY;
     if (largest) {
         high = largest_of(u, classes);
         guess = low = high - 1; /* from below, Newton's method never leaves the bounds: the sum is convex */
     }
-    const double t = root(u, classes, guess, low, high, most, largest);
+    const double t = root(u, classes, guess, low, high, how, largest);
     for (size_t c = 0; c < classes; c++) {
-        a[c] = c == label ? 0 : clipped(u[c] - t, most);
+        a[c] = c == label ? 0 : how.rate * clipped(u[c] - t, how.most);
         sum += a[c];
     }
     if (largest && sum > 1) { /* by rounding */

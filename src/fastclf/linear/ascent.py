@@ -34,7 +34,7 @@ class _Ascent:
         self._svm, self._found, self._seed = svm, start, seed
         self._a, self._b = start.a.copy(), start.b.copy()
         self._scores = self._flows = self._W = np.empty((0, 0))
-        self._wait, self._waited = int(not start.a.any()), 0
+        self._wait, self._waited = int(svm.squared or not start.a.any()), 0
 
     def run(self, progress: Progress) -> Dual:
         """Go on until the end."""
@@ -42,7 +42,7 @@ class _Ascent:
         while True:
             self._seed += 1
             self._note(self._svm.ascend(sweeps, self._seed, self._a, self._b))
-            if not self._is_near(progress):
+            if not (self._svm.squared or self._is_near(progress)):  # of squared terms faces end nothing
                 self._step_on_face()
             progress.made(self._found.value, self._found.gap)
             sweeps, rounds = min(2 * sweeps, _MOST_SWEEPS) if self._wait else _FEWEST_SWEEPS, rounds + 1

@@ -52,9 +52,9 @@ class LinearClassifier(LinearPredictor):
         Whether there is a b.
     solver : {"auto", "dual", "lbfgs", "newton", "sgd"}, default="auto"
         "newton" computes the whole Hessian, which suits few weights. "lbfgs" learns the curvature from a sample of the
-        rows and corrects it. "sgd" makes steps on mini-batches. "dual" solves the dual problem of "hinge" and
-        "crammer_singer" with a penalty. "auto" takes "dual" where it can; else "newton" for problems small enough that
-        it is the faster, else "lbfgs".
+        rows and corrects it. "sgd" makes steps on mini-batches. "dual" solves the dual problem of hinges with a
+        penalty. "auto" takes "dual" where it can, of "squared_hinge" for fewer rows than features; else "newton" for
+        problems small enough that it is the faster, else "lbfgs".
     max_iter : int, default=1000
         The most iterations of `fit`; each is about one pass over the rows.
     tol : float, default=1e-4

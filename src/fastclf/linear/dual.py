@@ -14,8 +14,8 @@ from fastclf._shared import threads
 from fastclf.linear.ascent import ascend
 from fastclf.linear.multipliers import multiply
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.rows import DenseRows
-from fastclf.linear.solving import Progress, Solution
+from fastclf.linear.rows import DenseRows, Rows
+from fastclf.linear.solving import Progress, Solution, affords_newton
 from fastclf.linear.svm import Dual, Svm
 
 _MANY_VALUES = 1 << 23  # of rows: sweeps by one thread take longer than the other method
@@ -24,18 +24,43 @@ _BEGINNING = 60  # iterations of the method of multipliers, where coordinate asc
 
 
 def suits(objective: Objective) -> bool:
-    """Whether this solves the objective: there is a dual problem of losses with kinks, a penalty and moderate rows."""
-    return objective.loss.slack is not None and objective.penalty.is_strictly_convex and objective.rows.moderate
+    """Whether this solves the objective: there is a dual problem of hinges, a penalty and moderate rows."""
+    return objective.loss.few_bend and objective.penalty.is_strictly_convex and objective.rows.moderate
 
 
-def solve(objective: Objective, start: Point, progress: Progress, rng: np.random.Generator) -> Solution:
-    """Minimise J; the excess of the solution is a proof."""
+def is_best(objective: Objective) -> bool:
+    """Whether nothing else should solve an objective that this suits.
+
+    Squared hinges bend: where rows are many, their curvature by features tells more.
+    """
+    rows, features = objective.rows.shape
+    return not objective.loss.squared or (rows <= features and not affords_newton(objective))
+
+
+def bounds(objective: Objective) -> bool:
+    """Whether a bound is worth its time: for squared hinges one thread sweeps through all rows."""
+    return not (objective.loss.squared and _is_long(objective.rows))
+
+
+def _is_long(rows: Rows) -> bool:
+    return isinstance(rows, DenseRows) and rows.shape[0] * rows.shape[1] > _MANY_VALUES
+
+
+def solve(
+    objective: Objective, start: Point, progress: Progress, rng: np.random.Generator, most: int | None = None
+) -> Solution:
+    """Minimise J by at most `most` iterations more; the excess of the solution is a proof."""
+    if most is not None and most < progress.left:
+        some = replace(progress, left=most)
+        solution = solve(objective, start, some, rng)
+        progress.left -= most - some.left
+        return solution
     if start.value == 0:  # no hinge is negative
         return Solution(start, 0.0)
     svm, (n, features) = Svm.of(objective), objective.rows.shape
     found = Dual(start.W, start.b, start.value, np.zeros((n, objective.classes)))
-    multiplies = n > features
-    alone = multiplies and isinstance(objective.rows, DenseRows) and n * features > _MANY_VALUES
+    multiplies = n > features and not svm.squared
+    alone = multiplies and _is_long(objective.rows)
 
     def is_over() -> bool:
         return progress.left <= 0 or found.gap <= progress.until(found.value)

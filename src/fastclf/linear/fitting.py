@@ -20,6 +20,7 @@ from fastclf.linear.rows import MODERATE, OverflowedError
 from fastclf.linear.solving import Progress, Solution, Solver, affords_newton, largest_margin, minimise
 
 _VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
+_MOST_ROUNDS = 100  # of the dual problem of squared hinges, which other solvers know, too
 
 _MOST_ROUNDING = 1e-12  # of intercepts
 _FLOOR = 1e-3  # of J at W = 0: a lower J counts as this much, as it may have no least value but 0
@@ -78,14 +79,17 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options, s
 def proven_gap(objective: Objective, W: Array, b: Array, width: float, options: Options) -> float:
     """Return a bound on how far J is above its least value; infinite where none is known.
 
-    Kinks have many gradients: which of them prove something, the dual problem knows.  It is solved anew.
+    Kinks have many gradients: which of them prove something, the dual problem knows.  It is solved anew.  Those of
+    squared hinges prove something near the optimum, too.
     """
     if elastic.suits(objective):
         return elastic.proven_gap(objective, W, b)
-    if not dual.suits(objective):
-        return duality_gap(objective, W, b, width)
+    anew = dual.suits(objective) and dual.bounds(objective)
+    by_gradients = np.inf if anew and not objective.loss.squared else duality_gap(objective, W, b, width)
+    if not anew:
+        return by_gradients
     zero, here = (objective.in_float64().at(*at) for at in ((np.zeros_like(W), np.zeros_like(b)), (W, b)))
-    return here.value - dual.lower_bound(objective, here, _FLOOR * zero.value, options.rng)
+    return min(by_gradients, here.value - dual.lower_bound(objective, here, _FLOOR * zero.value, options.rng))
 
 
 def _start(objective: Objective, W: Array, b: Array) -> tuple[Point, float]:
@@ -151,12 +155,14 @@ def _solution(
     solver = options.solver
     if solver == "dual" and not dual.suits(objective):
         raise ValueError(f"X must have values below {MODERATE:g} with solver='dual', which squares them")
-    if solver == "dual" or (solver == "auto" and dual.suits(objective)):
-        found = dual.solve(objective, start, progress, options.rng)
+    if solver == "dual" or (solver == "auto" and dual.suits(objective) and dual.is_best(objective)):
+        has_other = solver == "auto" and objective.loss.squared
+        found = dual.solve(objective, start, progress, options.rng, _MOST_ROUNDS if has_other else None)
         is_over = progress.left <= 0 or found.excess <= progress.until(found.point.value)
-        if solver == "dual" or is_over or not affords_newton(objective):
+        if solver == "dual" or is_over or not (has_other or affords_newton(objective)):
             return found
-        start = found.point  # values of many magnitudes, perhaps: the Hessian may tell what the dual problem does not
+        if not has_other:  # values of many magnitudes, perhaps: the Hessian may tell what the dual problem does not
+            start = found.point
     if solver == "auto":
         solver = "newton" if affords_newton(objective) else "lbfgs"
     if solver == "sgd":

@@ -71,9 +71,9 @@ def _check_dual(solver: str, loss: str, l2: float) -> None:
     """Refuse the dual solver where there is no dual problem for it."""
     if solver != "dual":
         return
-    kinked = [name for name, of in LOSSES.items() if of.slack is not None]
-    if loss not in kinked:
-        raise ValueError(f"loss must be one of {kinked} with solver='dual', got {loss!r}")
+    hinges = [name for name, of in LOSSES.items() if of.few_bend]
+    if loss not in hinges:
+        raise ValueError(f"loss must be one of {hinges} with solver='dual', got {loss!r}")
     if l2 == 0:
         raise ValueError(f"l2 must be greater than 0 with solver='dual', got {l2}")
 

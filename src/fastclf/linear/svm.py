@@ -70,8 +70,8 @@ class Svm:
         For each true class and each other one; 0 for a class and itself.
     l2, unit : float
         Of the penalties of weights and of intercepts' changes; without intercepts the unit is 0.
-    largest : bool
-        Whether a hinge is the largest of its terms, not their sum.
+    largest, squared : bool
+        Whether a hinge is the largest of its terms, not their sum; whether its terms are squared.
     of_class : csr_array of shape (n_classes, n_rows)
         The weights by class.
     """
@@ -87,6 +87,7 @@ class Svm:
     l2: float
     unit: float
     largest: bool
+    squared: bool
     of_class: scipy.sparse.csr_array
 
     @classmethod
@@ -110,6 +111,7 @@ class Svm:
             l2=objective.penalty.l2,
             unit=_unit(weight, squares) if objective.has_intercept else 0.0,
             largest=objective.loss.kernel == "crammer_singer",
+            squared=objective.loss.squared,
             of_class=scipy.sparse.csr_array((weight, (batch.label, np.arange(n))), shape=(classes, n)),
         )
 
@@ -163,11 +165,21 @@ class Svm:
 
     def lower_bound(self, a: Array, W: Array, flows: Array) -> float:
         """Return D, which J is nowhere below, up to rounding; `W` is that of `a`."""
+        squares = self._squares(a)
         if self.unit > 0:
             factors = balancing_factors(flows)
             if (factors < 1).any():
                 flows, W = flows * factors[:, None], self.weights(a * factors[self.label, None])
-        return float(np.vdot(flows, self.margins)) - self.objective.penalty.value(W)
+                squares = squares * factors**2
+        return float(np.vdot(flows, self.margins) - squares.sum()) - self.objective.penalty.value(W)
+
+    def _squares(self, a: Array) -> Array:
+        """Return, for each true class, what squared terms take from the dual objective: a^2 / 4 of each."""
+        if not self.squared:
+            return np.zeros(a.shape[1])
+        own = np.take_along_axis(a, self.label[:, None], axis=1)[:, 0]
+        found: Array = self.of_class @ (np.einsum("ij,ij->i", a, a) - own**2)
+        return found / 4
 
 
 def _unit(weight: Array, squares: Array) -> float:
