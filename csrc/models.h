@@ -112,7 +112,7 @@ enum { FC_SVM_FOURS = 4 }; /* vectors of an SVM's classes are padded to whole fo
  * weight     of each row, not negative; squares of each row's length.
  * margins    classes x classes, for each true class and each other; the diagonal is not read.
  * largest    Crammer and Singer's hinge; else Weston and Watkins'.
- * squared    whether the terms are squared: of Weston and Watkins.
+ * squared    whether the terms are squared; not together with `largest`.
  */
 typedef struct {
     fc_matrix X;
@@ -145,7 +145,7 @@ fc_status fc_svm_ascend(const fc_svm *svm, fc_run run, size_t sweeps, uint64_t s
  * The length is that of all numbers of a, with Weston and Watkins of those beside the label.  At the best multipliers,
  * gradients a of hinges at the optimum, it is least where the hinges are.
  *
- * label, weight, margins, largest   as in fc_svm.
+ * label, weight, margins, largest   as in fc_svm; terms are not squared.
  * multipliers  rows x classes.
  * a            rows x classes: written, where the largest is.
  */

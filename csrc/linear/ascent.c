@@ -110,7 +110,8 @@ static int visit(ascent *j, size_t i, const fc_sparse *row) {
         if (!isfinite(u[c])) return 0;
     }
     memcpy(moved, a, classes * sizeof *a);
-    j->kernels->svm_row(m->largest, m->squared ? share / 2 : 0, classes, label, u, moved); /* a^2 / 4 of each term */
+    j->kernels->svm_row(m->largest, m->squared ? share / 2 : 0, classes, label, u,
+                        moved); /* the dual's a^2 / 4, by bend */
     int changed = 0;
     for (size_t c = 0; c < classes; c++) {
         const double to = moved[c];

@@ -34,11 +34,12 @@ typedef struct {
     /* M += the values of the sparse matrix's row 0, each times `factor`: a number for each column of M, whole fours.
      * Of double; else NULL. */
     void (*add_row)(const fc_sparse *row, const double *factor, double *M);
-    /* The a that makes sum of a_c u_c - |a|^2 / 2 - soft / 2 (sum of a_c^2 of the others) largest.  It sums to 0, and
-     * of the others, every class but the label, a_c >= 0.  In double; else NULL.
+    /* The a that makes sum of a_c u_c - |a|^2 / 2 - soft / 2 * (sum of a_c^2 but for the label's) largest.  It sums to
+     * 0, and but for the label's a_c >= 0.  In double; else NULL.
      *
-     * largest  Crammer and Singer's: the a_c of the others sum to at most 1, and `soft` is 0.  Else Weston and
-     *          Watkins': each is at most 1 where `soft` is 0.
+     * largest  Crammer and Singer's: but for the label's, the a_c sum to at most 1; soft is 0.  Else Weston and
+     *          Watkins'.
+     * soft     how much squared terms bend it, beside the first square.  With 0, each a_c is at most 1.
      * u        `classes` finite values, with room for whole fours; it is used up.
      * a        `classes` values: a guess, any finite numbers; then the answer. */
     void (*svm_row)(int largest, double soft, size_t classes, size_t label, double *u, double *a);

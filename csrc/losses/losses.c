@@ -24,7 +24,7 @@ static int is_score_loss(fc_loss loss) { return 0 FC_SCORE_LOSSES(FC_CASE); }
 static int is_hinge(fc_loss loss) { return 0 FC_HINGE_LOSSES(FC_CASE); }
 #undef FC_CASE
 
-/* Multiplications that a score is worth, for the number of threads: a second one pays from some 60 000 scores. */
+/* For the number of threads: a second thread pays from some 60 000 scores. */
 static const double WORK_PER_SCORE = 64;
 
 typedef struct {
@@ -94,7 +94,8 @@ static void run_thread(void *data, fc_team *team, int thread) {
 
 static int labels_fit(const fc_batch *b) {
     int ok = 1;
-    for (size_t i = 0; i < b->scores.rows; i++) ok &= (uint64_t)b->label[i] + 1 <= b->scores.cols; /* from -1 */
+    for (size_t i = 0; i < b->scores.rows; i++)
+        ok &= (uint64_t)b->label[i] + 1 <= b->scores.cols; /* -1, left out, becomes 0; less is large */
     return ok;
 }
 

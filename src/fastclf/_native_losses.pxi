@@ -92,7 +92,7 @@ cdef bint take_labels(
     cdef int ok = 1
     for i in range(rows):
         label[i] = given[i]  # what is checked is the copy
-        ok &= (<size_t>label[i] < classes) & (label[i] != ignored)  # negative ones are large
+        ok &= (<unsigned long long>label[i] < classes) & (label[i] != ignored)  # negative ones are large
     return ok != 0
 
 

@@ -58,7 +58,7 @@ def test_linear_gradients_by_many_threads(dtype):
 
 
 def threads_of_a_search():
-    """The threads of this process before a search by 16, and most of them during it."""
+    """The threads of this process before a search by 16, and the most during it."""
     Q, counts, over = rows((6000, 64), "float32"), [], threading.Event()
 
     def count():
@@ -74,10 +74,10 @@ def threads_of_a_search():
     calls.knn("l1", Q, Q, 5, n_threads=16)
     over.set()
     watcher.join()
-    return before, max(counts)
+    return before, max(counts, default=0)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to read")
 def test_so_many_threads_are_at_work():
     before, most = children.result(threads_of_a_search)
-    assert before < 16 < most  # the watching thread is one, too
+    assert most >= before + 16  # 15 beside the caller, and the one that watches

@@ -175,7 +175,7 @@ def test_four_arguments_are_in_the_order_of_the_formula(name, rng):
     loss = getattr(losses, f"linear_{name}")
     X, W, b, target, _ = made(rng, "float64", {})
     assert loss(X, W, b, target) == loss(X, W, target, b=b)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="takes 3 positional arguments but 4"):
         loss(X, W, b, target, b=b)
 
 

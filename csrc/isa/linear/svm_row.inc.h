@@ -1,11 +1,11 @@
 /* svm_row.inc.h -- included once: one row's part of the dual problem of a multiclass SVM, solved exactly: sums of
  * clipped lines, whose root is found by Newton's method between bounds.  Needs linear.inc.h.
  *
- * With t = -a_label, stationary a_c of Weston and Watkins [1] are clip(u_c - u_label - t, 0, 1), and t is their sum.  Of
- * squared terms, they are max(0, u_c - u_label - t) / (1 + soft).
- * Of Crammer and Singer [2], a + e_label is the projection of u + e_label onto the simplex: max(0, u_c - t), which sum
- * to 1.  Either sum less its aim falls with t and is made of straight pieces.  Newton's method ends on the piece that
- * holds the root; where it leaves the bounds so far, they are halved.
+ * With t = -a_label, stationary a_c of Weston and Watkins [1] are clip(u_c - u_label - t, 0, 1), and t is their sum.
+ * Of squared terms they are max(0, u_c - u_label - t) / (1 + soft), with no bound above, and t is their sum again.  Of
+ * Crammer and Singer [2], a + e_label is the projection of u + e_label onto the simplex: max(0, u_c - t), which sum to
+ * 1.  Each sum, less what it has to be, falls with t and is made of straight pieces.  Newton's method ends on the piece
+ * that holds the root; where it leaves the bounds so far, they are halved.
  *
  * [1] Y. Wang and C. Scott, "An exact solver for the Weston-Watkins SVM subproblem", ICML 2021.
  * [2] S. S. Keerthi, S. Sundararajan, K.-W. Chang, C.-J. Hsieh and C.-J. Lin, "A sequential dual method for large scale
@@ -23,12 +23,12 @@ typedef int64_t flags __attribute__((vector_size(sizeof(four))));
 
 static double clipped(double v, double most) { return v < 0 ? 0 : v > most ? most : v; }
 
-/* Numbers of a, as functions of t: rate * clip(u - t, 0, most). */
+/* a_c as a function of t: rate * clip(u_c - t, 0, most). */
 typedef struct {
     double most, rate;
 } clipping;
 
-/* Add the sum of these over the classes to `from`. */
+/* Add the sum of the a_c to `from`. */
 static sum_at sum_of(const double *u, size_t classes, double t, clipping how, sum_at from) {
     four above = {0};
     flags falls = {0};
@@ -78,14 +78,11 @@ static void svm_row(int largest, double soft, size_t classes, size_t label, doub
     double sum = 0, low = 0, high = (double)(classes - 1);
     for (size_t c = 0; c < classes; c++) u[c] -= own; /* only differences count */
     u[label] = largest ? 1 : -(double)INFINITY;
-    if (soft > 0) high = clipped(largest_of(u, classes), (double)INFINITY);
-    double guess = clipped(-a[label], high);
     for (size_t c = classes; c % 4; c++) u[c] = -(double)INFINITY;
-    if (largest) {
-        high = largest_of(u, classes);
-        guess = low = high - 1; /* from below, Newton's method never leaves the bounds: the sum is convex */
-    }
-    const double t = root(u, classes, guess, low, high, how, largest);
+    if (largest || soft > 0) high = largest_of(u, classes); /* there all a_c are 0 */
+    if (largest) low = high - 1; /* from below, Newton's method never leaves the bounds: the sum is convex */
+    high = high > low ? high : low;
+    const double guess = largest ? low : clipped(-a[label], high), t = root(u, classes, guess, low, high, how, largest);
     for (size_t c = 0; c < classes; c++) {
         a[c] = c == label ? 0 : how.rate * clipped(u[c] - t, how.most);
         sum += a[c];

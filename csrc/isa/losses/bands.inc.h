@@ -1,18 +1,27 @@
 /* bands.inc.h -- included for each float type of scores: LANES rows of a middling number of classes, each step for all
  * of them before the next.  What a row has to wait for, as its largest score and its sum, is on its way while other
  * rows are worked on, and no branch depends on where a row's largest score is.  The operations and the numbers are the
- * same as for single rows.  Needs rows.inc.h, softmax.inc.h,
- * short.inc.h and transposed.inc.h.
+ * same as for single rows.  Needs rows.inc.h, softmax.inc.h, short.inc.h and transposed.inc.h.
  *
  * A band is LANES rows.  What is to be found or summed across the lanes of each row is transposed first: then it goes
  * from vector to vector, for all rows together.
  */
 
+/* Row k of a band: what short.inc.h needs of it. */
+static inline NAME(a_row) NAME(row_of_band)(const NAME(a_row) * r, size_t k) {
+    return (NAME(a_row)){.scores = r->scores + k * r->n,
+                         .n = r->n,
+                         .readable = r->readable - k * r->n,
+                         .gradient = r->gradient ? r->gradient + k * r->n : NULL};
+}
+
 /* Find the rows' largest scores, where NaN may count as any value. */
 FC_INLINED void NAME(top_band)(const NAME(a_row) * r, TYPE *top) {
     VECTOR most[NAME(LANES)];
-    for (size_t k = 0; k < NAME(LANES); k++)
-        most[k] = NAME(top_lanes)(r->scores + k * r->n, r->n, r->readable - k * r->n);
+    for (size_t k = 0; k < NAME(LANES); k++) {
+        const NAME(a_row) row = NAME(row_of_band)(r, k);
+        most[k] = NAME(top_lanes)(&row);
+    }
     NAME(transpose)(most);
     for (int half = NAME(LANES) / 2; half; half /= 2)
         for (int l = 0; l < half; l++) most[l] = MAX(most[l], most[l + half]);
@@ -29,7 +38,7 @@ FC_INLINED void NAME(sum_rows)(v_f64 *v, double *sum) {
     }
 }
 
-/* Write the rows' e, each padded to `width` values. */
+/* Write the rows' e, each in `width` values, padded by 0. */
 FC_INLINED void NAME(soften_band)(const NAME(a_row) * r, size_t width, TYPE *e, NAME(softened_tile) * s) {
     v_f64 others[NAME(LANES)];
     double ties[NAME(LANES)];
@@ -40,11 +49,8 @@ FC_INLINED void NAME(soften_band)(const NAME(a_row) * r, size_t width, TYPE *e, 
     memcpy(s->unit, &unit, sizeof unit);
     for (size_t k = 0; k < NAME(LANES); k++) {
         const NAME(scaling) of_row = {ALL(how.shift[k]), ALL(how.base[k]), ALL(how.cut[k])};
-        const NAME(a_row) row = {.scores = r->scores + k * r->n,
-                                 .readable = r->readable - k * r->n,
-                                 .gradient = r->gradient ? r->gradient + k * r->n : NULL};
-        NAME(exp_short)
-        (row.scores, r->n, row.readable, e + k * width, of_row, NAME(ahead_of)(&row, 0, r->n * NAME(LANES)));
+        const NAME(a_row) row = NAME(row_of_band)(r, k);
+        NAME(exp_short)(&row, e + k * width, of_row, r->n * NAME(LANES));
     }
     for (size_t k = 0; k < NAME(LANES); k++) {
         const NAME(short_sums) sums = NAME(sum_short)(e + k * width, r->n, of_top[k]);

@@ -33,6 +33,7 @@ static const v_i32 count_f32 = {0, 1, 2, 3};
 static const v_i64 count_f64 = {0, 1};
 #endif
 
+/* Lanes in halves: the order of all sums. */
 static inline double sum_of_f64(v_f64 v) {
     double lane[F64_LANES];
     memcpy(lane, &v, sizeof lane);
@@ -41,11 +42,13 @@ static inline double sum_of_f64(v_f64 v) {
     return lane[0];
 }
 
-static inline double sum_of_lanes(lanes sum) {
+static inline v_f64 sum_of_vectors(lanes sum) {
     for (int half = LANE_VECTORS / 2; half; half /= 2)
         for (int l = 0; l < half; l++) sum.v[l] += sum.v[l + half];
-    return sum_of_f64(sum.v[0]);
+    return sum.v[0];
 }
+
+static inline double sum_of_lanes(lanes sum) { return sum_of_f64(sum_of_vectors(sum)); }
 
 /* for (i = 0; i < n; i += step), but it ends early where a signal ends the call.  It asks after each stretch, so never
  * for most rows.  FC_STRETCH is a multiple of `step`.

@@ -3,6 +3,7 @@
  * softmax.inc.h, short.inc.h, hinge.inc.h, transposed.inc.h and bands.inc.h.
  */
 
+/* Beyond a block the largest score is found on the way. */
 static inline double NAME(any_label_row)(const NAME(a_row) * r) {
     return r->n <= NAME(BLOCK) ? NAME(label_short_row)(r) : NAME(label_row)(r);
 }

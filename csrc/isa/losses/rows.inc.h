@@ -45,6 +45,9 @@ static inline VECTOR NAME(scores_at)(const TYPE *scores, size_t n, size_t readab
     return v;
 }
 
+/* Where the last vector of n values begins: it ends with them, and overlaps the one before. */
+static inline size_t NAME(last_of)(size_t n) { return n > NAME(LANES) ? n - NAME(LANES) : 0; }
+
 static inline TYPE NAME(top_of)(VECTOR v) {
     TYPE lane[NAME(LANES)];
     memcpy(lane, &v, sizeof v);

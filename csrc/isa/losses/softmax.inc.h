@@ -3,7 +3,7 @@
  * A row's scores z become e_i = exp(z_i) / 2^m.  The m brings the largest of the first block near 2^HEADROOM, so that
  * the e reach far enough below the largest of all.  The largest, `unit`, stays out of the sum of the others: so what is
  * small beside it keeps its digits.  The loss of a good guess is log(1 + others / unit), and its gradient others / sum.
- * Scores equal to the largest are counted; the first of them is `unit`.
+ * Scores equal to the largest are counted; the first of them is `unit`.  (short.inc.h counts otherwise.)
  *
  * A block is read, searched for its largest and turned into e while memory brings the next.  The row is computed a
  * second time, from its own largest, only where a later block rises RISE or more above the first.
@@ -80,13 +80,20 @@ typedef struct {
     lanes sum, lost;
 } NAME(summed);
 
+/* Add FC_LANES values. */
+static inline void NAME(add_values)(NAME(summed) * sum, const TYPE *values) {
+    FC_UNROLL
+    for (int l = 0; l < LANE_VECTORS; l++)
+        sum->sum.v[l] = NAME(plus)(sum->sum.v[l], NAME(widen)(values + l * F64_LANES), &sum->lost.v[l]);
+}
+
 /* Add FC_LANES of e, but for those of scores equal to the largest. */
-static inline void NAME(add_group)(NAME(summed) * sum, const NAME(softened) * s, size_t i, int with_top) {
+static inline void NAME(add_others)(NAME(summed) * sum, const NAME(softened) * s, size_t i) {
     FC_UNROLL
     for (int l = 0; l < LANE_VECTORS; l++) {
-        v_f64 e = NAME(widen)(s->e + i + l * F64_LANES);
-        if (with_top) e = only_f64(NAME(widen)(s->z + i + l * F64_LANES) != s->top, e);
-        sum->sum.v[l] = NAME(plus)(sum->sum.v[l], e, &sum->lost.v[l]);
+        const v_f64 e = NAME(widen)(s->e + i + l * F64_LANES);
+        const v_f64 other = only_f64(NAME(widen)(s->z + i + l * F64_LANES) != s->top, e);
+        sum->sum.v[l] = NAME(plus)(sum->sum.v[l], other, &sum->lost.v[l]);
     }
 }
 
@@ -106,10 +113,10 @@ FC_INLINED void NAME(sum_row)(NAME(softened) * s, size_t groups) {
         const unsigned bits = NAME(top_bits)(s, i);
         if (bits && !ties) s->at = i + (size_t)__builtin_ctz(bits);
         ties += __builtin_popcount(bits);
-        if (bits) /* compiled twice: most groups need no comparison */
-            NAME(add_group)(&sum, s, i, 1);
+        if (bits)
+            NAME(add_others)(&sum, s, i);
         else
-            NAME(add_group)(&sum, s, i, 0);
+            NAME(add_values)(&sum, s->e + i);
     }
     for (int l = 0; l < LANE_VECTORS; l++) sum.sum.v[l] += sum.lost.v[l];
     s->unit = (double)s->e[s->at];
@@ -127,11 +134,6 @@ FC_INLINED int NAME(soften)(const NAME(a_row) * r, NAME(softened) * s) {
     return s->top < (double)INFINITY && s->top > -(double)INFINITY && s->others / s->unit < (double)INFINITY;
 }
 
-/* The sum of all but one. */
-static inline double NAME(rest)(const NAME(softened) * s, size_t i) {
-    return (double)s->z[i] == s->top ? s->others : s->unit + (s->others - (double)s->e[i]);
-}
-
 /* e times a factor from LEAST to MOST, in the dtype itself. */
 FC_INLINED void NAME(put_times)(TYPE *to, const TYPE *e, size_t n, TYPE f) {
     const size_t whole = n - n % NAME(LANES);
@@ -140,10 +142,10 @@ FC_INLINED void NAME(put_times)(TYPE *to, const TYPE *e, size_t n, TYPE f) {
         memcpy(to + i, &v, sizeof v);
     }
     if (whole == n) return;
-    const size_t from = n >= NAME(LANES) ? n - NAME(LANES) : 0;
-    const VECTOR v = LOAD(e + from) * f;
+    const size_t last = NAME(last_of)(n);
+    const VECTOR v = LOAD(e + last) * f;
     if (n >= NAME(LANES)) {
-        memcpy(to + from, &v, sizeof v);
+        memcpy(to + last, &v, sizeof v);
     } else {
         TYPE few[FC_LANES];
         memcpy(few, &v, sizeof v);
@@ -253,17 +255,24 @@ static inline double NAME(soft_row)(const NAME(a_row) * r, int divergence) {
 
 /* --- losses ------------------------------------------------------------------------------------------------------- */
 
-static inline double NAME(label_row)(const NAME(a_row) * r) {
+/* The loss of a label, less its logarithm, and the gradient; NaN where there is no softmax. */
+FC_INLINED double NAME(finish_label)(const NAME(a_row) * r, const TYPE *e, TYPE top, double unit, double others) {
     const size_t label = (size_t)*r->label;
+    const TYPE score = r->scores[label];
+    const double sum = unit + others, rest = score == top ? others : unit + (others - (double)e[label]);
+    if (!(top < (TYPE)INFINITY && top > -(TYPE)INFINITY && others / unit < (double)INFINITY)) return (double)NAN;
+    if (r->gradient) {
+        NAME(put_scaled)(r->gradient, e, r->n, r->factor / sum);
+        r->gradient[label] = (TYPE)((0 - rest) * (r->factor / sum));
+    }
+    *r->ratio = others / unit;
+    return (double)top - (double)score;
+}
+
+static inline double NAME(label_row)(const NAME(a_row) * r) {
     NAME(softened) s;
     if (!NAME(soften)(r, &s)) return (double)NAN;
-    if (r->gradient) {
-        const double factor = r->factor / s.sum;
-        NAME(put_scaled)(r->gradient, s.e, r->n, factor);
-        r->gradient[label] = (TYPE)((0 - NAME(rest)(&s, label)) * factor);
-    }
-    *r->ratio = s.others / s.unit;
-    return s.top - (double)s.z[label];
+    return NAME(finish_label)(r, s.e, (TYPE)s.top, s.unit, s.others);
 }
 
 static inline double NAME(target_row)(const NAME(a_row) * r) { return NAME(soft_row)(r, 0); }

@@ -1,6 +1,6 @@
 /* transposed.inc.h -- included for each float type of scores: rows of few classes, transposed.  Each row has a lane, so
- * nothing has to be found or summed across lanes.  The operations and the numbers are the same as for rows that are not
- * transposed.  Needs rows.inc.h and softmax.inc.h.
+ * nothing has to be found or summed across lanes.  The operations and the numbers are the same as in short.inc.h.  Needs
+ * rows.inc.h and softmax.inc.h.
  *
  * A tile is LANES rows: class c of all of them is the vector at c * LANES.
  */
@@ -128,9 +128,9 @@ FC_INLINED int NAME(finish_tile)(const NAME(a_row) * r, const TYPE *e, size_t by
     for (size_t k = 0; k < NAME(LANES); k += F64_LANES) {
         const v_f64 unit = load_v_f64(s->unit + k), others = load_v_f64(s->others + k), top = NAME(widen)(s->top + k);
         const v_f64 own = load_v_f64(score + k), f = load_v_f64(factor + k) / (unit + others), ratio = others / unit;
-        const v_f64 rest = pick_f64(own == top, others, unit + (others - load_v_f64(of_label + k))), lost = top - own;
+        const v_f64 rest = pick_f64(own == top, others, unit + (others - load_v_f64(of_label + k))), behind = top - own;
         memcpy(r->ratio + k, &ratio, sizeof ratio);
-        memcpy(loss + k, &lost, sizeof lost);
+        memcpy(loss + k, &behind, sizeof behind);
         NAME(narrow)(share + k, f);
         NAME(narrow)(slope + k, (0 - rest) * f);
         plain &= (ratio < all_f64((double)INFINITY)) & (f >= (double)NAME(LEAST)) & (f <= (double)NAME(MOST));

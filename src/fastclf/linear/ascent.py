@@ -1,7 +1,7 @@
 """Multiclass SVMs by their dual problem: coordinate ascent, steps on faces, and a proof of where it ends.
 
 Sweeps solve one row's part of the dual problem after the other [1]_, each exactly [2]_.  Between them a step on the
-face that the sweeps have come to ends the search soon, once this is the optimum's [3]_.
+face that the sweeps have come to ends the search soon, once this is the optimum's [3]_; but not of squared terms.
 
 .. [1] S. S. Keerthi, S. Sundararajan, K.-W. Chang, C.-J. Hsieh and C.-J. Lin, "A sequential dual method for large scale
    multi-class linear SVMs", KDD 2008.
@@ -34,7 +34,8 @@ class _Ascent:
         self._svm, self._found, self._seed = svm, start, seed
         self._a, self._b = start.a.copy(), start.b.copy()
         self._scores = self._flows = self._W = np.empty((0, 0))
-        self._wait, self._waited = int(svm.squared or not start.a.any()), 0
+        self._wait, self._waited = int(not start.a.any()), 0
+        self._uses_faces = not svm.squared  # whose equations have no squared terms
 
     def run(self, progress: Progress) -> Dual:
         """Go on until the end."""
@@ -42,10 +43,11 @@ class _Ascent:
         while True:
             self._seed += 1
             self._note(self._svm.ascend(sweeps, self._seed, self._a, self._b))
-            if not (self._svm.squared or self._is_near(progress)):  # of squared terms faces end nothing
+            if self._uses_faces and not self._is_near(progress):
                 self._step_on_face()
             progress.made(self._found.value, self._found.gap)
-            sweeps, rounds = min(2 * sweeps, _MOST_SWEEPS) if self._wait else _FEWEST_SWEEPS, rounds + 1
+            grows = self._wait > 0 or not self._uses_faces
+            sweeps, rounds = min(2 * sweeps, _MOST_SWEEPS) if grows else _FEWEST_SWEEPS, rounds + 1
             if self._found.gap <= halved / 2:
                 halved, rounds = self._found.gap, 0
             if self._is_near(progress) or progress.left <= 0 or rounds >= _PATIENCE:

@@ -53,8 +53,9 @@ class LinearClassifier(LinearPredictor):
     solver : {"auto", "dual", "lbfgs", "newton", "sgd"}, default="auto"
         "newton" computes the whole Hessian, which suits few weights. "lbfgs" learns the curvature from a sample of the
         rows and corrects it. "sgd" makes steps on mini-batches. "dual" solves the dual problem of hinges with a
-        penalty. "auto" takes "dual" where it can, of "squared_hinge" for fewer rows than features; else "newton" for
-        problems small enough that it is the faster, else "lbfgs".
+        penalty. "auto" takes "dual" for "hinge" and "crammer_singer" where it can. Else it takes "newton" for problems
+        small enough that it is the faster. Else it takes "dual" for "squared_hinge" with no more rows than features,
+        and "lbfgs" for the rest.
     max_iter : int, default=1000
         The most iterations of `fit`; each is about one pass over the rows.
     tol : float, default=1e-4
@@ -123,7 +124,8 @@ class LinearClassifier(LinearPredictor):
     full. For large problems conjugate gradients estimate the decrement; curvature that they do not see is missed.
 
     With "dual" the difference between J and the dual objective, up to rounding, proves how far J is from its least
-    value. "auto" may end small problems that are not proven so by "newton". "newton" and "lbfgs" round the kinks of
+    value. "auto" may end small problems that are not proven so by "newton", and of "squared_hinge" begin anew by
+    "lbfgs" after 100 iterations. "newton" and "lbfgs" round the kinks of
     hinges over smaller and smaller widths instead. How much this changes J is known, and counts. How far the rounded J
     is from its own least value is known by the Hessian for up to 2048 weights; it is estimated for larger problems.
 
@@ -316,9 +318,10 @@ class LinearClassifier(LinearPredictor):
 
         Notes
         -----
-        For "hinge" and "crammer_singer" the dual problem is solved anew, in float64, which takes about as long as a
-        fit. It ends where the bound hardly shrinks any more, which may be at some times what ``tol`` allows. For other
-        losses the bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than
+        For hinges the dual problem is solved anew, in float64, which takes about as long as a fit. It ends where the
+        bound hardly shrinks any more, which may be at some times what ``tol`` allows. For "squared_hinge" the bound by
+        the gradient counts, too, if it is less; of more than 2^23 dense values it is the only one. For other losses
+        the bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than
         the distance itself.
 
         Examples

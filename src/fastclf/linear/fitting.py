@@ -20,7 +20,7 @@ from fastclf.linear.rows import MODERATE, OverflowedError
 from fastclf.linear.solving import Progress, Solution, Solver, affords_newton, largest_margin, minimise
 
 _VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
-_MOST_ROUNDS = 100  # of the dual problem of squared hinges, which other solvers know, too
+_MOST_ROUNDS = 100  # of squared hinges' dual problem, before L-BFGS has its turn
 
 _MOST_ROUNDING = 1e-12  # of intercepts
 _FLOOR = 1e-3  # of J at W = 0: a lower J counts as this much, as it may have no least value but 0
@@ -84,12 +84,11 @@ def proven_gap(objective: Objective, W: Array, b: Array, width: float, options: 
     """
     if elastic.suits(objective):
         return elastic.proven_gap(objective, W, b)
-    anew = dual.suits(objective) and dual.bounds(objective)
-    by_gradients = np.inf if anew and not objective.loss.squared else duality_gap(objective, W, b, width)
-    if not anew:
-        return by_gradients
+    if not (dual.suits(objective) and dual.bound_pays(objective)):
+        return duality_gap(objective, W, b, width)
     zero, here = (objective.in_float64().at(*at) for at in ((np.zeros_like(W), np.zeros_like(b)), (W, b)))
-    return min(by_gradients, here.value - dual.lower_bound(objective, here, _FLOOR * zero.value, options.rng))
+    by_dual = here.value - dual.lower_bound(objective, here, _FLOOR * zero.value, options.rng)
+    return min(by_dual, duality_gap(objective, W, b, width)) if objective.loss.squared else by_dual
 
 
 def _start(objective: Objective, W: Array, b: Array) -> tuple[Point, float]:
@@ -155,19 +154,31 @@ def _solution(
     solver = options.solver
     if solver == "dual" and not dual.suits(objective):
         raise ValueError(f"X must have values below {MODERATE:g} with solver='dual', which squares them")
-    if solver == "dual" or (solver == "auto" and dual.suits(objective) and dual.is_best(objective)):
-        has_other = solver == "auto" and objective.loss.squared
-        found = dual.solve(objective, start, progress, options.rng, _MOST_ROUNDS if has_other else None)
-        is_over = progress.left <= 0 or found.excess <= progress.until(found.point.value)
-        if solver == "dual" or is_over or not (has_other or affords_newton(objective)):
+    if solver == "dual" or (solver == "auto" and dual.suits(objective) and dual.is_first_choice(objective)):
+        found, begin = _by_dual(objective, start, options, progress)
+        if begin is None:
             return found
-        if not has_other:  # values of many magnitudes, perhaps: the Hessian may tell what the dual problem does not
-            start = found.point
+        start = begin
     if solver == "auto":
         solver = "newton" if affords_newton(objective) else "lbfgs"
     if solver == "sgd":
         return _epochs(objective, begin_descent(objective, start.W, start.b), options, progress)
     return minimise(Newton() if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
+
+
+def _by_dual(objective: Objective, start: Point, options: Options, progress: Progress) -> tuple[Solution, Point | None]:
+    """Solve the dual problem; return where that ends, and where "auto" goes on if it has proven too little."""
+    begin = None
+    if options.solver == "auto" and objective.loss.squared:
+        with progress.at_most(_MOST_ROUNDS) as some:
+            found = dual.solve(objective, start, some, options.rng)
+        begin = start  # L-BFGS may not converge from where sweeps are stuck, as of features far from 0
+    else:
+        found = dual.solve(objective, start, progress, options.rng)
+        if options.solver == "auto" and affords_newton(objective):
+            begin = found.point  # values of many magnitudes, perhaps: the Hessian may tell what the dual does not
+    is_over = progress.left <= 0 or found.excess <= progress.until(found.point.value)
+    return found, None if is_over else begin
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:

@@ -67,7 +67,7 @@ class Loss:
 
     @property
     def few_bend(self) -> bool:
-        """Whether only rows near or beyond a margin bend the loss; they differ from class to class."""
+        """Whether only rows near or beyond a margin bend the loss, as of hinges; they differ from class to class."""
         return self.squared or self.slack is not None
 
     def share(self, classes: int) -> float:

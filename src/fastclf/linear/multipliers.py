@@ -45,7 +45,7 @@ _PATIENCE = 100  # steps in which the gap has to become half as large
 
 
 class _At:
-    """Weights, and the smooth problem there: its value, gradients, and the dual point that these are of."""
+    """Weights, and the smooth problem there: its value, gradients, and the dual point whose gradients these are."""
 
     def __init__(self, point: Point, hinges: float, a: Array) -> None:
         self.point, self.hinges, self.a = point, hinges, a
@@ -122,45 +122,38 @@ class _Multipliers:
                 smoothed = self._objective.smoothed(self._width)
                 change = self._sample.variables(smoothed, here.point).change
                 self._memory.clear()
-            steps = _MOST_STEPS
-            while steps > 0:
-                with threads.blas(1):  # BLAS's own would still wait for more to do, at the cost of the next passes
-                    here, steps, is_over = self._settle(here, change, progress, steps)
-                if is_over or self._may_be_proven(progress):
-                    found, self._asks = self._proven(), _ASKS
-                    if is_over or found.gap <= progress.until(found.value):
-                        return replace(found, a=here.a)
-            with threads.blas(1):
-                self._multipliers, changes = here.a, changes + 1
-                self._width = max(self._least, self._shrink * self._width)
+            here, found = self._settled(here, change, progress)
+            if found is not None:
+                return replace(found, a=here.a)
+            self._multipliers, changes = here.a, changes + 1
+            self._width = max(self._least, self._shrink * self._width)
+            with threads.blas(1):  # as in _settled
                 here = self._at(here.point.W, here.point.b)
 
-    def _settle(self, here: _At, change: Preconditioner, progress: Progress, steps: int) -> tuple[_At, int, bool]:
-        """Make steps until the smooth problem's optimum is near, a proof may be had, or no more is to be gained.
+    def _settled(self, here: _At, change: Preconditioner, progress: Progress) -> tuple[_At, Dual | None]:
+        """Make steps until the smooth problem is solved well enough; return a proof, too, where the search is over."""
+        left = _MOST_STEPS
+        while left > 0:
+            with threads.blas(1):  # BLAS's threads would wait for more to do, and slow the next passes
+                here, is_over = self._stepped(here, change, progress)
+                left = 0 if self._is_exact(here, change, progress) else left - 1
+            if is_over or self._may_be_proven(progress):
+                found, self._asks = self._proven(), _ASKS
+                if is_over or found.gap <= progress.until(found.value):
+                    return here, found
+        return here, None
 
-        Returns
-        -------
-        here : _At
-            Where they end.
-        steps : int
-            How many are left; 0 near the optimum.
-        is_over : bool
-            Whether no more is to be gained.
-        """
-        while True:
-            moved = self._step(here, change)
-            self._gap, self._patience = self._noted(moved), self._patience - 1
-            progress.made(self._value(moved), self._gap)
-            stuck, here = moved is here, moved
-            if self._gap < self._halved / 2:
-                self._halved, self._patience = self._gap, _PATIENCE
-            self._asks -= 1
-            steps = 0 if self._is_exact(here, change, progress) else steps - 1
-            is_over = progress.left <= 0 or self._patience <= 0 or stuck
-            if is_over or steps == 0 or self._may_be_proven(progress):
-                return here, steps, is_over
+    def _stepped(self, here: _At, change: Preconditioner, progress: Progress) -> tuple[_At, bool]:
+        """Make a step and note it; return whether no more is to be gained, too."""
+        moved = self._step(here, change)
+        self._gap, self._patience, self._asks = self._noted(moved), self._patience - 1, self._asks - 1
+        progress.made(self._value(moved), self._gap)
+        if self._gap < self._halved / 2:
+            self._halved, self._patience = self._gap, _PATIENCE
+        return moved, progress.left <= 0 or self._patience <= 0 or moved is here
 
     def _may_be_proven(self, progress: Progress) -> bool:
+        """Whether the gap seems small enough, and the last proof that failed is some steps ago."""
         assert self._best is not None
         return self._asks <= 0 and self._gap <= progress.until(self._best[0])
 

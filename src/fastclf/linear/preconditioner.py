@@ -121,10 +121,11 @@ class Cholesky:
     @classmethod
     def of(cls, root: NDArray[Any], scale: Array, ridge: Array) -> Cholesky:
         """Factorise, in float64 where float32 would not do; a ridge is at least what rounding needs."""
-        least = ridge.min() / (16 * np.finfo(np.float32).eps)
-        if root.dtype == np.float32 and _largest_square(root) < least:
+        # Of the products: of larger ones rounding counts beside the ridge.
+        most = ridge.min() / (16 * np.finfo(np.float32).eps)
+        if root.dtype == np.float32 and _largest_square(root) < most:  # else the products would be made twice
             gram = _products(root.T)
-            if scipy.linalg.norm(gram, check_finite=False) < least:
+            if scipy.linalg.norm(gram, check_finite=False) < most:
                 return cls(_cholesky(gram, ridge), scale)
         root = root.astype(np.float64, copy=False)
         gram = _products(root.T)
@@ -151,11 +152,14 @@ def _cholesky(gram: NDArray[Any], ridge: Array) -> NDArray[Any]:
 
 
 def _largest_square(root: NDArray[Any]) -> float:
-    """Return at most the largest eigenvalue of root' root, and about that: of the rows' sum and what it leads to."""
-    v = root.sum(axis=0)
-    for _ in range(2):
-        v = (root @ (v / max(float(np.linalg.norm(v)), np.finfo(np.float32).tiny))) @ root
-    along = root @ (v / max(float(np.linalg.norm(v)), np.finfo(np.float32).tiny))
+    """Return an estimate, from below, of the largest eigenvalue of root' root: the power method, from the rows' sum."""
+    v, along = root.sum(axis=0), np.zeros(len(root), root.dtype)
+    for _ in range(3):
+        length = float(np.linalg.norm(v))
+        if length == 0:  # no estimate
+            break
+        along = root @ (v / length)
+        v = along @ root
     return float(along @ along)
 
 

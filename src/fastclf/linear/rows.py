@@ -23,6 +23,7 @@ _BLOCK_BYTES = 32 << 20  # of rows in float64
 
 _COPIES = 16  # of a block of rows, where it is squared and divided: it is that much smaller
 BYTES_OF_CACHED = 512  # a value: blocks of 65 536 values, which stay in the cache
+BYTES_OF_CACHED_COPY = 128  # blocks of 2 MiB in float64
 
 MODERATE = 1e150  # values below are
 

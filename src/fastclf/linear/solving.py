@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +57,14 @@ class Progress:
         """Count an iteration that ended at this objective."""
         self.left -= 1
         self.tell(value, excess)
+
+    @contextmanager
+    def at_most(self, iterations: int) -> Iterator[Progress]:
+        """Give a part of the iterations that are left; what is made of it counts here."""
+        part = replace(self, left=min(iterations, self.left))
+        before = part.left
+        yield part
+        self.left -= before - part.left
 
     def until(self, value: float) -> float:
         """Return what the estimated distance from the optimum has to come below at this objective."""

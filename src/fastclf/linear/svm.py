@@ -5,6 +5,7 @@ that is feasible,
 
     J* >= sum_i w_i <a_i, margins of y_i> - l2 |W(a)|^2 = D(a).
 
+Of squared terms the sum of w_i a_ic^2 / 4 over the classes beside the label's is subtracted.
 An intercept asks for sum_i w_i a_i = 0, too.  Where that is not so yet, each class's a_i are made shorter: by
 `balancing_factors` of certificate.py, which keep them feasible.
 """
@@ -22,11 +23,9 @@ from fastclf import _native
 from fastclf._shared.interrupts import aside
 from fastclf.linear.certificate import balancing_factors
 from fastclf.linear.objective import Objective
-from fastclf.linear.rows import Compressed, DenseRows, Rows, SparseRows, overflow, row_blocks
+from fastclf.linear.rows import BYTES_OF_CACHED_COPY, Compressed, DenseRows, Rows, SparseRows, overflow, row_blocks
 
 Array = NDArray[np.float64]
-
-_CACHED = 128  # bytes a value, for blocks of dense rows: their copies in float64 stay in the second cache
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Svm:
 
     @classmethod
     def of(cls, objective: Objective) -> Svm:
-        """Return the dual problem of an objective with kinks, not smoothed."""
+        """Return the dual problem of an objective of hinges, not smoothed."""
         objective = objective.in_float64()
         rows, batch, classes = objective.rows, objective.batch, objective.classes
         assert batch.label is not None
@@ -130,7 +129,8 @@ class Svm:
         """Return W of a dual point."""
         rows = self.objective.rows
         total = np.zeros((a.shape[1], rows.shape[1]))
-        for block in row_blocks(rows.shape, _CACHED if isinstance(rows, DenseRows) else 8):
+        is_dense = isinstance(rows, DenseRows)
+        for block in row_blocks(rows.shape, BYTES_OF_CACHED_COPY) if is_dense else row_blocks(rows.shape):
             X = self.rows(block)
             weighted = a[block] * self.weight[block, None]
             total += aside(X.shape[0] * total.size, _product, X, weighted).T

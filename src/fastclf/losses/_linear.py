@@ -17,8 +17,11 @@ from fastclf.losses._types import Each, LinearEntropy, LinearGradients, LinearHi
 __all__ = ["linear_cross_entropy", "linear_hinge"]
 
 
-def _in_either_order(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a loss of X, W, target and b take four arguments by position, too: X, W, b, target."""
+def _with_b_before_target(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a loss of X, W, target and b take four arguments by position, too: X, W, b, target.
+
+    So scores are written, X W' + b; and this was the order before PyTorch had such a function.
+    """
 
     @functools.wraps(loss)
     def call(*given: Any, **named: Any) -> Any:
@@ -70,7 +73,7 @@ def linear_cross_entropy(
     return_grad: Yes,
     **options: Unpack[LinearEntropy],
 ) -> tuple[Each, LinearGradients]: ...
-@_in_either_order
+@_with_b_before_target
 def linear_cross_entropy(
     X: ArrayLike,
     W: ArrayLike,
@@ -136,9 +139,10 @@ def linear_cross_entropy(
     Notes
     -----
     The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
-    `target` and `linear_bias`. Four arguments by position are X, W, b, target, the order of the formula. The matrix
-    products are those of NumPy's BLAS, with its rounding. They are made in parts that do not depend on the number of
-    threads, and nor do the results; these may differ in their last bits with the number of rows and with the processor.
+    `target` and `linear_bias`. Four arguments by position are X, W, b, target: the order of the formula, not PyTorch's.
+    Types know the first order alone. The matrix products are those of NumPy's BLAS, with its rounding. They are made in
+    parts that do not depend on the number of threads, and nor do the results; these may differ in their last bits with
+    the number of rows and with the processor.
 
     Examples
     --------
@@ -200,7 +204,7 @@ def linear_hinge(
     return_grad: Yes,
     **options: Unpack[LinearHinge],
 ) -> tuple[Each, LinearGradients]: ...
-@_in_either_order
+@_with_b_before_target
 def linear_hinge(
     X: ArrayLike,
     W: ArrayLike,
@@ -270,6 +274,10 @@ def linear_hinge(
         If class ids are not integers, an array is sparse or has masked entries, or an argument is of the wrong type.
     ValueError
         As in `hinge`; if X, W or b hold NaN or infinity, or a score overflows.
+
+    Notes
+    -----
+    The order of the arguments is that of `linear_cross_entropy`, four by position included.
 
     Examples
     --------
