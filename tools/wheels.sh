@@ -8,7 +8,7 @@
 # between, which is kept: with it, a second run compiles only what has changed.
 #
 # Needs CPython 3.11 or later with its headers.  Checks more where it finds a C compiler; of Debian's packages
-# qemu-user-static and libc6-arm64-cross (Arm), wine64 (Windows) and musl; more versions of Python.
+# qemu-user-static, libc6-arm64-cross and debootstrap (Arm), wine64 (Windows) and musl; more versions of Python.
 set -eu
 [ $# -gt 0 ] || { echo "usage: $0 FOLDER [TAG...]" >&2; exit 2; }
 mkdir -p "$1"
@@ -17,6 +17,7 @@ shift
 cd "$(dirname "$0")/.."
 . tools/wheels/building.sh
 . tools/wheels/checking.sh
+. tools/wheels/emulating.sh
 
 targets() { # targets [TAG...]: lines of a tag and zig's name for the target; without tags, all
     sed '/^#/d' tools/wheels/targets.txt | while read -r tag target; do
@@ -64,6 +65,7 @@ make_and_try() { # make_and_try TAG TARGET: digests are taken in the background
     case $1 in musllinux_*) check_musl "$1" "${2%%-*}" ;; esac
     case $1 in
         manylinux_*_"$(uname -m)") try_pythons "$1" ;;
+        manylinux_*_aarch64) check_emulated "$1" ;;
         *) unchecked "$1: not imported by Python: none here is for it" ;;
     esac
 }
