@@ -164,7 +164,7 @@ def svm(of):
         X, labels, weight = sparse(), drawn(20_000), np.full(20_000, 5e-5)
         rows = SimpleNamespace(start=X.indptr.astype(np.int64), index=X.indices.astype(np.int32), value=X.data)
         how = SimpleNamespace(X=None, centre=None, compressed=rows, label=labels, weight=weight, squares=weight * 0 + 1)
-        how.margins, how.l2, how.unit, how.largest = 1 - np.eye(5), 1e-3, 1.0, True
+        how.margins, how.l2, how.unit, how.largest, how.squared = 1 - np.eye(5), 1e-3, 1.0, True, False
         a, scores = np.zeros((20_000, 5)), floats(20_000, 5)
 
         def ascend():
