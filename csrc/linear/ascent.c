@@ -95,6 +95,29 @@ static void begin(ascent *j, fc_team *team, int thread) {
     }
 }
 
+/* Solve the part of a row that is 0, whose scores are the intercepts: a is the slope of its hinge.  Whether it has
+ * changed.
+ */
+static int visit_empty(const ascent *j, double *a, const double *margins, size_t label) {
+    const fc_svm *m = j->svm;
+    double sum = 0, most = 0;
+    size_t top = label;
+    int changed = 0;
+    for (size_t c = 0; c < m->classes; c++) {
+        const double term = c == label ? 0 : (j->b[c] - j->b[label]) + margins[c];
+        if (term > most) most = term, top = c;
+        j->moved[c] = m->largest || !(term > 0) ? 0 : m->squared ? 2 * term : 1;
+    }
+    if (m->largest && top != label) j->moved[top] = 1;
+    for (size_t c = 0; c < m->classes; c++) sum += j->moved[c];
+    j->moved[label] = 0 - sum;
+    for (size_t c = 0; c < m->classes; c++) {
+        changed |= a[c] != j->moved[c];
+        a[c] = j->moved[c];
+    }
+    return changed;
+}
+
 /* Solve row i's part; whether it has changed. */
 static int visit(ascent *j, size_t i, const fc_sparse *row) {
     const fc_svm *m = j->svm;
@@ -103,6 +126,7 @@ static int visit(ascent *j, size_t i, const fc_sparse *row) {
                  bend = m->weight[i] * (m->squares[i] + m->unit) / (2 * m->l2); /* of the dual by a */
     double *a = j->a + i * classes, *u = j->scores, *moved = j->moved;
     const double share = 1 / bend;
+    if (bend == 0 && m->weight[i] > 0) return visit_empty(j, a, margins, label);
     if (!(bend > 0 && share > 0 && share < (double)INFINITY)) return 0;
     j->kernels->sparse_product(row, 0, 1, u);
     for (size_t c = 0; c < classes; c++) {

@@ -221,6 +221,21 @@ def test_rows_of_zeros_and_constant_features(loss, way, monkeypatch):
     assert model.objective_ == (1 if loss == "crammer_singer" else 2)
 
 
+@each_hinge
+@each_intercept
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_rows_of_zeros_among_few(loss, fit_intercept, is_sparse, rng):
+    """Whatever the weights, their scores are the intercepts."""
+    X, y = rng.normal(size=(40, 80)) * (rng.random((40, 80)) < 0.5), rng.integers(0, 3, 40)
+    X[[0, 7, 20]] = 0
+    given = scipy.sparse.csr_array(X) if is_sparse else X
+    model = LinearClassifier(loss, l2=0.1, fit_intercept=fit_intercept, solver="dual", tol=1e-6).fit(given, y)
+    best = reference.least(loss, X, y, l2=0.1, fit_intercept=fit_intercept)
+    assert model.converged_
+    assert -1e-8 < model.objective_ - best < 1e-6 * model.objective_ + 1e-8
+    assert model.duality_gap(given, y) < 1e-5
+
+
 @pytest.mark.parametrize("loss", ["softmax", "mse"])
 def test_other_losses_have_no_dual_solver(loss):
     with pytest.raises(ValueError, match=f"loss must be one of .* with solver='dual', got '{loss}'"):

@@ -175,6 +175,8 @@ def test_four_arguments_are_in_the_order_of_the_formula(name, rng):
     loss = getattr(losses, f"linear_{name}")
     X, W, b, target, _ = made(rng, "float64", {})
     assert loss(X, W, b, target) == loss(X, W, target, b=b)
+    with pytest.raises(TypeError, match="the third is b, which has integers here"):
+        loss(X, W, target, b)
     with pytest.raises(TypeError, match="takes 3 positional arguments but 4"):
         loss(X, W, b, target, b=b)
 

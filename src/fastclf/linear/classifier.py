@@ -54,8 +54,8 @@ class LinearClassifier(LinearPredictor):
         "newton" computes the whole Hessian, which suits few weights. "lbfgs" learns the curvature from a sample of the
         rows and corrects it. "sgd" makes steps on mini-batches. "dual" solves the dual problem of hinges with a
         penalty. "auto" takes "dual" for "hinge" and "crammer_singer" where it can. Else it takes "newton" for problems
-        small enough that it is the faster. Else it takes "dual" for "squared_hinge" with no more rows than features,
-        and "lbfgs" for the rest.
+        small enough that it is the faster, and else "lbfgs"; for "squared_hinge" with no more rows than features
+        "lbfgs" and "dual" in turn.
     max_iter : int, default=1000
         The most iterations of `fit`; each is about one pass over the rows.
     tol : float, default=1e-4
@@ -124,8 +124,7 @@ class LinearClassifier(LinearPredictor):
     full. For large problems conjugate gradients estimate the decrement; curvature that they do not see is missed.
 
     With "dual" the difference between J and the dual objective, up to rounding, proves how far J is from its least
-    value. "auto" may end small problems that are not proven so by "newton", and of "squared_hinge" begin anew by
-    "lbfgs" after 100 iterations. "newton" and "lbfgs" round the kinks of
+    value. "auto" may end small problems that are not proven so by "newton". "newton" and "lbfgs" round the kinks of
     hinges over smaller and smaller widths instead. How much this changes J is known, and counts. How far the rounded J
     is from its own least value is known by the Hessian for up to 2048 weights; it is estimated for larger problems.
 
@@ -340,7 +339,7 @@ class LinearClassifier(LinearPredictor):
         of_rows = rows_of(rows, options)
         objective = objective_of(of_rows, labels, self.margin, options, self.class_weight, sample_weight)
         about = self.intercept_ + self.coef_ @ of_rows.centre
-        return fitting.proven_gap(objective, self.coef_, about, self._width, options)
+        return max(fitting.proven_gap(objective, self.coef_, about, self._width, options), 0.0)
 
     def __sklearn_tags__(self) -> Any:
         """Tell scikit-learn what the estimator takes."""

@@ -16,11 +16,11 @@ from fastclf.linear.inputs import Options
 from fastclf.linear.lbfgs import Lbfgs
 from fastclf.linear.newton import Newton
 from fastclf.linear.objective import Objective, Point
-from fastclf.linear.rows import MODERATE, OverflowedError
+from fastclf.linear.rows import MODERATE, DenseRows, OverflowedError
 from fastclf.linear.solving import Progress, Solution, Solver, affords_newton, largest_margin, minimise
 
 _VARIANCE_ROWS = 1024  # from which SGD learns how far features vary together
-_MOST_ROUNDS = 100  # of squared hinges' dual problem, before L-BFGS has its turn
+_FEWEST, _MOST_ROUNDS = 12, 40  # iterations for squared hinges: of L-BFGS, then through their dual problem
 
 _MOST_ROUNDING = 1e-12  # of intercepts
 _FLOOR = 1e-3  # of J at W = 0: a lower J counts as this much, as it may have no least value but 0
@@ -155,10 +155,12 @@ def _solution(
     if solver == "dual" and not dual.suits(objective):
         raise ValueError(f"X must have values below {MODERATE:g} with solver='dual', which squares them")
     if solver == "dual" or (solver == "auto" and dual.suits(objective) and dual.is_first_choice(objective)):
-        found, begin = _by_dual(objective, start, options, progress)
-        if begin is None:
+        if solver == "auto" and objective.loss.squared:
+            return _of_few_rows(objective, start, options, progress)
+        found = dual.solve(objective, start, progress, options.rng)
+        if solver == "dual" or not affords_newton(objective) or _is_over(found, progress):
             return found
-        start = begin
+        start = found.point  # values of many magnitudes, perhaps: the Hessian may tell what the dual problem does not
     if solver == "auto":
         solver = "newton" if affords_newton(objective) else "lbfgs"
     if solver == "sgd":
@@ -166,19 +168,25 @@ def _solution(
     return minimise(Newton() if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
 
 
-def _by_dual(objective: Objective, start: Point, options: Options, progress: Progress) -> tuple[Solution, Point | None]:
-    """Solve the dual problem; return where that ends, and where "auto" goes on if it has proven too little."""
-    begin = None
-    if options.solver == "auto" and objective.loss.squared:
-        with progress.at_most(_MOST_ROUNDS) as some:
-            found = dual.solve(objective, start, some, options.rng)
-        begin = start  # L-BFGS may not converge from where sweeps are stuck, as of features far from 0
-    else:
-        found = dual.solve(objective, start, progress, options.rng)
-        if options.solver == "auto" and affords_newton(objective):
-            begin = found.point  # values of many magnitudes, perhaps: the Hessian may tell what the dual does not
-    is_over = progress.left <= 0 or found.excess <= progress.until(found.point.value)
-    return found, None if is_over else begin
+def _is_over(found: Solution, progress: Progress) -> bool:
+    return progress.left <= 0 or found.excess <= progress.until(found.point.value)
+
+
+def _of_few_rows(objective: Objective, start: Point, options: Options, progress: Progress) -> Solution:
+    """Minimise squared hinges of no more rows than features.
+
+    Where features vary together, L-BFGS needs some ten iterations, and the dual problem many sweeps.  Of heavy tails it
+    is the other way round.  From where sweeps are stuck L-BFGS may not converge: it goes on from where it was.
+    """
+    if isinstance(objective.rows, DenseRows):
+        with progress.at_most(_FEWEST) as some:
+            found = minimise(Lbfgs(options.rng), objective, start, some)
+        if _is_over(found, progress):
+            return found
+        start = found.point
+    with progress.at_most(_MOST_ROUNDS) as some:
+        found = dual.solve(objective, start, some, options.rng)
+    return found if _is_over(found, progress) else minimise(Lbfgs(options.rng), objective, start, progress)
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Unpack, overload
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastclf.losses._blocks import LinearModel, evaluate_linear
@@ -27,6 +28,9 @@ def _with_b_before_target(loss: Callable[..., Any]) -> Callable[..., Any]:
     def call(*given: Any, **named: Any) -> Any:
         if len(given) == 4 and "b" not in named:
             X, W, b, target = given
+            dtype = b.dtype if hasattr(b, "dtype") else np.asarray(b).dtype
+            if getattr(dtype, "kind", "f") in "bui":
+                raise TypeError("of four arguments by position the third is b, which has integers here: name b")
             return loss(X, W, target, b=b, **named)
         return loss(*given, **named)
 
