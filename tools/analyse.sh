@@ -55,7 +55,7 @@ done
 
 stale=
 if [ $# = 0 ]; then
-    "$here/build_harness.sh" "$work/strict" gcc -O1 -Werror -Wshadow -Wvla >"$work/log" 2>&1 ||
+    "$here/build_harness.sh" "$work/strict" gcc -O2 -Werror -Wshadow -Wvla >"$work/log" 2>&1 ||
         { cat "$work/log" >&2; exit 1; }
     stale="explained, but not found: "
     # shellcheck disable=SC2046  # no name has a blank

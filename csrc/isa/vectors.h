@@ -11,6 +11,7 @@
 
 typedef FC_VECTOR(float) v_f32;
 typedef FC_VECTOR(double) v_f64;
+typedef FC_VECTOR(uint8_t) v_u8;
 typedef FC_VECTOR(int32_t) v_i32;
 typedef FC_VECTOR(int64_t) v_i64;
 typedef int32_t half_i32 __attribute__((vector_size(FC_VBYTES / 2)));

@@ -67,7 +67,7 @@ static inline v_twofold product_gap(v_f64 q, v_f64 a, v_f64 b, double far, doubl
 #define FC_DEFINE_GAP(kind) \
     static void gap_##kind(fc_sum *sum, double *most, const double *q, const double *a, const double *b, size_t d, \
                            double far, double near) { \
-        sums s = {0}; \
+        part_sums s = {0}; \
         v_f64 all = {0}; \
         for (size_t i = 0; i < d; i += SUM_LANES) FC_UNROLL \
         for (int v = 0; v < SUM_VECTORS; v++) { \
@@ -97,7 +97,7 @@ static inline v_pair residual_of(v_f64 q, v_f64 x, double c, v_i64 *lost) {
 }
 
 static void residual(fc_sum *squares, fc_sum *product, const double *q, const double *x, size_t d, double c) {
-    sums of_squares = {0}, of_product = {0};
+    part_sums of_squares = {0}, of_product = {0};
     for (size_t i = 0; i < d; i += SUM_LANES) FC_UNROLL
     for (int v = 0; v < SUM_VECTORS; v++) {
         const size_t at = i + (size_t)v * F64_LANES;

@@ -17,7 +17,6 @@ static inline v_i32 few_min_step(v_i32 acc, const uint8_t *q, const uint8_t *x) 
 }
 #define FC_FEW_TERMS_dot .flip = 0x80, .from_x = 128
 #else
-typedef FC_VECTOR(uint8_t) v_u8;
 FC_DEFINE_LOAD(load_v_u8, v_u8)
 static inline v_i32 few_dot_step(v_i32 acc, const uint8_t *q, const uint8_t *x) {
     return pair_product_u8_step(acc, q, x);

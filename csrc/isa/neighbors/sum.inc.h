@@ -58,7 +58,7 @@ static inline v_twofold product_twofold(v_f64 q, v_f64 x) {
 typedef struct {
     v_f64 high[SUM_VECTORS], low[SUM_VECTORS];
     v_i64 lost;
-} sums;
+} part_sums;
 
 static inline void add_term(v_f64 *high, v_f64 *low, v_i64 *lost, v_twofold t) {
     const v_f64 sum = *high + t.term, part = sum - *high;
@@ -68,10 +68,10 @@ static inline void add_term(v_f64 *high, v_f64 *low, v_i64 *lost, v_twofold t) {
     *high = sum;
 }
 
-static inline void add_twofold(sums *s, int v, v_twofold t) { add_term(&s->high[v], &s->low[v], &s->lost, t); }
+static inline void add_twofold(part_sums *s, int v, v_twofold t) { add_term(&s->high[v], &s->low[v], &s->lost, t); }
 
 /* Add the sums of the first `lanes` lanes, a power of two that covers all lanes in use, to one sum. */
-static void fold_sums(fc_sum *sum, const sums *s, int lanes) {
+static void fold_sums(fc_sum *sum, const part_sums *s, int lanes) {
     double high[SUM_LANES], low[SUM_LANES];
     int64_t lost[F64_LANES];
     memcpy(high, s->high, sizeof high);
@@ -98,13 +98,13 @@ static inline int lanes_for(size_t d) {
 }
 
 #define FC_DEFINE_SUM(kind, dtype, type) \
-    static inline void add_at_##kind##_##dtype(sums *s, int v, const type *q, const type *x) { \
+    static inline void add_at_##kind##_##dtype(part_sums *s, int v, const type *q, const type *x) { \
         add_twofold(s, v, kind##_twofold(widen_##dtype(q), widen_##dtype(x))); \
     } \
     static void sum_##kind##_##dtype(fc_sum *sum, const void *q, const void *x, size_t d) { \
         const type *a = q, *b = x; \
         const int lanes = lanes_for(d), last = d >= F64_LANES; \
-        sums s = {0}; \
+        part_sums s = {0}; \
         for (; d >= SUM_LANES; d -= SUM_LANES, a += SUM_LANES, b += SUM_LANES) { \
             FC_UNROLL \
             for (int v = 0; v < SUM_VECTORS; v++) \

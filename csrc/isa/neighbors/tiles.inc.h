@@ -46,7 +46,6 @@ static inline v_f32 step_max_f32(v_f32 acc, v_f32 q, v_f32 x) { return max_f32(a
 static inline v_f64 step_max_f64(v_f64 acc, v_f64 q, v_f64 x) { return max_f64(acc, abs_f64(q - x)); }
 #ifndef FC_STEP_MAX_U8
 static inline v_i32 step_max_u8(v_i32 acc, v_i32 q, v_i32 x) {
-    typedef FC_VECTOR(uint8_t) v_u8;
     const v_u8 a = (v_u8)q, b = (v_u8)x, most = (v_u8)acc;
     const v_u8 over = (v_u8)(a > b), gap = (over & (a - b)) | (~over & (b - a)), more = (v_u8)(gap > most);
     return (v_i32)((more & gap) | (~more & most));
