@@ -5,7 +5,7 @@ ARM_DEBIAN=bookworm ARM_PYTHON=3.11 # which that release has
 # Tests that start no other program: none is for this processor.
 EMULATED_TESTS="tests/neighbors/test_functional.py tests/losses/test_plain_calls.py tests/losses/test_losses.py"
 
-make_arm_root() { # a folder with Debian's programs for Arm, none of which is run to make it; status 3 where it cannot be
+make_arm_root() { # a folder with Debian's programs for Arm, none of which is run to make it; status 3 where it can't be
     arm_root=$work/arm64
     [ ! -e "$arm_root/made" ] || return 0
     [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || return 3

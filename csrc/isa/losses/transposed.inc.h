@@ -1,6 +1,6 @@
 /* transposed.inc.h -- included for each float type of scores: rows of few classes, transposed.  Each row has a lane, so
- * nothing has to be found or summed across lanes.  The operations and the numbers are the same as in short.inc.h.  Needs
- * rows.inc.h and softmax.inc.h.
+ * nothing has to be found or summed across lanes.  The operations and the numbers are the same as in short.inc.h.
+ * Needs rows.inc.h and softmax.inc.h.
  *
  * A tile is LANES rows: class c of all of them is the vector at c * LANES.
  */

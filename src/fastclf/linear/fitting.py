@@ -186,7 +186,11 @@ def _of_few_rows(objective: Objective, start: Point, options: Options, progress:
         start = found.point
     with progress.at_most(_MOST_ROUNDS) as some:
         found = dual.solve(objective, start, some, options.rng)
-    return found if _is_over(found, progress) else minimise(Lbfgs(options.rng), objective, start, progress)
+    if _is_over(found, progress):
+        return found
+    other = minimise(Lbfgs(options.rng), objective, start, progress)
+    is_near = other.excess <= progress.until(other.point.value)
+    return other if is_near or other.point.value <= found.point.value else found
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:
