@@ -65,9 +65,27 @@ def fit(objective: Objective, W: Array, b: Array, loss: str, options: Options, s
                 found = _solution(objective, start, options, progress, solver)
             except OverflowedError:  # of float32, perhaps
                 found = _solution(objective.in_float64(), start, options, progress, solver)
+            ended = _ended(objective, found, options, progress, curve, solver is None)
+            if ended.converged or solver is not None or not _may_go_on(objective, options, progress):
+                return ended
+            found = minimise(Newton(), objective, start, progress)
+            other = _ended(objective, found, options, progress, curve, True)
+    return other if other.converged or other.value <= ended.value else ended
+
+
+def _may_go_on(objective: Objective, options: Options, progress: Progress) -> bool:
+    """Whether "auto", which has taken another solver for the sooner one, may compute the whole Hessian after all."""
+    is_left = options.solver == "auto" and progress.left > 0 and not elastic.suits(objective)
+    return is_left and not affords_newton(objective) and affords_newton(objective, others_fail=True)
+
+
+def _ended(
+    objective: Objective, found: Solution, options: Options, progress: Progress, curve: list[float], has_rows: bool
+) -> Fit:
+    """Return what a solution comes to with the intercepts as they are kept, and where rounding counts."""
     intercept, value = _kept(objective, found.point)
     is_sure = True
-    if solver is None:  # the rows are here
+    if has_rows:
         until = progress.until(value)
         value, is_sure = rounding.value_of(objective, found.point.W, intercept, value, options.tol, until)
     excess = found.excess + max(value - found.point.value, 0.0) if is_sure else np.inf
@@ -168,6 +186,12 @@ def _solution(
     return minimise(Newton() if solver == "newton" else Lbfgs(options.rng), objective, start, progress)
 
 
+def _better(one: Solution, other: Solution, progress: Progress) -> Solution:
+    """Return the solution that is proven to be near the optimum, the first if both are, or the lower one."""
+    near = [solution for solution in (one, other) if solution.excess <= progress.until(solution.point.value)]
+    return near[0] if near else min(one, other, key=lambda solution: solution.point.value)
+
+
 def _is_over(found: Solution, progress: Progress) -> bool:
     return progress.left <= 0 or found.excess <= progress.until(found.point.value)
 
@@ -188,9 +212,7 @@ def _of_few_rows(objective: Objective, start: Point, options: Options, progress:
         found = dual.solve(objective, start, some, options.rng)
     if _is_over(found, progress):
         return found
-    other = minimise(Lbfgs(options.rng), objective, start, progress)
-    is_near = other.excess <= progress.until(other.point.value)
-    return other if is_near or other.point.value <= found.point.value else found
+    return _better(minimise(Lbfgs(options.rng), objective, start, progress), found, progress)
 
 
 def _epochs(objective: Objective, descent: sgd.Descent, options: Options, progress: Progress) -> Solution:

@@ -100,11 +100,11 @@ class Solution:
     width: float = 0.0
 
 
-def affords_newton(objective: Objective) -> bool:
-    """Whether the problem is so small that the whole Hessian is worth its cost."""
+def affords_newton(objective: Objective, others_fail: bool = False) -> bool:
+    """Whether the problem is so small that the whole Hessian is worth its cost: more of it where other solvers fail."""
     (rows, features), classes = objective.rows.shape, objective.classes
     weights = classes * (features + 1)
-    work = _MOST_NEWTON_WORK_OF_HINGES if objective.loss.few_bend else _MOST_NEWTON_WORK
+    work = _MOST_NEWTON_WORK_OF_HINGES if others_fail or objective.loss.few_bend else _MOST_NEWTON_WORK
     fits = weights <= _MOST_NEWTON_WEIGHTS and rows * classes <= _MOST_NEWTON_SCORES
     return fits and rows * weights**2 <= work and objective.rows.moderate
 
