@@ -53,22 +53,16 @@ static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)vmaxq_f64((float64
 static inline void narrow_f32(float *to, v_f64 v) { vst1_f32(to, vcvt_f32_f64((float64x2_t)v)); }
 static inline half_i32 narrow_i64(v_i64 v) { return (half_i32)vmovn_s64((int64x2_t)v); }
 
+/* A bit for each lane of a mask. */
+static inline unsigned bits_f32(uint32x4_t mask) { return vaddvq_u32(vandq_u32(mask, (uint32x4_t){1, 2, 4, 8})); }
+static inline unsigned bits_f64(uint64x2_t mask) { return (unsigned)vaddvq_u64(vandq_u64(mask, (uint64x2_t){1, 2})); }
+
 static inline unsigned not_less_f32(v_f32 a, v_f32 b) {
-    const uint32x4_t less = vcltq_f32((float32x4_t)a, (float32x4_t)b), bit = {1, 2, 4, 8};
-    return vaddvq_u32(vbicq_u32(bit, less));
+    return bits_f32(vmvnq_u32(vcltq_f32((float32x4_t)a, (float32x4_t)b)));
 }
-static inline unsigned not_less_f64(v_f64 a, v_f64 b) {
-    const uint64x2_t less = vcltq_f64((float64x2_t)a, (float64x2_t)b), bit = {1, 2};
-    return (unsigned)vaddvq_u64(vbicq_u64(bit, less));
-}
-static inline unsigned equal_f32(v_f32 a, v_f32 b) {
-    const uint32x4_t equal = vceqq_f32((float32x4_t)a, (float32x4_t)b), bit = {1, 2, 4, 8};
-    return vaddvq_u32(vandq_u32(bit, equal));
-}
-static inline unsigned equal_f64(v_f64 a, v_f64 b) {
-    const uint64x2_t equal = vceqq_f64((float64x2_t)a, (float64x2_t)b), bit = {1, 2};
-    return (unsigned)vaddvq_u64(vandq_u64(bit, equal));
-}
+static inline unsigned not_less_f64(v_f64 a, v_f64 b) { return bits_f64(~vcltq_f64((float64x2_t)a, (float64x2_t)b)); }
+static inline unsigned equal_f32(v_f32 a, v_f32 b) { return bits_f32(vceqq_f32((float32x4_t)a, (float32x4_t)b)); }
+static inline unsigned equal_f64(v_f64 a, v_f64 b) { return bits_f64(vceqq_f64((float64x2_t)a, (float64x2_t)b)); }
 
 static inline v_f64 widen_f32(const float *p) { return (v_f64)vcvt_f64_f32(vld1_f32(p)); }
 

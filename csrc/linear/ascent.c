@@ -134,8 +134,8 @@ static int visit(ascent *j, size_t i, const fc_sparse *row) {
         if (!isfinite(u[c])) return 0;
     }
     memcpy(moved, a, classes * sizeof *a);
-    j->kernels->svm_row(m->largest, m->squared ? share / 2 : 0, classes, label, u,
-                        moved); /* the dual's a^2 / 4, by bend */
+    const double soft = m->squared ? share / 2 : 0; /* the dual has a^2 / 4 of each term; divided by bend */
+    j->kernels->svm_row(m->largest, soft, classes, label, u, moved);
     int changed = 0;
     for (size_t c = 0; c < classes; c++) {
         const double to = moved[c];

@@ -2,7 +2,7 @@
 # The wheel for glibc on Arm, in CPython on an emulated processor.  tools/wheels.sh reads this file.
 
 ARM_DEBIAN=bookworm ARM_PYTHON=3.11 # which that release has
-# Tests that start no other program: none is for this processor.
+# Tests that start no other program: the emulator would not run it.
 EMULATED_TESTS="tests/neighbors/test_functional.py tests/losses/test_plain_calls.py tests/losses/test_losses.py"
 
 make_arm_root() { # a folder with Debian's programs for Arm, none of which is run to make it; status 3 where it can't be
@@ -11,7 +11,9 @@ make_arm_root() { # a folder with Debian's programs for Arm, none of which is ru
     [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null || return 3
     rm -rf "$arm_root"
     debootstrap --arch=arm64 --foreign --variant=minbase --include=python3 "$ARM_DEBIAN" "$arm_root" || return 1
-    for package in "$arm_root"/var/cache/apt/archives/*.deb; do dpkg --extract "$package" "$arm_root"; done
+    for package in "$arm_root"/var/cache/apt/archives/*.deb; do
+        dpkg --extract "$package" "$arm_root" || return 1
+    done
     touch "$arm_root/made"
 }
 

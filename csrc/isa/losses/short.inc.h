@@ -46,7 +46,7 @@ FC_INLINED NAME(short_sums) NAME(sum_short)(const TYPE *e, size_t n, TYPE unit) 
         FC_UNROLL
         for (size_t l = 0; l < FC_LANES; l += NAME(LANES)) {
             const VECTOR v = LOAD(e + i + l), other = (VECTOR)((v != ALL(unit)) & (INTEGERS)v);
-            ties += __builtin_popcount(NAME(equal)(v, ALL(unit))); /* in registers of numbers, which are free here */
+            ties += __builtin_popcount(NAME(equal)(v, ALL(unit))); /* by what is no vector unit: those are busy */
             memcpy(others + l, &other, sizeof other);
         }
         NAME(add_values)(&sum, others);
