@@ -124,9 +124,10 @@ class LinearClassifier(LinearPredictor):
     full. For large problems conjugate gradients estimate the decrement; curvature that they do not see is missed.
 
     With "dual" the difference between J and the dual objective, up to rounding, proves how far J is from its least
-    value. "auto" may end small problems that are not proven so by "newton". "newton" and "lbfgs" round the kinks of
-    hinges over smaller and smaller widths instead. How much this changes J is known, and counts. How far the rounded J
-    is from its own least value is known by the Hessian for up to 2048 weights; it is estimated for larger problems.
+    value. "auto" ends by "newton" what another solver has not brought so far, if there are at most 2048 weights and not
+    too many rows. "newton" and "lbfgs" round the kinks of hinges over smaller and smaller widths instead. How much this
+    changes J is known, and counts. How far the rounded J is from its own least value is known by the Hessian for up to
+    2048 weights; it is estimated for larger problems.
 
     With `l1` the duality gap, up to rounding, proves how far J is from its least value. "squared_hinge" with a small
     penalty may take more than a thousand passes.
@@ -319,9 +320,9 @@ class LinearClassifier(LinearPredictor):
         -----
         For hinges the dual problem is solved anew, in float64, which takes about as long as a fit. It ends where the
         bound hardly shrinks any more, which may be at some times what ``tol`` allows. For "squared_hinge" the bound by
-        the gradient counts, too, if it is less; of more than 2^23 dense values it is the only one. For other losses
-        the bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than
-        the distance itself.
+        the gradient counts, too, if it is less; of more than 2^23 dense values it is the only one. For other losses the
+        bound grows with the square of the gradient divided by l2: for small l2 it may be much larger than the distance
+        itself.
 
         Examples
         --------
