@@ -148,6 +148,7 @@ fc_status fc_svm_ascend(const fc_svm *svm, fc_run run, size_t sweeps, uint64_t s
  * label, weight, margins, largest   as in fc_svm; terms are not squared.
  * multipliers  rows x classes.
  * a            rows x classes: written, where the largest is.
+ * scores       rows x classes, of the model's type: the scores, written; or read, where they are `known`.
  */
 typedef struct {
     const int64_t *label;
@@ -155,6 +156,8 @@ typedef struct {
     double width;
     int largest;
     double *a;
+    void *scores;
+    int known;
 } fc_svm_terms;
 
 /* Its value for the scores of a model, the weighted sum of the hinges themselves, and the gradients of its value.  X is
@@ -163,7 +166,7 @@ typedef struct {
 fc_status fc_svm_lagrangian(const fc_linear *model, const fc_svm_terms *terms, fc_run run, double *value,
                             double *hinges, double *of_W, double *of_b);
 
-/* The same for scores of float or double, which become its gradients by them: weight_i a_i. */
+/* The same for a matrix of scores, of float or double, which become its gradients by them: weight_i a_i. */
 fc_status fc_svm_lagrangian_of_scores(fc_matrix scores, const fc_svm_terms *terms, fc_run run, double *value,
                                       double *hinges);
 

@@ -82,8 +82,8 @@ static void divide(linear_job *j) {
     if (j->parts == 0) j->parts = 1;
 }
 
-/* Widen and centre block i; its scores go to `scores`. */
-static fc_linear_block score_block(const linear_job *j, size_t i, char *x, void *scores) {
+/* Widen and centre block i, whose scores are to go to `scores`. */
+static fc_linear_block read_block(const linear_job *j, size_t i, char *x, void *scores) {
     const fc_linear *m = j->model;
     const size_t first = i * j->step, rows = fc_smaller(j->step, m->X.rows - first),
                  row_bytes = m->X.cols * fc_dtype_size(m->X.dtype);
@@ -98,7 +98,6 @@ static fc_linear_block score_block(const linear_job *j, size_t i, char *x, void 
                                    .stride = j->stride,
                                    .classes = m->classes,
                                    .scores = scores};
-    j->kernels->scores(&block);
     return block;
 }
 
@@ -112,7 +111,9 @@ static void score_thread(void *data, fc_team *team, int thread) {
     char *x = allocate_block(j);
     if (!x) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
-        score_block(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
+        const fc_linear_block block =
+            read_block(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
+        j->kernels->scores(&block);
         fc_stopped(team, thread);
     }
     fc_free_lines(x);
@@ -207,10 +208,22 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
     return 1;
 }
 
+/* Compute the scores of block i, or take those that are known. */
+static void score(const linear_job *j, size_t i, const fc_linear_block *block) {
+    const size_t row_bytes = block->classes * j->size, bytes = block->rows * row_bytes;
+    char *kept = j->terms ? (char *)j->terms->scores + i * j->step * row_bytes : NULL;
+    if (kept && j->terms->known)
+        memcpy(block->scores, kept, bytes);
+    else
+        j->kernels->scores(block);
+    if (kept && !j->terms->known) memcpy(kept, block->scores, bytes);
+}
+
 /* False if a row has no answer. */
 static int add_block(const linear_job *j, size_t i, const scratch *r, size_t part) {
-    fc_linear_block block = score_block(j, i, r->x, r->scores);
+    fc_linear_block block = read_block(j, i, r->x, r->scores);
     block.partial = r->partial;
+    score(j, i, &block);
     if (!lose(j, i, &block, r)) return 0;
     add_gradients(j, &block, j->of_b + part * j->model->classes);
     return 1;
@@ -292,7 +305,7 @@ fc_status fc_linear_loss(const fc_linear *m, const fc_batch *batch, fc_run run, 
 
 fc_status fc_svm_lagrangian(const fc_linear *m, const fc_svm_terms *terms, fc_run run, double *value, double *hinges,
                             double *of_W, double *of_b) {
-    if (!model_fits(m, run) || !(terms->width > 0)) return FC_BAD_ARGUMENT;
+    if (!model_fits(m, run) || !(terms->width > 0) || !terms->scores) return FC_BAD_ARGUMENT;
     linear_job j = {.model = m, .terms = terms};
     return sum_losses(&j, run, value, hinges, of_W, of_b);
 }

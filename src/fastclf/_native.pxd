@@ -219,6 +219,8 @@ cdef extern from "models.h" nogil:
         double width
         int largest
         double *a
+        void *scores
+        int known
     fc_status fc_svm_lagrangian(const fc_linear *model, const fc_svm_terms *terms, fc_run run, double *value,
                                 double *hinges, double *of_W, double *of_b)
     fc_status fc_svm_lagrangian_of_scores(fc_matrix scores, const fc_svm_terms *terms, fc_run run, double *value,

@@ -280,6 +280,8 @@ def svm_lagrangian(
     multipliers: NDArray[np.float64],
     width: float,
     a: NDArray[np.float64],
+    scores: NDArray[Any],
+    known: bool,
     of_W: NDArray[np.float64],
     of_b: NDArray[np.float64],
 ) -> tuple[float, float] | None: ...

@@ -125,11 +125,15 @@ cdef fc_svm_terms terms_of(Held held, how, multipliers, double width, a, size_t 
     terms.margins, terms.multipliers = <const double *>margins.matrix.data, <const double *>from_.matrix.data
     terms.width, terms.largest = width, how.largest
     terms.a = <double *>held.allocate(a, "d", rows, classes)
+    terms.scores, terms.known = NULL, False
     return terms
 
 
-def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double width, a, of_W, of_b):
-    """Write `a` and gradients; return the augmented Lagrangian and the sum of hinges, or None if scores overflow."""
+def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double width, a, scores, bint known, of_W, of_b):
+    """Write `a` and gradients; return the augmented Lagrangian and the sum of hinges, or None if scores overflow.
+
+    Scores are written, too; or read, where they are known.
+    """
     cdef Held held = Held()
     cdef fc_linear model = linear_of(held, X, centre, W, b)
     cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, model.X.rows, model.classes)
@@ -137,6 +141,7 @@ def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double widt
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double value = 0, hinges = 0
+    terms.scores, terms.known = held.allocate(scores, format_of(fc_dtype_of(model.in_)), model.X.rows, model.classes), known
     w.shaped(model.classes, model.X.cols)
     v.shaped(model.classes, 1)
     with nogil:

@@ -116,8 +116,9 @@ def test_lagrangians(isa, largest, shape, own, rng):
     np.testing.assert_allclose(found, wanted[:2], rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(a, wanted[2], rtol=0, atol=1e-12)
     np.testing.assert_allclose(given, how.weight[:, None] * a, rtol=4 * eps)
-    of_W, of_b = np.empty(W.shape), np.empty(len(b))
-    found = _native.svm_lagrangian(how, rows, None, W, b, 1, multipliers, 0.3, a, of_W, of_b)
+    of_W, of_b, written = np.empty(W.shape), np.empty(len(b)), np.full_like(scores, np.nan)
+    found = _native.svm_lagrangian(how, rows, None, W, b, 1, multipliers, 0.3, a, written, False, of_W, of_b)
+    np.testing.assert_allclose(written, scores, rtol=0, atol=64 * eps * shape[1] * (1 + abs(scores).max()))
     size = 64 * eps * shape[1] * (1 + abs(rows).max()) ** 2 * abs(W).max()
     np.testing.assert_allclose(found, wanted[:2], rtol=0, atol=size * shape[2])
     weighted = how.weight[:, None] * a
@@ -140,12 +141,30 @@ def test_bytes_do_not_depend_on_the_instruction_set_or_threads(kind):
                     W, b = rng.normal(size=(shape[2], shape[1])), np.zeros(shape[2])
                     ascended = ascend(how, 3, a, b, shape[1])[:3]
                     for n_threads in (1, 3):
-                        of_W, of_b, out = np.empty_like(W), np.empty_like(b), np.empty_like(a)
-                        values = _native.svm_lagrangian(how, X, None, W, b, n_threads, a, 0.2, out, of_W, of_b)
-                        found = digest(*ascended, np.array(values), out, of_W, of_b)
+                        found = digest(*ascended, *lagrangian(how, X, W, b, n_threads, a))
                         assert seen.setdefault((shape, is_sparse), found) == found, (name, shape)
     finally:
         _native.use_isa(before)
+
+
+def lagrangian(how, X, W, b, n_threads, a, scores=None):
+    """All that is written, and the values; `scores` are known where they are given."""
+    known = scores is not None
+    out, scores = np.empty_like(a), scores if known else np.empty(a.shape, W.dtype)
+    of_W, of_b = np.empty(W.shape), np.empty(len(b))
+    values = _native.svm_lagrangian(how, X, None, W, b, n_threads, a, 0.2, out, scores, known, of_W, of_b)
+    return np.array(values), out, scores, of_W, of_b
+
+
+@each_kind
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_known_scores_are_not_computed_again(isa, largest, dtype, rng):
+    how, X, a = problem((700, 400, 11), largest, rng)  # of several blocks
+    X, W, b = (4 * X).astype(dtype), rng.normal(size=(11, 400)).astype("float32"), np.zeros(11, "float32")
+    found = lagrangian(how, X, W, b, 1, a)
+    assert digest(*lagrangian(how, X, np.zeros_like(W), b, 2, a, found[2].copy())) == digest(*found)
+    others = lagrangian(how, X, W, b, 2, a, found[2] + np.arange(11, dtype="float32"))
+    assert digest(*others[1:]) != digest(*found[1:])
 
 
 def test_scores_that_overflow_have_no_answer(isa, rng):
@@ -154,8 +173,9 @@ def test_scores_that_overflow_have_no_answer(isa, rng):
     scores[2, 1] = np.inf
     assert _native.svm_lagrangian_of_scores(how, scores, 1, a, 0.1, np.empty_like(a)) is None
     W = np.full((3, 3), 1e308)
+    of_W, of_b = np.empty(W.shape), np.empty(3)
     found = _native.svm_lagrangian(
-        how, X * 1e3, None, W, np.zeros(3), 1, a, 0.1, np.empty_like(a), W.copy(), np.empty(3)
+        how, X * 1e3, None, W, np.zeros(3), 1, a, 0.1, np.empty_like(a), scores, False, of_W, of_b
     )
     assert found is None
 

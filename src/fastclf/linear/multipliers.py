@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastclf._shared import threads
 from fastclf.linear.objective import Objective, Point
@@ -47,8 +49,8 @@ _PATIENCE = 100  # steps in which the gap has to become half as large
 class _At:
     """Weights, and the smooth problem there: its value, gradients, and the dual point whose gradients these are."""
 
-    def __init__(self, point: Point, hinges: float, a: Array) -> None:
-        self.point, self.hinges, self.a = point, hinges, a
+    def __init__(self, point: Point, hinges: float, a: Array, scores: NDArray[Any]) -> None:
+        self.point, self.hinges, self.a, self.scores = point, hinges, a, scores
         self._slope: tuple[Preconditioner, Array] | None = None
 
     def slope(self, change: Preconditioner) -> Array:
@@ -128,7 +130,7 @@ class _Multipliers:
             self._multipliers, changes = here.a, changes + 1
             self._width = max(self._least, self._shrink * self._width)
             with threads.blas(1):  # as in _settled
-                here = self._at(here.point.W, here.point.b)
+                here = self._at(here.point.W, here.point.b, here.scores)
 
     def _settled(self, here: _At, change: Preconditioner, progress: Progress) -> tuple[_At, Dual | None]:
         """Make steps until the smooth problem is solved well enough; return a proof, too, where the search is over."""
@@ -157,12 +159,15 @@ class _Multipliers:
         assert self._best is not None
         return self._asks <= 0 and self._gap <= progress.until(self._best[0])
 
-    def _at(self, W: Array, b: Array) -> _At:
-        """Evaluate; X is read once."""
-        penalty, a = self._objective.penalty, np.empty_like(self._multipliers)
-        value, hinges, of_W, of_b = self._svm.lagrangian(self._objective.rows, W, b, self._multipliers, self._width, a)
+    def _at(self, W: Array, b: Array, known: NDArray[Any] | None = None) -> _At:
+        """Evaluate, of known scores in two thirds of the time; X is read once."""
+        rows, penalty, a = self._objective.rows, self._objective.penalty, np.empty_like(self._multipliers)
+        scores = np.empty(a.shape, rows.dtype) if known is None else known
+        value, hinges, of_W, of_b = self._svm.lagrangian(
+            rows, W, b, self._multipliers, self._width, a, scores, known is not None
+        )
         of_b = of_b if self._objective.has_intercept else np.zeros_like(of_b)
-        return _At(Point(W, b, value + penalty.value(W), of_W + penalty.slope(W), of_b), hinges, a)
+        return _At(Point(W, b, value + penalty.value(W), of_W + penalty.slope(W), of_b), hinges, a, scores)
 
     def _value(self, here: _At) -> float:
         """Return J."""

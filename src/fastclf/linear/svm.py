@@ -137,23 +137,36 @@ class Svm:
         return total / (-2 * self.l2)
 
     def lagrangian(
-        self, rows: Rows, W: Array, b: Array, multipliers: Array, width: float, a: Array
+        self,
+        rows: Rows,
+        W: Array,
+        b: Array,
+        multipliers: Array,
+        width: float,
+        a: Array,
+        scores: NDArray[Any],
+        known: bool,
     ) -> tuple[float, float, Array, Array]:
         """Write `a`; return the augmented Lagrangian's hinges, the hinges themselves, and gradients by W and b.
 
-        Sums are in the rows' dtype: `rows` may be those of the objective in float32.
+        Scores are written, too; or read, where they are known. Sums are in the rows' dtype: `rows` may be those of the
+        objective in float32.
         """
         W, b = W.astype(rows.dtype), b.astype(rows.dtype)
         if isinstance(rows, SparseRows):
-            scores = rows.scores(W, b)
-            found = _native.svm_lagrangian_of_scores(self, scores, rows.n_threads, multipliers, width, a)
+            if not known:
+                scores[:] = rows.scores(W, b)
+            slopes = scores.copy()
+            found = _native.svm_lagrangian_of_scores(self, slopes, rows.n_threads, multipliers, width, a)
             if found is None:
                 raise overflow(rows.dtype)
-            return *found, *rows.gradients(scores)
+            return *found, *rows.gradients(slopes)
         assert isinstance(rows, DenseRows)
         of_W, of_b = np.empty(W.shape), np.empty(b.shape)
         centre = rows.centre.astype(rows.dtype)
-        found = _native.svm_lagrangian(self, rows.X, centre, W, b, rows.n_threads, multipliers, width, a, of_W, of_b)
+        found = _native.svm_lagrangian(
+            self, rows.X, centre, W, b, rows.n_threads, multipliers, width, a, scores, known, of_W, of_b
+        )
         if found is None:
             raise overflow(rows.dtype)
         return *found, of_W, of_b
