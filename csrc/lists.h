@@ -152,9 +152,19 @@
 
 /* Instruction sets, worst first; each overrides what it improves and inherits the rest.
  *      name        needs (bits of cpu.h)
+ * FC_PORTABLE and FC_NO_AVX512 leave out what a program of the tests does not run, and so need not be compiled.
  */
-#if defined(__x86_64__)
-#ifdef FC_NO_AMX /* the compiler has none */
+#if defined(FC_PORTABLE)
+#define FC_ISAS(X) X(scalar, 0)
+#elif defined(__x86_64__)
+#ifdef FC_NO_AVX512
+#define FC_AVX512_ISAS(X)
+#else
+#define FC_AVX512_ISAS(X) \
+    X(avx512, FC_CPU_AVX512) \
+    X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI)
+#endif
+#if defined(FC_NO_AVX512) || defined(FC_NO_AMX) /* the compiler has none */
 #define FC_AMX_ISA(X)
 #else
 #define FC_AMX_ISA(X) X(amx, FC_CPU_AVX512 | FC_CPU_VNNI | FC_CPU_AMX)
@@ -162,8 +172,7 @@
 #define FC_ISAS(X) \
     X(scalar, 0) \
     X(avx2, FC_CPU_AVX2) \
-    X(avx512, FC_CPU_AVX512) \
-    X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI) \
+    FC_AVX512_ISAS(X) \
     FC_AMX_ISA(X)
 #elif defined(__aarch64__)
 #define FC_ISAS(X) \

@@ -2,8 +2,9 @@
 # Build tests/helpers/harness*.c, or the files of PROGRAM, with all of csrc/, by the flags and instruction sets that
 # CMakeLists.txt and csrc/lists.h name.
 #
-#   [PROGRAM="FILE..."] tools/build_harness.sh OUTPUT COMPILER [FLAG...]
+#   [PROGRAM="FILE..."] [RUNS_HERE=1] tools/build_harness.sh OUTPUT COMPILER [FLAG...]
 #
+# With RUNS_HERE, without instruction sets that this processor does not have: they take most of the time.
 # The flags, of which none has a blank, come last and so win over those of CMakeLists.txt.  Prints the instruction sets.
 #
 # shellcheck disable=SC2086  # $options, $avx512, $without and $program are lists, meant to be split
@@ -23,8 +24,9 @@ avx512=$(sed -n 's/^ *set(avx512 \(.*\))$/\1/p' "$cmake_lists")
 without= # what this compiler does not know, as in CMakeLists.txt
 printf '#include <immintrin.h>\nvoid f(void) { _tile_dpbuud(0, 1, 2); }\n' |
     "$compiler" -mamx-tile -mamx-int8 -x c -c -o "$objects/probe" - 2>/dev/null || without=-DFC_NO_AMX
+[ -z "${RUNS_HERE-}" ] || grep -qsw avx512f /proc/cpuinfo || without="$without -DFC_NO_AVX512"
 isas=$(printf '#include "lists.h"\n#define NAME(isa, needs) isa\nFC_ISAS(NAME)\n' |
-    "$compiler" $without -E -P -I "$root/csrc" -)
+    "$compiler" "$@" $without -E -P -I "$root/csrc" -)
 [ -n "$options" ] && [ -n "$avx512" ] && [ -n "$isas" ] ||
     { echo "$0: CMakeLists.txt or lists.h has changed its form" >&2; exit 1; }
 

@@ -30,7 +30,7 @@ echo 'int LLVMFuzzerTestOneInput(const char *p, unsigned long n) { return (void)
 log=$folder/log
 # Without traces of comparisons, which take most of the time in sums of many digits, and without heaps in the place of
 # stacks, which take a third of what is left: no function of csrc returns what lies on its stack.
-PROGRAM=$(echo "$here"/../tests/fuzz/*.c) "$here/build_harness.sh" "$folder/fuzz" "$clang" -O2 -g1 \
+PROGRAM=$(echo "$here"/../tests/fuzz/*.c) RUNS_HERE=1 "$here/build_harness.sh" "$folder/fuzz" "$clang" -O2 -g1 \
     -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fsanitize-address-use-after-return=never \
     -fno-sanitize-coverage=trace-cmp -fno-sanitize-recover=all >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 

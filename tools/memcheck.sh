@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 PROGRAM="$(echo "$here"/../tests/fuzz/*.c) $here/../tests/helpers/drawn_cases.c" \
-    "$here/build_harness.sh" "$work/cases" gcc -O2 -g >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    RUNS_HERE=1 "$here/build_harness.sh" "$work/cases" gcc -O2 -g >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 
 check() { # check TARGET BUG COUNT
     FUZZ_TARGET=$1 FUZZ_PLANT=$2 valgrind --quiet --partial-loads-ok=no --error-exitcode=9 --exit-on-first-error=yes \

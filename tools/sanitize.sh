@@ -31,7 +31,7 @@ done
 build() { # build OUTPUT FLAG...
     output=$1
     shift
-    "$here/build_harness.sh" "$output" "$clang" -O1 -g -fno-omit-frame-pointer "$@" >"$work/log" 2>&1 ||
+    RUNS_HERE=1 "$here/build_harness.sh" "$output" "$clang" -O1 -g -fno-omit-frame-pointer "$@" >"$work/log" 2>&1 ||
         { cat "$work/log" >&2; exit 1; }
 }
 
@@ -46,7 +46,7 @@ expect_report() {
 
 # Without OpenMP, which is not built for the sanitizer.
 if [ "$sanitizers" = memory ]; then
-    build "$work/memory" -fsanitize=memory
+    build "$work/memory" -fsanitize=memory -DFC_PORTABLE
     expect_report "use-of-uninitialized-value" "$work/memory" --plant unwritten
     "$work/memory" scalar
     echo "no reports"
@@ -61,7 +61,7 @@ expect_report "signed integer overflow" "$work/addresses" --plant overflow
 # Archer tells the thread sanitizer what OpenMP's barriers order.
 archer=$(dirname "$("$clang" -print-file-name=libomp.so)")/libarcher.so
 export OMP_TOOL_LIBRARIES="$archer" TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
-build "$work/races" -fsanitize=thread -fopenmp=libomp
+build "$work/races" -fsanitize=thread -fopenmp=libomp -DFC_PORTABLE
 expect_report "data race" "$work/races" --plant race
 
 # Both take long: side by side.

@@ -254,8 +254,11 @@ static uint64_t run_across_groups(uint64_t digest, fc_metric metric, fc_matrix X
     return digest;
 }
 
-/* Each pair of X's rows is compared, which must not take long. */
-static int is_run_apart(fc_matrix Q, fc_matrix X) { return Q.dtype == X.dtype && X.rows * X.rows * X.cols < 20000000; }
+/* Each pair of X's rows is compared, which must not take long: of float32 alone where threads share them out. */
+static int is_run_apart(fc_matrix Q, fc_matrix X) {
+    const size_t work = X.rows * X.rows * X.cols;
+    return Q.dtype == X.dtype && work < (X.dtype == FC_f32 ? 20000000 : 2000000);
+}
 
 static uint64_t run_all_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre) {
     for (fc_metric metric = 0; metric < FC_METRIC_COUNT; metric++) {
