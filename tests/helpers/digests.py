@@ -21,7 +21,7 @@ def _key(asked):
     return asked.dtype, asked.shape, digest(asked)
 
 
-def remembering(of):
+def remembering(of, most=_REMEMBERED):
     """Keep the last answers: the same arrays come once for each instruction set, and in several tests."""
     answers = {}
 
@@ -29,7 +29,7 @@ def remembering(of):
     def answer(*args):
         asked = tuple(map(_key, args))
         if asked not in answers:
-            if len(answers) == _REMEMBERED:
+            if len(answers) == most:
                 del answers[next(iter(answers))]
             answers[asked] = of(*args)
         found = answers[asked]

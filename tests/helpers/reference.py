@@ -6,26 +6,90 @@ from the sum to the distance in float64, rounds, and to the nearest.
 
 from __future__ import annotations
 
+import functools
 import math
 from fractions import Fraction
 
 import numpy as np
 from digests import remembering
 
+_remembering_few = functools.partial(remembering, most=4)  # large tables, that are asked for in a row
+
+
+def _odd(array):
+    """Floats as whole numbers, odd or 0, and the exponents of the powers of two that they are times of."""
+    fraction, exponent = np.frexp(array.astype(np.float64))
+    whole = (fraction * 2.0**53).astype(np.int64)
+    lowest_bit = np.where(whole, whole & -whole, 1)
+    return whole // lowest_bit, exponent.astype(np.int64) - 53 + np.frexp(lowest_bit.astype(np.float64))[1] - 1
+
+
+def _times(whole, exponent, lowest):
+    """Exact integers: whole * 2**(exponent - lowest)."""
+    shift = np.where(whole, exponent - lowest, 0)
+    if shift.max(initial=0) + _bits(whole) > 62:
+        whole, shift = whole.astype(object), shift.astype(object)
+    return whole << shift
+
+
+def _bits(*arrays):
+    """Of the largest integer."""
+    return max((int(abs(a).max()).bit_length() for a in arrays if a.size), default=0)
+
+
+def _fit_for_sums(degree, *arrays):
+    """Integers whose sums over a row, of differences or of their squares, are exact in NumPy: if small, in int64."""
+    narrow = degree * (_bits(*arrays) + 1) + arrays[0].shape[1].bit_length() < 63
+    return [a.astype(np.int64 if narrow else object) for a in arrays]
+
 
 def _integers(*arrays):
     """Each array as exact integers, with the exponent of the power of two they all were divided by."""
     if all(a.dtype.kind in "bui" for a in arrays):
         return [a.astype(np.int64 if a.dtype.itemsize < 4 else object) for a in arrays], 0
-    parts = [np.frexp(a.astype(np.float64)) for a in arrays]
-    lowest = min((int(e.min()) for _, e in parts if e.size), default=0)
-    shifted = [(m * 2.0**53).astype(np.int64).astype(object) << (e.astype(object) - lowest) for m, e in parts]
-    return shifted, lowest - 53
+    parts = [_odd(a) for a in arrays]
+    lowest = min((int(e[w != 0].min()) for w, e in parts if w.any()), default=0)
+    return [_times(w, e, lowest) for w, e in parts], lowest
 
 
-def _table(Q, X, row_of):
-    """Call `row_of` on each query: one row of float64 distances."""
-    rows = [row_of(q) for q in Q]
+def _integers_by_row(array):
+    """Exact integers, each row divided by a power of two of its own."""
+    if array.dtype.kind in "bui":
+        return _integers(array)[0][0]
+    whole, exponent = _odd(array)
+    return _times(whole, exponent, np.where(whole, exponent, 2000).min(axis=1, keepdims=True, initial=2000))
+
+
+_PAIRS = {
+    "l1": lambda row, x: abs(row - x).sum(axis=1),
+    "l2": lambda row, x: ((row - x) ** 2).sum(axis=1),
+    "chebyshev": lambda row, x: abs(row - x).max(axis=1),
+    "inner_product": lambda row, x: (row * x).sum(axis=1),
+}
+
+
+def _table_of(kind, q, x):
+    """What `_PAIRS` says of each of `q` and of `x`, as lists of Python's integers."""
+    q, x = _fit_for_sums(1 if kind in ("l1", "chebyshev") else 2, q, x)
+    return [[int(s) for s in _PAIRS[kind](row, x).tolist()] for row in q]
+
+
+@_remembering_few
+def _exact(kind, Q, X):
+    """A table of exact integers, which several metrics and their orders are made from, and their common exponent."""
+    (q, x), e = _integers(Q, X)
+    return _table_of(kind, q, x), e
+
+
+@_remembering_few
+def _angles(Q, X):
+    """Products of all pairs, and squared lengths of Q and of X, where each row counts in units of its own."""
+    q, x = map(_integers_by_row, (Q, X))
+    squares = [[int(s) for s in (rows**2).sum(axis=1)] for rows in _fit_for_sums(2, q, x)]
+    return _table_of("inner_product", q, x), *squares
+
+
+def _distances(Q, X, rows):
     return np.array(rows, dtype=np.float64).reshape(len(Q), len(X))
 
 
@@ -40,21 +104,22 @@ def _rounded(value, exponent):
 @remembering
 def l1(Q, X):
     """Sum of absolute differences."""
-    (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_rounded(int(s), e) for s in abs(row - x).sum(axis=1)])
+    sums, e = _exact("l1", Q, X)
+    return _distances(Q, X, [[_rounded(s, e) for s in row] for row in sums])
 
 
 @remembering
 def l2(Q, X):
     """Square root of the sum of squared differences."""
-    (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_rounded_root(int(s), e) for s in ((row - x) ** 2).sum(axis=1)])
+    sums, e = _exact("l2", Q, X)
+    return _distances(Q, X, [[_rounded_root(s, e) for s in row] for row in sums])
 
 
+@remembering
 def sqeuclidean(Q, X):
     """Sum of squared differences."""
-    (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_rounded(int(s), 2 * e) for s in ((row - x) ** 2).sum(axis=1)])
+    sums, e = _exact("l2", Q, X)
+    return _distances(Q, X, [[_rounded(s, 2 * e) for s in row] for row in sums])
 
 
 def _rounded_root(value, exponent):
@@ -67,23 +132,19 @@ def _rounded_root(value, exponent):
 @remembering
 def chebyshev(Q, X):
     """The largest absolute difference."""
-    (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_rounded(int(s), e) for s in abs(row - x).max(axis=1)])
+    most, e = _exact("chebyshev", Q, X)
+    return _distances(Q, X, [[_rounded(s, e) for s in row] for row in most])
 
 
 @remembering
 def cosine(Q, X):
     """1 - q.x / sqrt(|q|^2 |x|^2); 1 where a vector is zero."""
-    (q, x), _ = _integers(Q, X)
-    xx = [int(s) for s in (x**2).sum(axis=1)]
-
-    def row_of(row):
-        qq = int((row**2).sum())
-        return [
-            _rounded_angle(int(s), qq * n) if qq and n else 1.0 for s, n in zip((row * x).sum(axis=1), xx, strict=True)
-        ]
-
-    return _table(q, x, row_of)
+    products, qq, xx = _angles(Q, X)
+    rows = [
+        [_rounded_angle(s, m * n) if m and n else 1.0 for s, n in zip(row, xx, strict=True)]
+        for row, m in zip(products, qq, strict=True)
+    ]
+    return _distances(Q, X, rows)
 
 
 def _rounded_angle(s, p):
@@ -120,8 +181,8 @@ def _is_even(value):
 @remembering
 def inner_product(Q, X):
     """Sum of products: no distance, as the largest is nearest. What is 0, or rounds to it, has no sign."""
-    (q, x), e = _integers(Q, X)
-    return _table(q, x, lambda row: [_rounded(int(s), 2 * e) + 0.0 for s in (row * x).sum(axis=1)])
+    sums, e = _exact("inner_product", Q, X)
+    return _distances(Q, X, [[_rounded(s, 2 * e) + 0.0 for s in row] for row in sums])
 
 
 METRICS = {
@@ -138,25 +199,23 @@ LARGEST_FIRST = {"inner_product"}
 @remembering
 def exact_order(metric, Q, X):
     """The rows of X by (exact distance, row), for each of Q."""
-    (q, x), _ = _integers(Q, X)
-    xx = [int(s) for s in (x**2).sum(axis=1)]
-    keys = {
-        "l1": lambda row: [int(s) for s in abs(row - x).sum(axis=1)],
-        "l2": lambda row: [int(s) for s in ((row - x) ** 2).sum(axis=1)],
-        "sqeuclidean": lambda row: [int(s) for s in ((row - x) ** 2).sum(axis=1)],
-        "chebyshev": lambda row: [int(s) for s in abs(row - x).max(axis=1)],
-        "inner_product": lambda row: [-int(s) for s in (row * x).sum(axis=1)],
-        "cosine": lambda row: [_signed_square(int(s), n) for s, n in zip((row * x).sum(axis=1), xx, strict=True)],
-    }
-    found = [
-        sorted(range(len(X)), key=list(zip(keys[metric](row), range(len(X)), strict=True)).__getitem__) for row in q
-    ]
+    if metric == "cosine":
+        keys = _falling_cosines(*_angles(Q, X))
+    else:
+        keys = _exact("l2" if metric == "sqeuclidean" else metric, Q, X)[0]
+    if metric in LARGEST_FIRST:
+        keys = [[-s for s in row] for row in keys]
+    found = [sorted(range(len(X)), key=row.__getitem__) for row in keys]  # which leaves equals in their order
     return np.array(found, dtype=np.int64).reshape(len(Q), len(X))
 
 
-def _signed_square(s, n):
-    """What falls as the cosine s / sqrt(n) of a query rises."""
-    return Fraction(-s * abs(s), n) if n else Fraction(0)
+def _falling_cosines(products, _, xx):
+    """Integers that fall as the cosine s / sqrt(n) of a query rises, and are equal where cosines are.
+
+    They are -s |s| / n in units so small that fractions with such denominators are a unit apart, or equal.
+    """
+    bits = 2 * max(xx, default=0).bit_length()
+    return [[(-s * abs(s) << bits) // n if n else 0 for s, n in zip(row, xx, strict=True)] for row in products]
 
 
 def exact_knn(metric, Q, X, k, skip_self=False):
