@@ -41,6 +41,8 @@ def minimum(loss, X, y, classes, *, l1, l2, fit_intercept=True, steps=3000):
         if value < J and momentum > 1:
             at, momentum = v, long(1)
             continue
+        if abs(moved - at).max() < 1e-14 * (1 + abs(moved).max()):
+            return moved
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         at, momentum = moved + (momentum - 1) / following * (moved - v), following
         v, value = moved, J

@@ -144,7 +144,7 @@ def test_queries_of_another_dtype(isa, metric, q_dtype, x_dtype):
         values = few_directions(6.0)(np.random.default_rng(seed), shape, dtype)
         return (20 * values).clip(0, 127).astype(dtype)
 
-    Q, X = rows(q_dtype, (40, 26), 1), rows(x_dtype, (300, 26), 2)
+    Q, X = rows(q_dtype, (40, 26), 1), rows(x_dtype, (120, 26), 2)
     Q[:7] = X[:7].astype(q_dtype)
     expected = reference.exact_knn(metric, Q, X, 9)
     for chain in staged.chains(metric):
