@@ -16,7 +16,7 @@ from isas import each_isa
 from names import TRAITS
 
 from fastclf import _native
-from fastclf.neighbors.backends import cascades, exact, trees
+from fastclf.neighbors.backends import cascades, exact, speeds, trees
 
 hypothesis.settings.register_profile("ci", derandomize=True, max_examples=50, deadline=None, database=None)
 hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
@@ -94,6 +94,12 @@ def searches_in_stages():
         patch.setattr(trees, "_LEAST_ROWS", np.inf)
         patch.setattr(cascades, "_MOST_REFINED", np.inf)
         yield
+
+
+@pytest.fixture
+def typical_speeds(monkeypatch):
+    """Choose stages as on a typical processor: what is measured while other programs run would choose others."""
+    monkeypatch.setattr(speeds, "_measured", lambda norm, kind: speeds._TYPICAL[norm][kind])
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import fastclf
 from fastclf import KNN
 from fastclf.neighbors.backends import choosing
 
-pytestmark = pytest.mark.usefixtures("searches_in_stages")
+pytestmark = pytest.mark.usefixtures("searches_in_stages", "typical_speeds")
 
 
 @pytest.fixture
