@@ -262,19 +262,19 @@ def test_columns_that_depend_on_each_other_but_for_rounding(solver, n, rng):
     assert float(of.value(reference.minimum(of))) * (1 + 1e-4) > J
 
 
-@pytest.mark.parametrize("tol", [1e-3, 1e-4])
 @pytest.mark.parametrize("seed", [1, 11])
-def test_more_sparse_features_than_rows_and_next_to_no_penalty(seed, tol):
+def test_more_sparse_features_than_rows_and_next_to_no_penalty(seed):
     rng = np.random.default_rng(seed)
     X = scipy.sparse.random_array((2000, 3000), density=0.005, random_state=rng, format="csr")
     y = (np.asarray(X @ rng.normal(size=(3000, 3))) + 0.5 * rng.gumbel(size=(2000, 3))).argmax(axis=1)
-    model = fitted("mse", "auto", X, y, l2=1e-8, tol=tol)
     A, Y = X.toarray(), np.eye(3)[y]  # ridge regression, by its dual
     A, Y = A - A.mean(axis=0), Y - Y.mean(axis=0)
     dual = np.linalg.solve(A @ A.T + 1e-8 * Y.size * np.eye(2000), Y)
     W = A.T @ dual
     least = ((A @ W - Y) ** 2).mean() + 1e-8 * (W**2).sum()
-    assert above(least, model.objective_, tol, 1 / 3) < 1 or not model.converged_
+    for tol in (1e-3, 1e-4):
+        model = fitted("mse", "auto", X, y, l2=1e-8, tol=tol)
+        assert above(least, model.objective_, tol, 1 / 3) < 1 or not model.converged_, tol
 
 
 def counts_of_words(rng):
@@ -288,7 +288,6 @@ def separable_rows(rng):
     return X, (X @ rng.normal(size=(80, 5))).argmax(axis=1)
 
 
-@functools.cache
 def logistic_regression(data, seed, l2):
     """Drawn data, and J at scikit-learn's optimum."""
     X, y = data(np.random.default_rng(seed))
@@ -297,15 +296,15 @@ def logistic_regression(data, seed, l2):
     return X, y, -np.log(proba).mean() + l2 * (peer.coef_**2).sum()
 
 
-@pytest.mark.parametrize("tol", [1e-2, 1e-3])
 @pytest.mark.parametrize(("data", "seed", "l2"), [(counts_of_words, 2, 1e-4), (separable_rows, 0, 1e-6)])
-def test_little_loss_is_told_from_none(data, seed, l2, tol, monkeypatch):
+def test_little_loss_is_told_from_none(data, seed, l2, monkeypatch):
     """Where J is small its curvature does not last: too far apart, differences of gradients say nothing of it."""
     monkeypatch.setattr(lbfgs, "affords_newton", lambda _: False)
     X, y, least = logistic_regression(data, seed, l2)
-    model = fitted("softmax", "lbfgs", X, y, l2=l2, tol=tol)
-    assert model.converged_
-    assert model.objective_ < least * (1 + tol)
+    for tol in (1e-2, 1e-3):
+        model = fitted("softmax", "lbfgs", X, y, l2=l2, tol=tol)
+        assert model.converged_, tol
+        assert model.objective_ < least * (1 + tol), tol
 
 
 def random_walks(rng):
@@ -314,18 +313,18 @@ def random_walks(rng):
     return X.astype(np.float32), scores.argmax(axis=1)
 
 
-@pytest.mark.parametrize("tol", [1e-5, 1e-7, 1e-9, 1e-11])
 @pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1))])
-def test_small_tolerances_are_reached_where_features_are_alike(seed, tol):
+def test_small_tolerances_are_reached_where_features_are_alike(seed):
     """Conjugate gradients end in a few steps only where products with the Hessian are right to some digits.
 
     Here changes of variables in float32 round far more than what near gradients differ by.
     """
     X, y, least = logistic_regression(random_walks, seed, 1e-4)
-    model = fitted("softmax", "lbfgs", X, y, l2=1e-4, tol=tol)
-    assert model.converged_
-    assert model.n_iter_ <= 40
-    assert model.objective_ < least * (1 + tol)
+    for tol in (1e-5, 1e-7, 1e-9, 1e-11):
+        model = fitted("softmax", "lbfgs", X, y, l2=1e-4, tol=tol)
+        assert model.converged_, tol
+        assert model.n_iter_ <= 40, tol
+        assert model.objective_ < least * (1 + tol), tol
 
 
 # --- what is said where it has not ------------------------------------------------------------------------------------
