@@ -184,7 +184,7 @@ def test_gradients_are_finite_differences(draw, reduction, smoothing, weighted, 
     assert torch.autograd.gradcheck(lambda z: ours.cross_entropy(z, ids, **options), scores)
     assert torch.autograd.gradcheck(lambda z, t: ours.cross_entropy(z, t, **options), (scores, parts))
     assert torch.autograd.gradcheck(lambda t: ours.cross_entropy(scores.detach(), t, **options), parts)
-    for p in (1, 2):
+    for p in (1, 2) if smoothing == 0 else ():  # hinges have none
         assert torch.autograd.gradcheck(
             lambda z, p=p: ours.hinge(z, ids, p, weight=weight, reduction=reduction, ignore_index=1), scores
         )
