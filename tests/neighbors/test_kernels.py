@@ -150,8 +150,8 @@ HARD = [
 
 @functools.cache
 def hard(name, dtype):
-    """40 queries and 150 rows, of which the first 20 are the last queries."""
-    rows = built(name, dtype, (170, 11))
+    """40 queries and 110 rows, of which the first 20 are the last queries."""
+    rows = built(name, dtype, (130, 11))
     return rows[:40].copy(), rows[20:].copy()
 
 
@@ -170,7 +170,7 @@ def test_hard_data(isa, metric, name, dtype):
     Q, X = hard(name, dtype)
     distances, (nearest, order), of_own = hard_neighbors(metric, name, dtype)
     assert_same_bytes(pairwise(metric, Q, X), distances)
-    for nq, k in ((3, 1), (3, 33), (40, 1), (40, 5), (40, 33), (40, 150)):
+    for nq, k in ((3, 1), (3, 33), (40, 1), (40, 5), (40, 33), (40, 110)):
         assert_same_bytes(search(metric, Q[:nq], X, k), (nearest[:nq, :k], order[:nq, :k]))
     assert_same_bytes(search(metric, X[:20], X, 5, own=np.arange(20)), of_own)
 
@@ -237,7 +237,7 @@ def test_batches_do_not_matter(isa, metric, dtype, name):
         assert_same_bytes(np.vstack([pairwise(metric, part, X) for part in parts]), distances)
         found = [search(metric, part, X, 7) for part in parts]
         assert_same_bytes((np.vstack([f[0] for f in found]), np.vstack([f[1] for f in found])), (d, i))
-    for cut in (1, 60, 149):
+    for cut in (1, 60, 109):
         halves = [pairwise(metric, Q, np.ascontiguousarray(part)) for part in (X[:cut], X[cut:])]
         assert_same_bytes(np.hstack(halves), distances)
     backwards = search(metric, np.ascontiguousarray(Q[::-1]), X, 7)
