@@ -82,6 +82,20 @@ def test_optima_are_those_of_quadratic_programmes(loss, fit_intercept, shape, wa
     assert fit_intercept or not model.intercept_.any()
 
 
+@each_loss
+def test_float32_rows_far_from_zero_without_an_intercept(loss, monkeypatch):
+    """What rounding takes from their scores would hide which steps lead down."""
+    go("multipliers", monkeypatch)
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(3000, 60))
+    y = (Z @ rng.normal(size=(60, 4)) / 8 + 0.5 * rng.normal(size=(3000, 4))).argmax(axis=1)
+    X, l2 = (3e3 + 30 * Z).astype("float32"), 2.7
+    model = LinearClassifier(loss, l2=l2, fit_intercept=False, solver="dual", random_state=0).fit(X, y)
+    assert model.converged_
+    far = fitted(X.astype("float64"), y, loss=loss, l2=l2, fit_intercept=False, solver="dual", random_state=0)
+    assert model.objective_ == pytest.approx(far.objective_, rel=2e-4)
+
+
 @each_hinge
 @each_intercept
 @each_way

@@ -27,6 +27,8 @@ from fastclf.linear.rows import BYTES_OF_CACHED_COPY, Compressed, DenseRows, Row
 
 Array = NDArray[np.float64]
 
+_TELLING = 4096  # rows that tell about where all are
+
 
 @dataclass(frozen=True)
 class Dual:
@@ -61,6 +63,9 @@ class Svm:
         What is minimised, in float64.
     X, centre, compressed
         Dense rows and what is subtracted from them; or compressed ones.
+    shift : ndarray of shape (n_features,)
+        What is subtracted besides while sums are in float32, and added to them: without intercepts there is no centre,
+        and values far from 0 would cost the digits that tell steps near the optimum apart.
     label : ndarray of shape (n_rows,)
         Classes.
     weight, squares : ndarray of shape (n_rows,)
@@ -79,6 +84,7 @@ class Svm:
     X: NDArray[np.generic] | None
     centre: Array | None
     compressed: Compressed | None
+    shift: Array
     label: NDArray[np.int64]
     weight: Array
     squares: Array
@@ -103,6 +109,7 @@ class Svm:
             X=rows.X if isinstance(rows, DenseRows) else None,
             centre=rows.centre if rows.centre.any() else None,
             compressed=rows.compressed if isinstance(rows, SparseRows) else None,
+            shift=_shift(objective),
             label=batch.label,
             weight=weight,
             squares=squares,
@@ -152,24 +159,23 @@ class Svm:
         Scores are written, too; or read, where they are known. Sums are in the rows' dtype: `rows` may be those of the
         objective in float32.
         """
-        W, b = W.astype(rows.dtype), b.astype(rows.dtype)
         if isinstance(rows, SparseRows):
             if not known:
-                scores[:] = rows.scores(W, b)
+                scores[:] = rows.scores(W.astype(rows.dtype), b.astype(rows.dtype))
             slopes = scores.copy()
             found = _native.svm_lagrangian_of_scores(self, slopes, rows.n_threads, multipliers, width, a)
             if found is None:
                 raise overflow(rows.dtype)
             return *found, *rows.gradients(slopes)
         assert isinstance(rows, DenseRows)
-        of_W, of_b = np.empty(W.shape), np.empty(b.shape)
-        centre = rows.centre.astype(rows.dtype)
+        of_W, of_b, centre = np.empty(W.shape), np.empty(b.shape), (rows.centre + self.shift).astype(rows.dtype)
+        W, b = W.astype(rows.dtype), (b + W @ self.shift).astype(rows.dtype)
         found = _native.svm_lagrangian(
             self, rows.X, centre, W, b, rows.n_threads, multipliers, width, a, scores, known, of_W, of_b
         )
         if found is None:
             raise overflow(rows.dtype)
-        return *found, of_W, of_b
+        return *found, of_W + np.outer(of_b, self.shift), of_b
 
     def flows(self, a: Array) -> Array:
         """Return, for each true class, the weighted sum of its rows of `a`."""
@@ -203,6 +209,16 @@ def _unit(objective: Objective, weight: Array, squares: Array) -> float:
     """
     typical = float(weight @ squares / weight.sum())
     return (max(typical / 100, 100 * objective.penalty.l2) if objective.loss.squared else typical) or 1.0
+
+
+def _shift(objective: Objective) -> Array:
+    """Return about the middle of rows that have no centre, as float32 holds it."""
+    rows = objective.rows
+    if objective.has_intercept or not isinstance(rows, DenseRows) or rows.X.dtype == np.float64:
+        return np.zeros(rows.shape[1])
+    some = rows.X[:: -(-len(rows.X) // _TELLING)]
+    middle: Array = some.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
+    return middle
 
 
 def _product(X: Any, a: Array) -> Array:
