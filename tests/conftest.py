@@ -57,6 +57,13 @@ def worker():
         yield one
 
 
+@pytest.fixture(scope="module")
+def forks():
+    """A process that runs each function in a fork: as in a new process, but that imports are made once for a module."""
+    with children.Worker(in_forks=True) as one:
+        yield one
+
+
 @pytest.fixture(scope="session")
 def state():
     """All that an estimator holds, as values to compare."""

@@ -13,31 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-_CALL = """
-import importlib, json, os, sys, threading, traceback
-
-def call(folders, module, name, args):
-    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    return getattr(importlib.import_module(module), name)(*args)
-"""
-
-_RUN = f"""{_CALL}
-print(json.dumps(call(*json.loads(sys.argv[1]))))
-"""
-
-# Answers go to what was standard output; what functions print, to standard error. A process in which a call that was
-# given up goes on is not used again: it would take time from others, and hold locks while they fork.
-_SERVE = f"""{_CALL}
-answers = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)
-for line in sys.stdin:
-    try:
-        good, answer = True, call(*json.loads(line))
-    except Exception:
-        good, answer = False, traceback.format_exc()
-    print(json.dumps([good, answer, threading.active_count() > 1]), file=answers, flush=True)
-"""
-
+import serving
 
 # How much longer than usual everything may take: under sanitizers, or beside other programs.
 _PATIENCE = float(os.environ.get("FASTCLF_PATIENCE", "1"))
@@ -48,12 +24,16 @@ def _request(function, args):
     return json.dumps([[str(path.parent), str(Path(__file__).parent)], path.stem, function.__name__, args])
 
 
+def _variables(env):
+    """The environment of a process, where `env` sets variables, and None unsets one."""
+    return {k: v for k, v in (os.environ | (env or {})).items() if v is not None}
+
+
 def run(function, *args, env=None, timeout=60, prefix=()):
     """Run `function(*args)` under the command `prefix`; the finished process. `env` sets variables, None unsets one."""
-    variables = {k: v for k, v in (os.environ | (env or {})).items() if v is not None}
-    command = [*prefix, sys.executable, "-c", _RUN, _request(function, args)]
+    command = [*prefix, sys.executable, serving.__file__, "once", _request(function, args)]
     return subprocess.run(
-        command, env=variables, timeout=timeout * _PATIENCE, capture_output=True, text=True, check=False
+        command, env=_variables(env), timeout=timeout * _PATIENCE, capture_output=True, text=True, check=False
     )
 
 
@@ -65,10 +45,16 @@ def result(function, *args, **options):
 
 
 class Worker:
-    """A process that runs one function after another, so that it starts once; a new one if it fails or goes on."""
+    """
+    A process that runs one function after another, so that it starts once; a new one if it fails or goes on.
 
-    def __init__(self):
-        self._process = None
+    With `in_forks` each function runs in a fork of it, in which nothing has been used before, and which ends then. What
+    is imported at the top of the function's module is there already. A process in which a call that was given up goes
+    on is not used again: it would take time from others, and hold locks while they fork.
+    """
+
+    def __init__(self, env=None, in_forks=False):
+        self._process, self._env, self._how = None, _variables(env), "in forks" if in_forks else "in turn"
 
     def __enter__(self):
         return self
@@ -79,8 +65,14 @@ class Worker:
     def result(self, function, *args, timeout=240):
         """Return what `function(*args)` returns, by way of JSON; pytest shows what it prints."""
         if self._process is None:
-            command = [sys.executable, "-c", _SERVE]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._process = subprocess.Popen(
+                [sys.executable, serving.__file__, self._how],
+                env=self._env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                process_group=0,  # so that forks end with it
+            )
         try:
             return self._asked(_request(function, args), timeout)
         except BaseException:
@@ -104,7 +96,8 @@ class Worker:
         process, self._process = self._process, None
         if process is None:
             return None
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(BrokenPipeError), process:
             pass
         return process.wait()
