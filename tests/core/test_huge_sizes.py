@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-import children
 import numpy as np
 import pytest
 
@@ -59,8 +58,8 @@ def error_of(name):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_no_memory_holds(name):
-    error, answer = children.result(error_of, name)
+def test_what_no_memory_holds(forks, name):
+    error, answer = forks.result(error_of, name)
     assert error in ("ValueError", "MemoryError")
     assert answer == [[0], [0], [0]]
 

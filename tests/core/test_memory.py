@@ -13,6 +13,7 @@ import pytest
 import reference
 
 import fastclf
+from fastclf import KNN, LinearClassifier, WindowClassifier
 
 MIB = 1 << 20
 
@@ -38,6 +39,14 @@ def peak_of(call):
 
 # With these the C library hands back at once what is freed, so that all that is in use is seen.
 NO_FREE_HEAP = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
+@pytest.fixture(scope="module")
+def measuring():
+    """A process whose forks measure memory."""
+    with children.Worker(NO_FREE_HEAP, in_forks=True) as one:
+        yield one
+
 
 # nq, n, d, k, dtype of the rows, dtype of the queries, threads, order of the queries
 PEAKS = [
@@ -68,10 +77,10 @@ def call_for(what, nq, n, d, k, row_dtype, query_dtype, n_threads, order):
     Q, X = np.asarray(fractions(nq, d, query_dtype), order=order), fractions(n, d, row_dtype)
     y = np.arange(n) % 10
     assert fastclf.knn(X[:500], X[:500], 1, n_threads=n_threads)
-    fastclf.KNN(k=1, n_threads=n_threads).fit(X[:500], y[:500]).predict(X[:500])
+    KNN(k=1, n_threads=n_threads).fit(X[:500], y[:500]).predict(X[:500])
     if what == "knn":
         return lambda: fastclf.knn(Q, X, k, metric="l1", n_threads=n_threads)
-    model = fastclf.KNN(k=k, metric="l1", n_threads=n_threads).fit(X, y)
+    model = KNN(k=k, metric="l1", n_threads=n_threads).fit(X, y)
     return lambda: model.predict(Q)
 
 
@@ -81,8 +90,8 @@ def peaks():
 
 
 @pytest.fixture(scope="module")
-def measured_peaks():
-    return dict(zip(PEAKS, children.result(peaks, env=NO_FREE_HEAP, timeout=200), strict=True))
+def measured_peaks(measuring):
+    return dict(zip(PEAKS, measuring.result(peaks), strict=True))
 
 
 def conversion(nq, d, query_dtype, order):
@@ -103,44 +112,44 @@ def planted_peak(n_bytes):
 
 
 @pytest.mark.parametrize("mib", [2, 20])
-def test_the_measure_sees_what_is_allocated(mib):
-    assert mib * MIB <= children.result(planted_peak, mib * MIB, env=NO_FREE_HEAP) <= (mib + 1) * MIB
+def test_the_measure_sees_what_is_allocated(measuring, mib):
+    assert mib * MIB <= measuring.result(planted_peak, mib * MIB) <= (mib + 1) * MIB
 
 
 def linear_peak(dtype, solver):
     """Memory of a fit, and of X."""
     X = fractions(200_000, 100, dtype)
     y = np.arange(len(X), dtype=np.int32) % 2
-    model = fastclf.LinearClassifier(solver=solver, max_iter=3, tol=1, random_state=0, n_threads=2)
+    model = LinearClassifier(solver=solver, max_iter=3, tol=1, random_state=0, n_threads=2)
     model.fit(X[:3000], y[:3000]).predict(X[:3000])
     return peak_of(lambda: model.fit(X, y)), peak_of(lambda: model.predict(X)), X.nbytes
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
-def test_a_linear_fit_copies_no_rows(solver):
+def test_a_linear_fit_copies_no_rows(measuring, solver):
     """Bytes are never widened as a whole, which would take 76 MiB; labels and a sample of the rows take some."""
-    of_fit, of_predict, _ = children.result(linear_peak, "uint8", solver, env=NO_FREE_HEAP)
+    of_fit, of_predict, _ = measuring.result(linear_peak, "uint8", solver)
     assert of_fit < 24 * MIB
     assert of_predict < 16 * MIB
-    of_fit, _, of_X = children.result(linear_peak, "float64", solver, env=NO_FREE_HEAP)
+    of_fit, _, of_X = measuring.result(linear_peak, "float64", solver)
     assert of_fit < 32 * MIB < of_X / 4
 
 
 def window_peak(loss, n_words, max_iter):
     """Memory of training on so many words."""
     words, tags = [str(i % 997) for i in range(20)], ["a", "b"] * 10
-    model = fastclf.WindowClassifier(3, 50, loss=loss, max_iter=1, n_threads=2).fit([words], [tags])
+    model = WindowClassifier(3, 50, loss=loss, max_iter=1, n_threads=2).fit([words], [tags])
     sentences, tags = [words] * (n_words // 20), [tags] * (n_words // 20)
     return peak_of(lambda: model.set_params(max_iter=max_iter).fit(sentences, tags))
 
 
 @pytest.mark.parametrize("loss", ["softmax", "max_margin"])
-def test_training_never_holds_the_inputs_of_a_pass(loss):
+def test_training_never_holds_the_inputs_of_a_pass(measuring, loss):
     """These would take 7 * 50 * 4 bytes a word; numbers of words, tags and their order take some 50."""
     n_words = 50_000
-    once = children.result(window_peak, loss, n_words, 1, env=NO_FREE_HEAP)
-    often = children.result(window_peak, loss, n_words, 4, env=NO_FREE_HEAP)
+    once = measuring.result(window_peak, loss, n_words, 1)
+    often = measuring.result(window_peak, loss, n_words, 4)
     assert once < 150 * n_words
     assert often < once + MIB
 
@@ -177,8 +186,8 @@ def search_large(rows, cols, dtype, nq, metric):
 @pytest.mark.slow
 @pytest.mark.parametrize(("rows", "cols", "dtype"), LARGE)
 @pytest.mark.parametrize("nq", [2, 5], ids=["pair by pair", "in tiles"])
-def test_more_elements_than_32_bits_count(nq, rows, cols, dtype):
-    distances, found, used = children.result(search_large, rows, cols, dtype, nq, "l1", timeout=250)
+def test_more_elements_than_32_bits_count(forks, nq, rows, cols, dtype):
+    distances, found, used = forks.result(search_large, rows, cols, dtype, nq, "l1", timeout=250)
     ones = np.array([[1] * count + [0] * (40 - count) for count in (40, 30, 20, 0, 0)], np.uint8)
     assert distances == reference.l1(ones[:1], ones)[0].tolist()
     assert found == [rows - 1, rows - 2, 3, 0, 1]
@@ -195,8 +204,8 @@ def search_many_rows(nq):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_more_rows_than_31_bits_count():
-    assert children.result(search_many_rows, 1, timeout=800) == [[[0.0, 9.0]], [[MANY + 5, 0]]]
+def test_more_rows_than_31_bits_count(forks):
+    assert forks.result(search_many_rows, 1, timeout=800) == [[[0.0, 9.0]], [[MANY + 5, 0]]]
 
 
 # --- no memory
@@ -225,6 +234,7 @@ def outcome_under_limit(spare, n_threads, nq):
 @pytest.mark.parametrize("nq", [3, 2000])
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_memory_running_out_is_an_error_or_does_not_matter(n_threads, nq):
+    # In processes of their own: a fork may take what its parent's threads have left.
     found = {spare: children.result(outcome_under_limit, spare, n_threads, nq) for spare in (0, 16 * MIB)}
     assert set(found.values()) <= {"answer", "MemoryError"}
     assert found[16 * MIB] == "answer"
@@ -234,7 +244,7 @@ def test_memory_running_out_is_an_error_or_does_not_matter(n_threads, nq):
 
 def large_request_under_limit():
     X = fractions(30000, 8, "float32")
-    model = fastclf.KNN(k=3).fit(X, np.arange(len(X)) % 3)
+    model = KNN(k=3).fit(X, np.arange(len(X)) % 3)
     expected = model.predict(X[:50])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (status("VmSize") + 64 * MIB, hard))
@@ -248,8 +258,8 @@ def large_request_under_limit():
     return [len(raised), bool(np.array_equal(model.predict(X[:50]), expected))]
 
 
-def test_a_request_beyond_the_memory_is_an_error():
-    assert children.result(large_request_under_limit) == [2, True]
+def test_a_request_beyond_the_memory_is_an_error(forks):
+    assert forks.result(large_request_under_limit) == [2, True]
 
 
 def first_threads_without_memory():
@@ -263,8 +273,8 @@ def first_threads_without_memory():
     return len(fastclf.knn(Q, X, 5, metric="l1", n_threads=4)[0])
 
 
-def test_threads_that_cannot_be_started_do_not_end_the_process():
-    assert children.result(first_threads_without_memory) == 2000
+def test_threads_that_cannot_be_started_do_not_end_the_process(forks):
+    assert forks.result(first_threads_without_memory) == 2000
 
 
 # --- leaks
@@ -284,7 +294,7 @@ def small_calls(model, Q, X):
 def growth():
     """Bytes a call by which the process grows, each time that it is looked at: as it is; with a planted leak."""
     Q, X = fractions(40, 16, "float32"), fractions(600, 16, "float32")
-    model = fastclf.KNN(k=3, n_threads=2).fit(X, np.arange(len(X)) % 3)
+    model = KNN(k=3, n_threads=2).fit(X, np.arange(len(X)) % 3)
     repetitions, sizes = 200, []
     leaked = [None] * repetitions
     for leak in (*[0] * 8, 10_000):  # more than what is free in the heap by then
@@ -295,7 +305,7 @@ def growth():
     return (np.diff(sizes[1:]) / repetitions).tolist()
 
 
-def test_many_calls_leak_nothing():
-    *clean, planted = children.result(growth, env=NO_FREE_HEAP)
+def test_many_calls_leak_nothing(measuring):
+    *clean, planted = measuring.result(growth)
     assert min(clean) < 64  # what leaks does so each time
     assert planted > 5000
