@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import sys
 
-import children
 import numpy as np
 import pytest
 
@@ -38,8 +37,8 @@ def events_of_code():
     return events_of(exec, "1 + 1")
 
 
-def test_code_that_is_run_is_seen():
-    assert children.result(events_of_code) == ["exec"]
+def test_code_that_is_run_is_seen(forks):
+    assert forks.result(events_of_code) == ["exec"]
 
 
 def events_of_text(folder):
@@ -47,14 +46,14 @@ def events_of_text(folder):
     return [events_of(read_vectors, text), events_of(read_tagged, text), events_of(datasets.load, pictures)]
 
 
-def test_readers_run_nothing(tmp_path):
+def test_readers_run_nothing(forks, tmp_path):
     (tmp_path / "text").write_text("__import__ 1\nos.system 2\n")
     (tmp_path / "pictures").mkdir()
     for name, ndim in (("images", 3), ("labels", 1)):
         header = bytes([0, 0, 8, ndim]) + struct.pack(f">{ndim}I", 50, *[2] * (ndim - 1))
         content = bytes(200) if ndim == 3 else bytes([0, 1] * 25)
         (tmp_path / "pictures" / f"train-{name}-idx{ndim}-ubyte").write_bytes(header + content)
-    assert children.result(events_of_text, str(tmp_path)) == [[], [], []]
+    assert forks.result(events_of_text, str(tmp_path)) == [[], [], []]
 
 
 def load_by_skops(path):
@@ -79,6 +78,6 @@ def events_of_models(folder):
     return found
 
 
-def test_models_kept_by_skops_run_nothing(tmp_path):
+def test_models_kept_by_skops_run_nothing(forks, tmp_path):
     pytest.importorskip("skops")
-    assert children.result(events_of_models, str(tmp_path)) == [[], [], []]
+    assert forks.result(events_of_models, str(tmp_path)) == [[], [], []]

@@ -137,15 +137,21 @@ def refusals_of_tensors():
     return found
 
 
+@pytest.fixture(scope="module")
+def forks_that_dispatch():
+    with children.Worker({"SCIPY_ARRAY_API": "1"}, in_forks=True) as one:
+        yield one
+
+
 @pytest.mark.parametrize("package", ["torch", "array_api_strict"])
-def test_arrays_of_other_packages(package):
+def test_arrays_of_other_packages(forks_that_dispatch, package):
     pytest.importorskip(package)
-    assert children.result(answers_of, package, env={"SCIPY_ARRAY_API": "1"}, timeout=250)
+    assert forks_that_dispatch.result(answers_of, package)
 
 
-def test_tensors_that_cannot_be_read():
+def test_tensors_that_cannot_be_read(forks_that_dispatch):
     pytest.importorskip("torch")
-    found = children.result(refusals_of_tensors, env={"SCIPY_ARRAY_API": "1"}, timeout=250)
+    found = forks_that_dispatch.result(refusals_of_tensors)
     assert len(found) == 16
     assert all(message.startswith("X cannot be read as an array: ") for message in found)
 

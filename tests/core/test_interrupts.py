@@ -85,8 +85,8 @@ def given_up():
     return begun
 
 
-def test_what_nobody_waits_for_ends_at_its_next_step():
-    assert children.result(given_up) == ["first", "interrupted"]
+def test_what_nobody_waits_for_ends_at_its_next_step(forks):
+    assert forks.result(given_up) == ["first", "interrupted"]
 
 
 def forked_by_a_handler():
@@ -100,8 +100,8 @@ def forked_by_a_handler():
     return [answer, os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1])]
 
 
-def test_a_fork_during_a_call_has_the_answer_twice():
-    assert children.result(forked_by_a_handler) == [7, 7]
+def test_a_fork_during_a_call_has_the_answer_twice(forks):
+    assert forks.result(forked_by_a_handler) == [7, 7]
 
 
 def ends_while_given_up():

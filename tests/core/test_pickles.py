@@ -8,7 +8,6 @@ import warnings
 from collections import Counter, OrderedDict
 from fractions import Fraction
 
-import children
 import numpy as np
 import pytest
 
@@ -175,10 +174,10 @@ def test_seals_tell_what_generators_draw_next():
 
 @pytest.mark.parametrize("name", ["exact", "words", "faiss", "linear", "windows, hidden", "cross-validation"])
 @pytest.mark.parametrize("seeds", [(0, 40), pytest.param((40, 400), marks=pytest.mark.slow)])
-def test_flipped_bits_crash_nothing_and_change_no_answer(name, seeds):
+def test_flipped_bits_crash_nothing_and_change_no_answer(forks, name, seeds):
     if name == "faiss":
         pytest.importorskip("faiss")
-    told = children.result(outcomes, name, list(range(*seeds)), timeout=250)
+    told = forks.result(outcomes, name, list(range(*seeds)), timeout=250)
     assert told["another"] == 0
     assert told["refused"] > 0.5 * len(range(*seeds))
 

@@ -47,9 +47,9 @@ def test_hash_seeds_folders_and_time_zones_change_nothing():
     assert len(found) == 1
 
 
-def digest_under_the_locale():
+def digest_under_the_locale(name=""):
     """With numbers written as the environment says, as programs with windows and menus set it."""
-    locale.setlocale(locale.LC_ALL, "")
+    locale.setlocale(locale.LC_ALL, name)
     return [locale.localeconv()["decimal_point"], digest(), *numbers_of_files()]
 
 
@@ -61,14 +61,14 @@ def numbers_of_files():
         return [read_vectors(file)[1].tolist(), repr(KNN(3)), repr(LinearClassifier(l2=0.5))]
 
 
-def test_a_locale_that_writes_commas_changes_nothing(tmp_path):
+def test_a_locale_that_writes_commas_changes_nothing(forks, tmp_path):
     compiler = shutil.which("localedef")
     if compiler is None or not Path("/usr/share/i18n/locales/de_DE").exists():
         pytest.skip("the sources of locales are not installed")
     subprocess.run([compiler, "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")], check=True)
     german = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.UTF-8", "LANG": None}
     comma, *found = children.result(digest_under_the_locale, env=german)
-    point, *expected = children.result(digest_under_the_locale, env={"LC_ALL": "C"})
+    point, *expected = forks.result(digest_under_the_locale, "C")
     assert (comma, point) == (",", ".")
     assert found == expected
 
