@@ -259,10 +259,12 @@ def test_one_comparison_only(tmp_path):
         (["--out", "/dev/null/x"], "/dev/null"),
     ],
 )
-def test_bad_arguments_end_with_a_message(tmp_path, options, message):
-    done = run(tmp_path, *options)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_bad_arguments_end_with_a_message(tmp_path, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        sys.exit(command.main(["--rounds", "1", *options]))
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_errors_of_programs_are_not_hidden(tmp_path, monkeypatch):

@@ -129,21 +129,28 @@ def test_accuracies_go_with_their_penalties():
     assert fits.accuracies("hinge") == [0.5]
 
 
-def run(tmp_path, before=""):
+def run(folder, before=""):
     code = f"{before}\nimport runpy, sys\nsys.argv[0] = 'fastclf'\nrunpy.run_module('fastclf', run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", code, *OPTIONS, "--report", "made"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout, Parts((tmp_path / "made" / "report.html").read_text("utf-8"))
+    return done.stdout, Parts((folder / "made" / "report.html").read_text("utf-8"))
 
 
-def test_the_page_holds_all_that_is_printed_and_drawn(tmp_path):
-    printed, parts = run(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder in which the main job has made a page; what it printed; the page."""
+    folder = tmp_path_factory.mktemp("job")
+    return folder, *run(folder)
+
+
+def test_the_page_holds_all_that_is_printed_and_drawn(made):
+    folder, printed, parts = made
     words = [" ".join(row) for row in parts.rows]
     lines = [" ".join(line.split("  <-")[0].split()) for line in printed.splitlines()]
     told = [line for line in lines if re.match(r"(l[12]|softmax|hinge|kNN,|fastclf|scikit-learn brute) ?", line)]
@@ -157,19 +164,19 @@ def test_the_page_holds_all_that_is_printed_and_drawn(tmp_path):
     assert facts["processor"] == machine.processor()
     assert facts["numpy"] == metadata.version("numpy")
     assert "200 training and 200 test rows of 64 bytes" in parts.text
-    saved = {path.name: path.read_bytes() for path in (tmp_path / "made").glob("*.png")}
+    saved = {path.name: path.read_bytes() for path in (folder / "made").glob("*.png")}
     assert len(saved) == len(parts.pictures) == 6
     assert all(picture["alt"] for picture in parts.pictures)
-    assert {path.name for path in tmp_path.iterdir()} == {"made"}
+    assert {path.name for path in folder.iterdir()} == {"made"}
 
 
-def test_the_page_needs_no_other_file(tmp_path):
-    _, parts = run(tmp_path)
+def test_the_page_needs_no_other_file(made):
+    folder, _, parts = made
     start = "data:image/png;base64,"
     assert [address for address in parts.addresses if not address.startswith(start)] == []
     for address in parts.addresses:
         assert base64.b64decode(address.removeprefix(start), validate=True).startswith(b"\x89PNG")
-    assert "url(" not in (tmp_path / "made" / "report.html").read_text("utf-8")
+    assert "url(" not in (folder / "made" / "report.html").read_text("utf-8")
 
 
 def test_a_page_without_matplotlib_says_so(tmp_path):
