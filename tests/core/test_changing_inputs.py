@@ -261,9 +261,10 @@ def search(metric, value):
 
 
 def tree_search():
-    X = floats(20_000, 3)
+    X = floats(5000, 3)  # of each query among NaN, all are looked at
     Q = X.copy()
-    model = fastclf.KNN(k=3, n_threads=2).fit(X, drawn(20_000))
+    model = fastclf.KNN(k=3, n_threads=2).fit(X, drawn(5000))
+    assert model._memory.backend._tree is not None
     return lambda: model.predict(Q), [X, Q], np.nan
 
 
