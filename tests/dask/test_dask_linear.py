@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
@@ -49,12 +50,17 @@ def fitted(loss, X, y, chunks, weight=None, **options):
     return DaskLinearClassifier(loss, random_state=0, **options).fit(in_chunks(X, chunks), in_chunks(y, chunks), weight)
 
 
+@functools.cache
+def least_objective(loss):
+    of = reference_minimum.Problem(loss, *data(), l2=1e-3)
+    return float(of.value(reference_minimum.minimum(of)))
+
+
 @pytest.mark.parametrize("loss", CONVEX)
 @pytest.mark.parametrize("chunks", CHUNKS, ids=str)
 def test_the_optimum_is_found(loss, chunks):
     X, y = data()
-    of = reference_minimum.Problem(loss, X, y, l2=1e-3)
-    least = float(of.value(reference_minimum.minimum(of)))
+    least = least_objective(loss)
     model = fitted(loss, X, y, chunks, l2=1e-3, tol=1e-5)
     assert model.converged_
     assert least * (1 - 1e-12) <= model.objective_ <= least * (1 + 1e-5)
