@@ -140,6 +140,7 @@ def fitting_svms(rows, features):
         X, y = ordinary(rows, features), np.arange(rows) % 10
         return lambda: LinearClassifier("hinge", l2=1e-6, n_threads=2, max_iter=10**6, tol=0).fit(X, y)
 
+    fitting.__name__ = f"fitting_svms_of_{rows}_rows"  # which tests are named by
     return fitting
 
 
