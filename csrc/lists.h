@@ -150,9 +150,9 @@
     X(tanh, 2 * sigmoid(s + s, exp_f64(-2 * abs_f64(s))) - 1, 1 - y * y)
 // clang-format on
 
-/* Instruction sets, worst first; each overrides what it improves and inherits the rest.
+/* Instruction sets, worst first; each overrides what it improves and inherits the rest.  FC_PORTABLE and FC_NO_AVX512
+ * leave out what a program of the tests does not run; FC_NO_AMX, what a compiler does not have.
  *      name        needs (bits of cpu.h)
- * FC_PORTABLE and FC_NO_AVX512 leave out what a program of the tests does not run, and so need not be compiled.
  */
 #if defined(FC_PORTABLE)
 #define FC_ISAS(X) X(scalar, 0)
@@ -164,7 +164,7 @@
     X(avx512, FC_CPU_AVX512) \
     X(avx512vnni, FC_CPU_AVX512 | FC_CPU_VNNI)
 #endif
-#if defined(FC_NO_AVX512) || defined(FC_NO_AMX) /* the compiler has none */
+#if defined(FC_NO_AVX512) || defined(FC_NO_AMX)
 #define FC_AMX_ISA(X)
 #else
 #define FC_AMX_ISA(X) X(amx, FC_CPU_AVX512 | FC_CPU_VNNI | FC_CPU_AMX)

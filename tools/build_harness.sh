@@ -4,7 +4,7 @@
 #
 #   [PROGRAM="FILE..."] [RUNS_HERE=1] tools/build_harness.sh OUTPUT COMPILER [FLAG...]
 #
-# With RUNS_HERE, without instruction sets that this processor does not have: they take most of the time.
+# With RUNS_HERE, without AVX-512 and AMX where this processor has none: they take most of the time.
 # The flags, of which none has a blank, come last and so win over those of CMakeLists.txt.  Prints the instruction sets.
 #
 # shellcheck disable=SC2086  # $options, $avx512, $without and $program are lists, meant to be split

@@ -2,8 +2,9 @@
 
 Usage: subnormal_cost.py [MOST]
 
-Searches and losses, in float32 and float64; all values are subnormal, or every tenth. Both kinds take turns, and their
-median times are compared. Fails if one takes more than MOST times as long.
+Searches and losses, in float32 and float64; every tenth value is subnormal, or all are. Both kinds take turns, and
+their median times are compared. Fails if one takes more than MOST times as long, but for searches where all values are
+subnormal: all their pairs are compared exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import fastclf
 
 _TURNS = 7
 _SCALES = {"float32": 1e-40, "float64": 1e-310}
-_SHARES = {"all": 1.0, "a tenth": 0.1}
+_SHARES = {"a tenth": 0.1, "all": 1.0}
 _SEARCHES = ("l1", "l2", "chebyshev", "cosine")
 _LOSSES = ("cross_entropy", "hinge")
 
@@ -70,16 +71,18 @@ def ratio(call: Call, one: tuple[Floats, Floats], other: tuple[Floats, Floats]) 
 def main(words: list[str]) -> int:
     """Measure; return the exit status."""
     most = float(words[0]) if words else np.inf
-    worst = {}
-    for words_of_share, share in _SHARES.items():
-        found: dict[str, float] = {}
+    found: dict[tuple[str, str], float] = {}
+    for share_name, share in _SHARES.items():
         for dtype, scale in _SCALES.items():
             usual, tiny = drawn(dtype), drawn(dtype, scale, share)
-            found |= {f"{name} of {dtype}": ratio(call, usual, tiny) for name, call in calls()}
-        print("".join(f"{words_of_share}: {name}: {times:.2f}\n" for name, times in found.items()), end="")
-        worst[words_of_share] = max(found.items(), key=lambda item: item[1])
-    print("; ".join(f"{share} subnormal: {times:.1f} times, {name}" for share, (name, times) in worst.items()))
-    return int(max(times for _, times in worst.values()) > most)
+            for name, call in calls():
+                found[share_name, f"{name} of {dtype}"] = ratio(call, usual, tiny)
+    for (share_name, name), times in found.items():
+        print(f"{share_name} subnormal, {name}: {times:.2f}")
+    unbounded = {at for at in found if at[0] == "all" and at[1].startswith(_SEARCHES)}
+    bounded = max(times for at, times in found.items() if at not in unbounded)
+    print(f"at most {bounded:.1f} times; searches where all are, {max(found[at] for at in unbounded):.0f} times")
+    return int(bounded > most)
 
 
 if __name__ == "__main__":

@@ -212,11 +212,12 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
 static void score(const linear_job *j, size_t i, const fc_linear_block *block) {
     const size_t row_bytes = block->classes * j->size, bytes = block->rows * row_bytes;
     char *kept = j->terms ? (char *)j->terms->scores + i * j->step * row_bytes : NULL;
-    if (kept && j->terms->known)
+    if (kept && j->terms->known) {
         memcpy(block->scores, kept, bytes);
-    else
-        j->kernels->scores(block);
-    if (kept && !j->terms->known) memcpy(kept, block->scores, bytes);
+        return;
+    }
+    j->kernels->scores(block);
+    if (kept) memcpy(kept, block->scores, bytes);
 }
 
 /* False if a row has no answer. */

@@ -245,14 +245,15 @@ static void run_directions(void *of, fc_team *team, int thread) {
 /* Whether the groups' numbers of two rows are never farther apart than the rows; of products, whether they are the
  * rows' values but for signs.
  */
-static int groups_ok(const sketch_job *s) {
+static fc_status check_groups(const sketch_job *s) {
     const fc_sketcher *how = s->how;
     const int may_be_finer = of_squares(s) && !of_products(s) && how->cols[1] == how->cols[0];
-    if (!how->feature || !how->start || !how->weight || how->residual || how->start[0] < 0) return 0;
-    if (how->levels > 2 || (how->levels == 2 && !may_be_finer)) return 0;
-    if (of_products(s) && how->cols[0] != s->M.cols) return 0;
+    if (!how->feature || !how->start || !how->weight || how->residual || how->start[0] < 0) return FC_BAD_ARGUMENT;
+    if (how->levels > 2 || (how->levels == 2 && !may_be_finer)) return FC_BAD_ARGUMENT;
+    if (of_products(s) && how->cols[0] != s->M.cols) return FC_BAD_ARGUMENT;
     uint8_t *seen = calloc(s->M.cols, 1);
-    int ok = seen != NULL;
+    if (!seen) return FC_NO_MEMORY;
+    int ok = 1;
     for (size_t i = 0; ok && i < how->cols[0]; i++) {
         double squares = 0;
         ok = how->start[i] <= how->start[i + 1] && how->start[i + 1] <= (int64_t)s->M.cols;
@@ -265,7 +266,7 @@ static int groups_ok(const sketch_job *s) {
         ok = ok && (!of_squares(s) || squares <= 1) && (!of_products(s) || squares == 1);
     }
     free(seen);
-    return ok;
+    return ok ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 static int has_no_offset(const fc_sketcher *how) {
@@ -276,15 +277,16 @@ static int has_no_offset(const fc_sketcher *how) {
     return ok;
 }
 
-static int sketcher_ok(const sketch_job *s) {
+static fc_status check_sketcher(const sketch_job *s) {
     const fc_sketcher *how = s->how;
-    if (how->levels == 0 || how->levels > FC_MAX_STAGES || !how->offset) return 0;
+    if (how->levels == 0 || how->levels > FC_MAX_STAGES || !how->offset) return FC_BAD_ARGUMENT;
     for (size_t i = 0; i < how->levels; i++)
-        if (how->cols[i] == 0 || how->cols[i] > FC_U8_MAX_COLS) return 0;
-    if (!of_squares(s) && !(how->step > 0 && how->step < INFINITY)) return 0;
-    if (of_products(s) && !has_no_offset(how)) return 0;
-    if (!how->directions) return groups_ok(s);
-    return of_squares(s) && how->gram_excess >= 0 && (!of_products(s) || how->residual);
+        if (how->cols[i] == 0 || how->cols[i] > FC_U8_MAX_COLS) return FC_BAD_ARGUMENT;
+    if (!of_squares(s) && !(how->step > 0 && how->step < INFINITY)) return FC_BAD_ARGUMENT;
+    if (of_products(s) && !has_no_offset(how)) return FC_BAD_ARGUMENT;
+    if (!how->directions) return check_groups(s);
+    const int directions_ok = of_squares(s) && how->gram_excess >= 0 && (!of_products(s) || how->residual);
+    return directions_ok ? FC_OK : FC_BAD_ARGUMENT;
 }
 
 /* Multiply in float64 only what is float64. */
@@ -306,8 +308,9 @@ fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, 
         return FC_BAD_ARGUMENT;
     sketch_job s = {
         .how = how, .metric = &fc_metrics[metric], .M = M, .centre = centre, .codes = codes, .terms = terms};
-    if (!s.metric->sketches || !sketcher_ok(&s)) return FC_BAD_ARGUMENT;
-    if (M.rows == 0) return FC_OK;
+    if (!s.metric->sketches) return FC_BAD_ARGUMENT;
+    fc_status status = check_sketcher(&s);
+    if (status != FC_OK || M.rows == 0) return status;
     for (size_t i = 0; i < number_levels(how); i++) s.cols += how->cols[i];
     const int shifts = !of_unit_vectors(&s) && centre;
     double *middle = calloc(M.cols, sizeof *middle);
@@ -318,7 +321,6 @@ fc_status fc_sketch_rows(fc_metric metric, const fc_sketcher *how, fc_matrix M, 
     s.lengths = fc_pairs_of(&fc_metrics[FC_l2], M, C, 0);
     run.n_threads =
         fc_threads_for(run.n_threads, (double)M.rows * (double)M.cols * (double)(how->directions ? s.cols : 1));
-    fc_status status;
     if (how->directions) {
         prepare_product(&s, s.lengths.in == FC_IN_f64 ? (const void *)middle : narrow, (size_t)run.n_threads);
         status = fc_parallel(run, (M.rows + s.product.block - 1) / s.product.block, run_directions, &s);

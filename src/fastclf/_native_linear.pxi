@@ -141,7 +141,8 @@ def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double widt
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double value = 0, hinges = 0
-    terms.scores, terms.known = held.allocate(scores, format_of(fc_dtype_of(model.in_)), model.X.rows, model.classes), known
+    terms.scores = held.allocate(scores, format_of(fc_dtype_of(model.in_)), model.X.rows, model.classes)
+    terms.known = known
     w.shaped(model.classes, model.X.cols)
     v.shaped(model.classes, 1)
     with nogil:

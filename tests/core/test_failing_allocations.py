@@ -13,9 +13,11 @@ import children
 import numpy as np
 import pytest
 import scipy.sparse
+from adversarial import few_directions
 
 import fastclf
 from fastclf import KNN, KNNCV, LinearClassifier, WindowClassifier, _native
+from fastclf.neighbors.backends import choosing, trees
 
 SHIM = Path(__file__).parents[1] / "helpers" / "failing_malloc.c"
 
@@ -50,9 +52,12 @@ def search_by_tree():
     return None, lambda: model.kneighbors(X[:3000])
 
 
-def search_in_stages():
-    X = floats(6000, 200).astype("float32")
-    model = KNN(3, n_threads=2).fit(X, labels(len(X)))
+def search_in_stages(metric):
+    """By all stages that there are, whether they pay or not: l1 has groups of features, l2 directions, too."""
+    trees._LEAST_ROWS, choosing.LEAST_ROWS, choosing.LEAST_TIME, choosing.WORTHWHILE = np.inf, 1, 1, np.inf
+    X = few_directions(0.0)(np.random.default_rng(1), (3000, 200), np.float32).astype("float32")
+    model = KNN(3, metric=metric, n_threads=2).fit(X, labels(len(X)))
+    assert model._memory.backend._cascade.stages
     return None, lambda: model.kneighbors(X[:300])
 
 
@@ -119,7 +124,8 @@ CALLS = {
     "search of few": lambda: search("float32", 2, "l2"),
     "search of bytes": search_of_bytes,
     "search by tree": search_by_tree,
-    "search in stages": search_in_stages,
+    "search in stages by l1": lambda: search_in_stages("l1"),
+    "search in stages by l2": lambda: search_in_stages("l2"),
     "all distances": all_distances,
     "among some rows": among_some_rows,
     "votes": votes,

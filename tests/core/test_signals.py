@@ -264,7 +264,7 @@ CALLS = {
 }
 
 # Calls may leave a thread that goes on with what another library does, after which a process is not used again. So they
-# are made in forks, which end with them. These read matrices larger than memory, which takes longer in forks.
+# are made in forks, which end with them. Those below read matrices larger than memory, which takes longer in forks.
 IN_ONE_PROCESS = ("knn_pair_by_pair", "wide_knn_in_tiles", "wide_pairwise")
 
 

@@ -21,6 +21,12 @@ def _key(asked):
     return asked.dtype, asked.shape, digest(asked)
 
 
+def _copied(found):
+    if isinstance(found, tuple):
+        return tuple(map(_copied, found))
+    return found.copy() if isinstance(found, np.ndarray) else found
+
+
 def remembering(of, most=_REMEMBERED):
     """Keep the last answers: the same arrays come once for each instruction set, and in several tests."""
     answers = {}
@@ -32,7 +38,6 @@ def remembering(of, most=_REMEMBERED):
             if len(answers) == most:
                 del answers[next(iter(answers))]
             answers[asked] = of(*args)
-        found = answers[asked]
-        return found.copy() if isinstance(found, np.ndarray) else found
+        return _copied(answers[asked])
 
     return answer

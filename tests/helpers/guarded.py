@@ -95,17 +95,13 @@ def end_cases():
 
 
 def share_of_starts():
-    """
-    A fifth of these cases, and those without an offset; then the rest.
-
-    Five has no factor in common with what the widths, offsets and numbers of rows are taken modulo of.
-    """
+    """A fifth of these cases, and those without an offset; then the rest. Each offset has a fifth of the widths."""
     return parted(start_cases(), lambda i, case: i % 5 == 0 or case[-1] == 0)
 
 
 def share_of_ends():
-    """A fifth of these cases; then the rest."""
-    return parted(end_cases(), lambda i, _: i % 5 == 0)
+    """A fifth of these cases, and all wide ones of one dtype; then the rest."""
+    return parted(end_cases(), lambda i, case: i % 5 == 0 or (case[0] == case[1] and case[2] in WIDE))
 
 
 def parted(cases, is_in_share):

@@ -260,15 +260,17 @@ static int is_run_apart(fc_matrix Q, fc_matrix X) {
     return Q.dtype == X.dtype && work < (X.dtype == FC_f32 ? 20000000 : 2000000);
 }
 
-/* All metrics, or a third of them, another one for each dtype. */
-static uint64_t run_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int in_turn) {
+/* All metrics, or from `turn` on every third: three large shapes one after the other have all of them. */
+enum { NO_TURN = -1, TURNS = 3 };
+
+static uint64_t run_metrics(uint64_t digest, fc_matrix Q, fc_matrix X, size_t k, const float *centre, int turn) {
     for (fc_metric metric = 0; metric < FC_METRIC_COUNT; metric++) {
-        if (in_turn && ((int)metric + (int)X.dtype) % 3 != 0) continue;
+        if (is_run_apart(Q, X)) digest = run_across_groups(digest, metric, X, k, centre);
+        if (turn != NO_TURN && (int)metric % TURNS != turn) continue;
         digest = run_knn(digest, metric, Q, X, k, centre, 0);
         if (k < Q.rows && Q.rows < 1000) digest = run_knn(digest, metric, Q, Q, k, centre, 1);
         digest = run_pairwise(digest, metric, Q, X);
         digest = run_rerank(digest, metric, Q, X, k);
-        if (is_run_apart(Q, X)) digest = run_across_groups(digest, metric, X, k, centre);
     }
     return digest;
 }
@@ -297,7 +299,8 @@ static int is_run(fc_dtype a, fc_dtype b, spread values, int large) {
 }
 
 /* One shape on pairs of dtypes. */
-static uint64_t run_shape(uint64_t digest, shape s, spread values) {
+static uint64_t run_shape(uint64_t digest, size_t number, spread values) {
+    shape s = shapes[number];
     if (values == HUGE_OR_TINY && !is_large(s)) s = shortened(s);
     float *centre = allocate(s.d, sizeof *centre);
     for (size_t i = 0; i < s.d; i++) centre[i] = (float)draw_value(FC_f32, FRACTIONS);
@@ -306,7 +309,8 @@ static uint64_t run_shape(uint64_t digest, shape s, spread values) {
             if (!is_run(a, b, values, is_large(s))) continue;
             fc_matrix Q = make_matrix(s.nq, s.d, a, values), X = make_matrix(s.n, s.d, b, values);
             if (planted(OVER_READ)) X.rows++;
-            digest = run_metrics(digest, Q, X, s.k, a == b ? centre : NULL, is_large(s));
+            const int turn = is_large(s) ? (int)(number + (size_t)X.dtype) % TURNS : NO_TURN;
+            digest = run_metrics(digest, Q, X, s.k, a == b ? centre : NULL, turn);
             destroy(Q);
             destroy(X);
         }
@@ -341,6 +345,6 @@ void check_limits(void) {
 
 uint64_t run_neighbors(uint64_t digest) {
     for (size_t i = 0; i < LENGTH(shapes); i++)
-        for (spread v = 0; v < SPREAD_COUNT; v++) digest = run_shape(digest, shapes[i], v);
+        for (spread v = 0; v < SPREAD_COUNT; v++) digest = run_shape(digest, i, v);
     return digest;
 }

@@ -38,7 +38,7 @@ def _bits(*arrays):
 
 
 def _fit_for_sums(degree, *arrays):
-    """Integers whose sums over a row, of differences or of their squares, are exact in NumPy: if small, in int64."""
+    """Integers whose sums over a row, of differences or of products of two, are exact in NumPy: if small, in int64."""
     narrow = degree * (_bits(*arrays) + 1) + arrays[0].shape[1].bit_length() < 63
     return [a.astype(np.int64 if narrow else object) for a in arrays]
 
@@ -57,21 +57,23 @@ def _integers_by_row(array):
     if array.dtype.kind in "bui":
         return _integers(array)[0][0]
     whole, exponent = _odd(array)
-    return _times(whole, exponent, np.where(whole, exponent, 2000).min(axis=1, keepdims=True, initial=2000))
+    above = 2000  # any exponent of float64
+    return _times(whole, exponent, np.where(whole, exponent, above).min(axis=1, keepdims=True, initial=above))
 
 
-_PAIRS = {
-    "l1": lambda row, x: abs(row - x).sum(axis=1),
-    "l2": lambda row, x: ((row - x) ** 2).sum(axis=1),
-    "chebyshev": lambda row, x: abs(row - x).max(axis=1),
-    "inner_product": lambda row, x: (row * x).sum(axis=1),
+_PAIRS = {  # of what degree the sums are, and these
+    "l1": (1, lambda row, x: abs(row - x).sum(axis=1)),
+    "l2": (2, lambda row, x: ((row - x) ** 2).sum(axis=1)),
+    "chebyshev": (1, lambda row, x: abs(row - x).max(axis=1)),
+    "inner_product": (2, lambda row, x: (row * x).sum(axis=1)),
 }
 
 
 def _table_of(kind, q, x):
     """What `_PAIRS` says of each of `q` and of `x`, as lists of Python's integers."""
-    q, x = _fit_for_sums(1 if kind in ("l1", "chebyshev") else 2, q, x)
-    return [[int(s) for s in _PAIRS[kind](row, x).tolist()] for row in q]
+    degree, sums = _PAIRS[kind]
+    q, x = _fit_for_sums(degree, q, x)
+    return [sums(row, x).tolist() for row in q]
 
 
 @_remembering_few

@@ -43,15 +43,17 @@ def serve_in_forks(requests, answers):
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            with open(writer, "w") as file:
-                json.dump(outcome(request), file)
-            sys.stdout.flush()
-            os._exit(0)  # without waiting for what the function has left to go on
+            try:
+                with open(writer, "w") as file:
+                    json.dump(outcome(request), file)
+                sys.stdout.flush()
+            finally:
+                os._exit(0)  # without waiting for what the function has left to go on
         os.close(writer)
         with open(reader) as file:
             text = file.read()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        told = [False, f"exit status {status}\n{text}"] if status else json.loads(text)
+        told = json.loads(text) if text and not status else [False, f"exit status {status}, no answer\n{text}"]
         print(json.dumps([*told, False]), file=answers, flush=True)
 
 

@@ -83,17 +83,33 @@ def test_optima_are_those_of_quadratic_programmes(loss, fit_intercept, shape, wa
 
 
 @each_loss
-def test_float32_rows_far_from_zero_without_an_intercept(loss, monkeypatch):
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_rows_far_from_zero_without_an_intercept(loss, dtype, monkeypatch):
     """What rounding takes from their scores would hide which steps lead down."""
     go("multipliers", monkeypatch)
     rng = np.random.default_rng(0)
     Z = rng.normal(size=(3000, 60))
     y = (Z @ rng.normal(size=(60, 4)) / 8 + 0.5 * rng.normal(size=(3000, 4))).argmax(axis=1)
-    X, l2 = (3e3 + 30 * Z).astype("float32"), 2.7
+    X, l2 = ((3e3 + 30 * Z).astype(dtype), 2.7) if dtype == "float32" else ((240 + 2 * Z).astype(dtype), 0.012)
     model = LinearClassifier(loss, l2=l2, fit_intercept=False, solver="dual", random_state=0).fit(X, y)
     assert model.converged_
     far = fitted(X.astype("float64"), y, loss=loss, l2=l2, fit_intercept=False, solver="dual", random_state=0)
     assert model.objective_ == pytest.approx(far.objective_, rel=2e-4)
+
+
+@each_loss
+def test_rows_that_do_not_count_may_be_far_off(loss, monkeypatch):
+    """As in float64: where they are has no part in what is subtracted."""
+    go("multipliers", monkeypatch)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 20)).astype("float32")
+    y = (X @ rng.normal(size=(20, 4)) / 6 + 0.5 * rng.normal(size=(2000, 4))).argmax(axis=1)
+    far = np.arange(len(y)) % 10 == 0
+    X[far] = 1e8 * (1 + X[far])
+    model = LinearClassifier(loss, l2=0.01, fit_intercept=False, solver="dual", random_state=0).fit(X, y, 1.0 - far)
+    assert model.converged_
+    alone = fitted(X[~far].astype(float), y[~far], loss=loss, l2=0.01, fit_intercept=False, solver="dual")
+    assert model.objective_ == pytest.approx(alone.objective_, rel=2e-4)
 
 
 @each_hinge

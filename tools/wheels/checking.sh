@@ -18,7 +18,7 @@ run_harness() { # run_harness TAG TARGET: print "ISA DIGEST" for each instructio
         aarch64-linux-*)
             emulator=$(first_of qemu-aarch64-static qemu-aarch64) || return 3
             case $2 in *-gnu*) [ -e /usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1 ] || return 3 ;; esac
-            "$emulator" -L /usr/aarch64-linux-gnu "$work/$1/harness.exe" neon ;; # tools/neon.sh all runs the others, too
+            "$emulator" -L /usr/aarch64-linux-gnu "$work/$1/harness.exe" neon ;; # tools/neon.sh all: the others, too
         x86_64-windows-*)
             wine=$(first_of wine64 wine /usr/lib/wine/wine64) || return 3
             WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=' \

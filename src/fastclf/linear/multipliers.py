@@ -160,7 +160,7 @@ class _Multipliers:
         return self._asks <= 0 and self._gap <= progress.until(self._best[0])
 
     def _at(self, W: Array, b: Array, known: NDArray[Any] | None = None) -> _At:
-        """Evaluate, of known scores in two thirds of the time; X is read once."""
+        """Evaluate: X is read once. Scores that are known are not computed."""
         rows, penalty, a = self._objective.rows, self._objective.penalty, np.empty_like(self._multipliers)
         scores = np.empty(a.shape, rows.dtype) if known is None else known
         value, hinges, of_W, of_b = self._svm.lagrangian(

@@ -27,7 +27,7 @@ from fastclf.linear.rows import BYTES_OF_CACHED_COPY, Compressed, DenseRows, Row
 
 Array = NDArray[np.float64]
 
-_TELLING = 4096  # rows that tell about where all are
+_SAMPLE_ROWS = 255  # that tell about where all are
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Svm:
     X, centre, compressed
         Dense rows and what is subtracted from them; or compressed ones.
     shift : ndarray of shape (n_features,)
-        What is subtracted besides while sums are in float32, and added to them: without intercepts there is no centre,
-        and values far from 0 would cost the digits that tell steps near the optimum apart.
+        What is subtracted besides from bytes and float32, and made up for in the sums. Without intercepts there is no
+        centre, and values far from 0 would cost the digits that tell steps near the optimum apart.
     label : ndarray of shape (n_rows,)
         Classes.
     weight, squares : ndarray of shape (n_rows,)
@@ -109,7 +109,7 @@ class Svm:
             X=rows.X if isinstance(rows, DenseRows) else None,
             centre=rows.centre if rows.centre.any() else None,
             compressed=rows.compressed if isinstance(rows, SparseRows) else None,
-            shift=_shift(objective),
+            shift=_shift(objective, weight),
             label=batch.label,
             weight=weight,
             squares=squares,
@@ -211,14 +211,18 @@ def _unit(objective: Objective, weight: Array, squares: Array) -> float:
     return (max(typical / 100, 100 * objective.penalty.l2) if objective.loss.squared else typical) or 1.0
 
 
-def _shift(objective: Objective) -> Array:
-    """Return about the middle of rows that have no centre, as float32 holds it."""
-    rows = objective.rows
-    if objective.has_intercept or not isinstance(rows, DenseRows) or rows.X.dtype == np.float64:
+def _shift(objective: Objective, weight: Array) -> Array:
+    """Return the median of a sample of the rows that count, where these have no centre: values far off move it little.
+
+    Features of which half the values are about 0 are left as they are, and so exact.
+    """
+    rows, counting = objective.rows, np.flatnonzero(weight)
+    if objective.has_intercept or not isinstance(rows, DenseRows) or rows.X.dtype == np.float64 or not len(counting):
         return np.zeros(rows.shape[1])
-    some = rows.X[:: -(-len(rows.X) // _TELLING)]
-    middle: Array = some.mean(axis=0, dtype=np.float64).astype(np.float32).astype(np.float64)
-    return middle
+    some = rows.X[counting[:: -(-len(counting) // _SAMPLE_ROWS)]]
+    quarters = [len(some) * part // 4 for part in (1, 2, 3)]
+    low, middle, high = np.partition(some, quarters, axis=0)[quarters].astype(np.float64)
+    return np.where((low > 0) | (high < 0), middle, 0)
 
 
 def _product(X: Any, a: Array) -> Array:
