@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a release needs beside .ci/run, in the environment of `python`: every figure of docs/reliability.md, the models
-# of this version that later ones must load, and wheels.
+# What a release needs beside .ci/run, in the environment of `python`: every figure of docs/reliability.md, the portable
+# kernels for Arm, the models of this version that later ones must load, and wheels.
 #
 #   tools/release.sh MINUTES
 #
@@ -13,5 +13,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 python "$here/save_models.py"
 failed=
 python "$here/reliability.py" run $(($1 * 60)) all || failed=" figures"
+"$here/neon.sh" all || failed="$failed neon"
 "$here/wheels.sh" dist || failed="$failed wheels"
 [ -z "$failed" ] || { echo "$0: failed:$failed" >&2; exit 1; }
