@@ -16,8 +16,9 @@ _BUILD_NEEDS = ("scikit_build_core", "Cython", "cython_cmake", "cmake")
 
 
 def run(*command, cwd=None, env=None):
-    """Run a command that has to succeed; what it prints."""
-    options = {"cwd": cwd, "env": os.environ | (env or {}), "capture_output": True, "text": True}
+    """Run a command that has to succeed, of this environment's programs first; what it prints."""
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    options = {"cwd": cwd, "env": os.environ | path | (env or {}), "capture_output": True, "text": True}
     done = subprocess.run([str(word) for word in command], check=False, timeout=1500, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
