@@ -4,7 +4,7 @@
 #
 #   tools/neon.sh [all]
 #
-# With "all": also the portable kernels as they are compiled for arm64, which takes twice as long as NEON's.
+# With "all": also the portable kernels as they are compiled for arm64.
 #
 # Needs: a C compiler here, and on Debian the packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static.
 set -eu

@@ -154,13 +154,18 @@ class Soak:
                 self.faults.append(f"another answer: {name}")
 
     def run(self, seconds: float, least_calls: int = 0) -> np.ndarray:
-        """Work for so long and so many calls; return calls and memory, each time that these were looked at."""
+        """Work for so long and so many calls; return calls and memory, each time that these were looked at.
+
+        That is `_LOOKS` times however long it takes: more looks would be memory that grows.
+        """
         for thread in self._threads:
             thread.start()
         start, looks = time.monotonic(), [(0, _memory())]
-        while (time.monotonic() < start + seconds or sum(self._counts) < least_calls) and not self.faults:
+        while len(looks) <= _LOOKS and not self.faults:
             time.sleep(seconds / _LOOKS)
-            looks.append((sum(self._counts), _memory()))
+            calls, done = sum(self._counts), (time.monotonic() - start) / seconds
+            if min(done, calls / max(least_calls, 1)) >= len(looks) / _LOOKS:
+                looks.append((calls, _memory()))
         self._stop.set()
         for thread in self._threads:
             thread.join()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
+
+from installed import OWN_FIRST
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -20,9 +20,8 @@ def lowest(requirements):
 
 
 def test_a_missing_compiler_is_named(tmp_path):
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # the tests' CMake first: the system's may be too old
-    command = [shutil.which("cmake", path=path), "-S", ROOT, "-B", tmp_path / "build", "-DFASTCLF_PYTHON=OFF"]
-    env = os.environ | {"CC": str(tmp_path / "no-such-compiler"), "PATH": path}
+    command = ["cmake", "-S", ROOT, "-B", tmp_path / "build", "-DFASTCLF_PYTHON=OFF"]
+    env = os.environ | OWN_FIRST | {"CC": str(tmp_path / "no-such-compiler")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 1
     message = " ".join(done.stderr.split())

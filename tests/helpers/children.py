@@ -45,8 +45,7 @@ def result(function, *args, **options):
 
 
 class Worker:
-    """
-    A process that runs one function after another, so that it starts once; a new one if it fails or goes on.
+    """A process that runs one function after another, so that it starts once; a new one if it fails or goes on.
 
     With `in_forks` each function runs in a fork of it, in which nothing has been used before, and which ends then. What
     is imported at the top of the function's module is there already. A process in which a call that was given up goes

@@ -13,12 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NEEDED = ("CMakeLists.txt", "LICENSE", "README.md", "cmake", "csrc", "pyproject.toml", "src", "tools")
 _BUILD_NEEDS = ("scikit_build_core", "Cython", "cython_cmake", "cmake")
+OWN_FIRST = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # the system's CMake may be too old
 
 
 def run(*command, cwd=None, env=None):
     """Run a command that has to succeed, of this environment's programs first; what it prints."""
-    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    options = {"cwd": cwd, "env": os.environ | path | (env or {}), "capture_output": True, "text": True}
+    options = {"cwd": cwd, "env": os.environ | OWN_FIRST | (env or {}), "capture_output": True, "text": True}
     done = subprocess.run([str(word) for word in command], check=False, timeout=1500, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
