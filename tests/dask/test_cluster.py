@@ -25,9 +25,13 @@ engine = pytest.importorskip("fastclf.dask._engine")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of workers that end, at any time: they are Dask's own
 
 
+# A cluster gives up a worker that has not started again within this time: 15 s, too short on a loaded machine.
+PATIENT = {"distributed.deploy.lost-worker-timeout": "1 hour"}
+
+
 @pytest.fixture(scope="module")
 def client():
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), dask.config.set(PATIENT):
         warnings.simplefilter("ignore")
         processes = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
         with (
@@ -46,7 +50,7 @@ def data(n=900):
 
 def await_workers(client):
     """Wait until both workers are there, as the scheduler has it."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while len(client.nthreads()) < 2:
         assert time.monotonic() < end
         time.sleep(0.05)
