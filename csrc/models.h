@@ -148,7 +148,9 @@ fc_status fc_svm_ascend(const fc_svm *svm, fc_run run, size_t sweeps, uint64_t s
  * label, weight, margins, largest   as in fc_svm; terms are not squared.
  * multipliers  rows x classes.
  * a            rows x classes: written, where the largest is.
- * scores       rows x classes, of the model's type: the scores, written; or read, where they are `known`.
+ * scores       rows x classes, of the model's type: the scores, written; or read, where they are `known`. Gradients are
+ *              then less by those of the multipliers, weight_i (a_i - a0_i): few rows have some near the optimum, and
+ *              others are not read.
  */
 typedef struct {
     const int64_t *label;
@@ -166,7 +168,7 @@ typedef struct {
 fc_status fc_svm_lagrangian(const fc_linear *model, const fc_svm_terms *terms, fc_run run, double *value,
                             double *hinges, double *of_W, double *of_b);
 
-/* The same for a matrix of scores, of float or double, which become its gradients by them: weight_i a_i. */
+/* The same for a matrix of scores, of float or double, which become its gradients by them. */
 fc_status fc_svm_lagrangian_of_scores(fc_matrix scores, const fc_svm_terms *terms, fc_run run, double *value,
                                       double *hinges);
 

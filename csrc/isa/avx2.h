@@ -13,6 +13,13 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
+/* GCC would read a vector again for each step that uses it: of two steps a memory operand each, where a register is
+ * free.  Scores take a tenth less time so.
+ */
+#ifndef __clang__
+#define FC_IN_REGISTER(v) __asm__("" : "+x"(v))
+#endif
+
 /* Rows against four vectors.  GCC reads a panel's vectors again for each row.  Clang keeps them all in registers, and
  * of three rows it would keep two sums in memory: what is added to these waits for them.
  */

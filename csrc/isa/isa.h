@@ -26,4 +26,8 @@
 
 #include FC_HEADER(FC_ISA)
 
+#ifndef FC_IN_REGISTER
+#define FC_IN_REGISTER(v)
+#endif
+
 #endif

@@ -82,23 +82,29 @@ static void divide(linear_job *j) {
     if (j->parts == 0) j->parts = 1;
 }
 
-/* Widen and centre block i, whose scores are to go to `scores`. */
-static fc_linear_block read_block(const linear_job *j, size_t i, char *x, void *scores) {
+/* Block i, whose rows are to go to `x` and scores to `scores`. */
+static fc_linear_block block_of(const linear_job *j, size_t i, char *x, void *scores) {
     const fc_linear *m = j->model;
-    const size_t first = i * j->step, rows = fc_smaller(j->step, m->X.rows - first),
-                 row_bytes = m->X.cols * fc_dtype_size(m->X.dtype);
-    const char *from = (const char *)m->X.data + first * row_bytes;
-    for (size_t r = 0; r < rows; r++, from += row_bytes)
-        j->kernels->centred[m->X.dtype](from, j->centre, m->X.cols, x + r * j->stride * j->size, j->depth);
     const fc_linear_block block = {.x = x,
                                    .W = j->W,
                                    .b = j->b,
-                                   .rows = rows,
+                                   .rows = fc_smaller(j->step, m->X.rows - i * j->step),
                                    .depth = j->depth,
                                    .stride = j->stride,
                                    .classes = m->classes,
                                    .scores = scores};
     return block;
+}
+
+/* Widen and centre a row, to a place in `x`. */
+static void read_row(const linear_job *j, size_t row, char *x, size_t place) {
+    const fc_matrix *X = &j->model->X;
+    const char *from = (const char *)X->data + row * X->cols * fc_dtype_size(X->dtype);
+    j->kernels->centred[X->dtype](from, j->centre, X->cols, x + place * j->stride * j->size, j->depth);
+}
+
+static void read_rows(const linear_job *j, size_t i, const fc_linear_block *block, char *x) {
+    for (size_t r = 0; r < block->rows; r++) read_row(j, i * j->step + r, x, r);
 }
 
 /* Space for a block's rows. */
@@ -112,7 +118,8 @@ static void score_thread(void *data, fc_team *team, int thread) {
     if (!x) fc_stop(team, FC_NO_MEMORY);
     for (size_t task; fc_next_task(team, &task);) {
         const fc_linear_block block =
-            read_block(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
+            block_of(j, task, x, (char *)j->scores + task * j->step * j->model->classes * j->size);
+        read_rows(j, task, &block, x);
         j->kernels->scores(&block);
         fc_stopped(team, thread);
     }
@@ -208,24 +215,37 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
     return 1;
 }
 
-/* Compute the scores of block i, or take those that are known. */
-static void score(const linear_job *j, size_t i, const fc_linear_block *block) {
-    const size_t row_bytes = block->classes * j->size, bytes = block->rows * row_bytes;
-    char *kept = j->terms ? (char *)j->terms->scores + i * j->step * row_bytes : NULL;
-    if (kept && j->terms->known) {
-        memcpy(block->scores, kept, bytes);
-        return;
+/* Read those rows of block i by whose scores there is a gradient; they take the first places. */
+static void read_bent(const linear_job *j, size_t i, fc_linear_block *block, char *x) {
+    const size_t row_bytes = block->classes * j->size;
+    size_t place = 0;
+    for (size_t r = 0; r < block->rows; r++) {
+        size_t c = 0;
+        while (c < block->classes && fc_value_at(block->scores, r * block->classes + c, fc_dtype_of(j->model->in)) == 0)
+            c++;
+        if (c == block->classes) continue;
+        memmove((char *)block->scores + place * row_bytes, (char *)block->scores + r * row_bytes, row_bytes);
+        read_row(j, i * j->step + r, x, place++);
     }
-    j->kernels->scores(block);
-    if (kept) memcpy(kept, block->scores, bytes);
+    block->rows = place;
 }
 
 /* False if a row has no answer. */
 static int add_block(const linear_job *j, size_t i, const scratch *r, size_t part) {
-    fc_linear_block block = read_block(j, i, r->x, r->scores);
+    fc_linear_block block = block_of(j, i, r->x, r->scores);
+    const size_t row_bytes = block.classes * j->size, bytes = block.rows * row_bytes;
+    char *kept = j->terms ? (char *)j->terms->scores + i * j->step * row_bytes : NULL;
     block.partial = r->partial;
-    score(j, i, &block);
-    if (!lose(j, i, &block, r)) return 0;
+    if (kept && j->terms->known) {
+        memcpy(block.scores, kept, bytes);
+        if (!lose(j, i, &block, r)) return 0;
+        read_bent(j, i, &block, r->x);
+    } else {
+        read_rows(j, i, &block, r->x);
+        j->kernels->scores(&block);
+        if (kept) memcpy(kept, block.scores, bytes);
+        if (!lose(j, i, &block, r)) return 0;
+    }
     add_gradients(j, &block, j->of_b + part * j->model->classes);
     return 1;
 }

@@ -60,7 +60,8 @@ int fc_svm_terms_of_block(const fc_svm_terms *t, const fc_linear_block *block, f
             largest_term(&r, t->width, u);
         else
             sum_of_terms(&r, t->width);
-        for (size_t c = 0; c < classes; c++) fc_put_term(block->scores, at + c, in, weight * r.a[c]);
+        for (size_t c = 0; c < classes; c++)
+            fc_put_term(block->scores, at + c, in, weight * (r.a[c] - (t->known ? r.from[c] : 0)));
         loss[i] = weight * r.value;
         hinge[i] = weight * r.hinge;
     }

@@ -292,6 +292,7 @@ def svm_lagrangian_of_scores(
     multipliers: NDArray[np.float64],
     width: float,
     a: NDArray[np.float64],
+    known: bool,
 ) -> tuple[float, float] | None: ...
 def activations() -> list[str]: ...
 

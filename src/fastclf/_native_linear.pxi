@@ -114,7 +114,8 @@ def svm_ascend(how, size_t sweeps, unsigned long long seed, a, W, b):
     return visits
 
 
-cdef fc_svm_terms terms_of(Held held, how, multipliers, double width, a, size_t rows, size_t classes) except *:
+cdef fc_svm_terms terms_of(Held held, how, multipliers, double width, a, bint known, size_t rows,
+                           size_t classes) except *:
     """The terms of an augmented Lagrangian."""
     cdef fc_svm_terms terms
     cdef View margins = held.view(how.margins, "d", 2), from_ = held.view(multipliers, "d", 2)
@@ -125,24 +126,23 @@ cdef fc_svm_terms terms_of(Held held, how, multipliers, double width, a, size_t 
     terms.margins, terms.multipliers = <const double *>margins.matrix.data, <const double *>from_.matrix.data
     terms.width, terms.largest = width, how.largest
     terms.a = <double *>held.allocate(a, "d", rows, classes)
-    terms.scores, terms.known = NULL, False
+    terms.scores, terms.known = NULL, known
     return terms
 
 
 def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double width, a, scores, bint known, of_W, of_b):
     """Write `a` and gradients; return the augmented Lagrangian and the sum of hinges, or None if scores overflow.
 
-    Scores are written, too; or read, where they are known.
+    Scores are written, too; or read, where they are known: gradients are then less by those of the multipliers.
     """
     cdef Held held = Held()
     cdef fc_linear model = linear_of(held, X, centre, W, b)
-    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, model.X.rows, model.classes)
+    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, known, model.X.rows, model.classes)
     cdef View w = held.view(of_W, "d", 2, True), v = held.view(of_b, "d", 1, True)
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double value = 0, hinges = 0
     terms.scores = held.allocate(scores, format_of(fc_dtype_of(model.in_)), model.X.rows, model.classes)
-    terms.known = known
     w.shaped(model.classes, model.X.cols)
     v.shaped(model.classes, 1)
     with nogil:
@@ -154,11 +154,11 @@ def svm_lagrangian(how, X, centre, W, b, int n_threads, multipliers, double widt
     return value, hinges
 
 
-def svm_lagrangian_of_scores(how, scores, int n_threads, multipliers, double width, a):
+def svm_lagrangian_of_scores(how, scores, int n_threads, multipliers, double width, a, bint known):
     """The same for scores, which become the gradients by them."""
     cdef Held held = Held()
     cdef View s = held.view(scores, "fd", 2, True)
-    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, s.matrix.rows, s.matrix.cols)
+    cdef fc_svm_terms terms = terms_of(held, how, multipliers, width, a, known, s.matrix.rows, s.matrix.cols)
     cdef fc_run run = fc_run(n_threads, poll)
     cdef fc_status status
     cdef double value = 0, hinges = 0

@@ -174,7 +174,7 @@ def svm(of):
 
         def lagrangian():
             out = np.empty_like(a)
-            if _native.svm_lagrangian_of_scores(how, scores.copy(), 2, a, 0.1, out) is None:
+            if _native.svm_lagrangian_of_scores(how, scores.copy(), 2, a, 0.1, out, False) is None:
                 raise ValueError("scores that are not finite")
             return out
 

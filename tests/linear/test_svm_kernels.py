@@ -112,7 +112,7 @@ def test_lagrangians(isa, largest, shape, own, rng):
     scores = (rows.astype(float) @ W.T.astype(float) + b).astype(own)
     wanted = reference.lagrangian(largest, scores, how.label, how.weight, how.margins, multipliers, 0.3)
     a, given = np.empty_like(multipliers), scores.copy()
-    found = _native.svm_lagrangian_of_scores(how, given, 2, multipliers, 0.3, a)
+    found = _native.svm_lagrangian_of_scores(how, given, 2, multipliers, 0.3, a, False)
     np.testing.assert_allclose(found, wanted[:2], rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(a, wanted[2], rtol=0, atol=1e-12)
     np.testing.assert_allclose(given, how.weight[:, None] * a, rtol=4 * eps)
@@ -161,17 +161,38 @@ def lagrangian(how, X, W, b, n_threads, a, scores=None):
 def test_known_scores_are_not_computed_again(isa, largest, dtype, rng):
     how, X, a = problem((700, 400, 11), largest, rng)  # of several blocks
     X, W, b = (4 * X).astype(dtype), rng.normal(size=(11, 400)).astype("float32"), np.zeros(11, "float32")
-    found = lagrangian(how, X, W, b, 1, a)
-    assert digest(*lagrangian(how, X, np.zeros_like(W), b, 2, a, found[2].copy())) == digest(*found)
-    others = lagrangian(how, X, W, b, 2, a, found[2] + np.arange(11, dtype="float32"))
-    assert digest(*others[1:]) != digest(*found[1:])
+    whole = lagrangian(how, X, W, b, 1, a)
+    again = lagrangian(how, X, np.zeros_like(W), b, 2, a, whole[2].copy())
+    assert digest(*again[:3]) == digest(*whole[:3])
+    others = lagrangian(how, X, W, b, 2, a, whole[2] + np.arange(11, dtype="float32"))
+    assert digest(*others[1:2]) != digest(*whole[1:2])
+
+
+@each_kind
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_gradients_of_known_scores_are_a_change(isa, largest, dtype, rng):
+    how, X, a = problem((700, 400, 11), largest, rng)
+    how.weight[100:600] = 0  # whole blocks of rows that change nothing
+    X = (4 * X).astype(dtype)
+    W, b = rng.normal(size=(11, 400)), np.zeros(11)
+    W, b = (W, b) if dtype == "float64" else (W.astype("float32"), b.astype("float32"))
+    scores = lagrangian(how, X, W, b, 1, a)[2]
+    _, moved, _, of_W, of_b = lagrangian(how, X, W, b, 2, a, scores)
+    change = how.weight[:, None] * (moved - a)
+    eps = np.finfo(W.dtype).eps
+    beside = 1e-12 + 32 * eps * (abs(change).T @ abs(X.astype(float))).max()
+    np.testing.assert_allclose(of_W, change.T @ X.astype(float), rtol=0, atol=beside)
+    np.testing.assert_allclose(of_b, change.sum(axis=0), rtol=0, atol=1e-12 + 32 * eps)
+    slopes = scores.copy()
+    _native.svm_lagrangian_of_scores(how, slopes, 2, a, 0.2, np.empty_like(a), True)
+    np.testing.assert_allclose(slopes, change, rtol=2 * eps, atol=0)
 
 
 def test_scores_that_overflow_have_no_answer(isa, rng):
     how, X, a = problem((5, 3, 3), True, rng)
     scores = rng.normal(size=(5, 3))
     scores[2, 1] = np.inf
-    assert _native.svm_lagrangian_of_scores(how, scores, 1, a, 0.1, np.empty_like(a)) is None
+    assert _native.svm_lagrangian_of_scores(how, scores, 1, a, 0.1, np.empty_like(a), False) is None
     W = np.full((3, 3), 1e308)
     of_W, of_b = np.empty(W.shape), np.empty(3)
     found = _native.svm_lagrangian(
@@ -193,4 +214,4 @@ def test_bad_arguments(rng):
     with pytest.raises(ValueError, match="do not go together"):
         _native.svm_ascend(how, 1, 0, a, W, b)
     with pytest.raises(ValueError, match="do not go together"):
-        _native.svm_lagrangian_of_scores(how, np.zeros((5, 3)), 1, a, 0.0, np.empty_like(a))
+        _native.svm_lagrangian_of_scores(how, np.zeros((5, 3)), 1, a, 0.0, np.empty_like(a), False)

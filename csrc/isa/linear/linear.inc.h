@@ -64,10 +64,14 @@ FC_INLINED void NAME(score_tile)(const fc_linear_block *b, size_t row, size_t cl
             const size_t at = i + (size_t)(v * NAME(LANES));
             VECTOR xs[ROWS];
             FC_UNROLL
-            for (int r = 0; r < ROWS; r++) xs[r] = LOAD(x[r] + at);
+            for (int r = 0; r < ROWS; r++) {
+                xs[r] = LOAD(x[r] + at);
+                FC_IN_REGISTER(xs[r]);
+            }
             FC_UNROLL
             for (int c = 0; c < classes; c++) {
-                const VECTOR ws = LOAD(w + (size_t)c * b->stride + at);
+                VECTOR ws = LOAD(w + (size_t)c * b->stride + at);
+                FC_IN_REGISTER(ws);
                 FC_UNROLL
                 for (int r = 0; r < ROWS; r++) {
                     VECTOR *a = &acc[(r * classes + c) * VECTORS + v];

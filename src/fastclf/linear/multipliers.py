@@ -130,7 +130,7 @@ class _Multipliers:
             self._multipliers, changes = here.a, changes + 1
             self._width = max(self._least, self._shrink * self._width)
             with threads.blas(1):  # as in _settled
-                here = self._at(here.point.W, here.point.b, here.scores)
+                here = self._again(here)
 
     def _settled(self, here: _At, change: Preconditioner, progress: Progress) -> tuple[_At, Dual | None]:
         """Make steps until the smooth problem is solved well enough; return a proof, too, where the search is over."""
@@ -159,15 +159,24 @@ class _Multipliers:
         assert self._best is not None
         return self._asks <= 0 and self._gap <= progress.until(self._best[0])
 
-    def _at(self, W: Array, b: Array, known: NDArray[Any] | None = None) -> _At:
-        """Evaluate: X is read once. Scores that are known are not computed."""
-        rows, penalty, a = self._objective.rows, self._objective.penalty, np.empty_like(self._multipliers)
-        scores = np.empty(a.shape, rows.dtype) if known is None else known
-        value, hinges, of_W, of_b = self._svm.lagrangian(
-            rows, W, b, self._multipliers, self._width, a, scores, known is not None
-        )
-        of_b = of_b if self._objective.has_intercept else np.zeros_like(of_b)
-        return _At(Point(W, b, value + penalty.value(W), of_W + penalty.slope(W), of_b), hinges, a, scores)
+    def _at(self, W: Array, b: Array) -> _At:
+        """Evaluate: X is read once."""
+        penalty = self._objective.penalty
+        scores = np.empty(self._multipliers.shape, self._objective.rows.dtype)
+        return self._evaluated(W, b, scores, penalty.slope(W), np.zeros_like(b), known=False)
+
+    def _again(self, here: _At) -> _At:
+        """Evaluate at the same weights, with the multipliers that have been found there: of X, what they change."""
+        point = here.point
+        return self._evaluated(point.W, point.b, here.scores, point.of_W, point.of_b, known=True)
+
+    def _evaluated(self, W: Array, b: Array, scores: NDArray[Any], of_W: Array, of_b: Array, known: bool) -> _At:
+        """Evaluate, and add gradients to these."""
+        rows, a = self._objective.rows, np.empty_like(self._multipliers)
+        value, hinges, by_W, by_b = self._svm.lagrangian(rows, W, b, self._multipliers, self._width, a, scores, known)
+        if self._objective.has_intercept:
+            of_b = of_b + by_b
+        return _At(Point(W, b, value + self._objective.penalty.value(W), of_W + by_W, of_b), hinges, a, scores)
 
     def _value(self, here: _At) -> float:
         """Return J."""

@@ -156,14 +156,14 @@ class Svm:
     ) -> tuple[float, float, Array, Array]:
         """Write `a`; return the augmented Lagrangian's hinges, the hinges themselves, and gradients by W and b.
 
-        Scores are written, too; or read, where they are known. Sums are in the rows' dtype: `rows` may be those of the
-        objective in float32.
+        Scores are written, too; or read, where they are known: gradients are then less by those of the multipliers.
+        Sums are in the rows' dtype: `rows` may be those of the objective in float32.
         """
         if isinstance(rows, SparseRows):
             if not known:
                 scores[:] = rows.scores(W.astype(rows.dtype), b.astype(rows.dtype))
             slopes = scores.copy()
-            found = _native.svm_lagrangian_of_scores(self, slopes, rows.n_threads, multipliers, width, a)
+            found = _native.svm_lagrangian_of_scores(self, slopes, rows.n_threads, multipliers, width, a, known)
             if found is None:
                 raise overflow(rows.dtype)
             return *found, *rows.gradients(slopes)
