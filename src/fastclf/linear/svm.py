@@ -12,6 +12,7 @@ An intercept asks for sum_i w_i a_i = 0, too.  Where that is not so yet, each cl
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,12 +69,12 @@ class Svm:
         centre, and values far from 0 would cost the digits that tell steps near the optimum apart.
     label : ndarray of shape (n_rows,)
         Classes.
-    weight, squares : ndarray of shape (n_rows,)
-        What rows count in the mean, and their squared lengths.
+    weight : ndarray of shape (n_rows,)
+        What rows count in the mean.
     margins : ndarray of shape (n_classes, n_classes)
         For each true class and each other one; 0 for a class and itself.
-    l2, unit : float
-        Of the penalties of weights and of intercepts' changes; without intercepts the unit is 0.
+    l2 : float
+        Of the penalty.
     largest, squared : bool
         Whether a hinge is the largest of its terms, not their sum; whether its terms are squared.
     of_class : csr_array of shape (n_classes, n_rows)
@@ -87,10 +88,8 @@ class Svm:
     shift: Array
     label: NDArray[np.int64]
     weight: Array
-    squares: Array
     margins: Array
     l2: float
-    unit: float
     largest: bool
     squared: bool
     of_class: scipy.sparse.csr_array
@@ -103,7 +102,7 @@ class Svm:
         assert batch.label is not None
         margins = np.full((classes, classes), batch.margin) if batch.margins is None else batch.margins.copy()
         np.fill_diagonal(margins, 0)
-        weight, squares, n = objective.row_weights(), rows.squared_lengths(), rows.shape[0]
+        weight, n = objective.row_weights(), rows.shape[0]
         return cls(
             objective,
             X=rows.X if isinstance(rows, DenseRows) else None,
@@ -112,14 +111,30 @@ class Svm:
             shift=_shift(objective, weight),
             label=batch.label,
             weight=weight,
-            squares=squares,
             margins=margins,
             l2=objective.penalty.l2,
-            unit=_unit(objective, weight, squares) if objective.has_intercept else 0.0,
             largest=objective.loss.kernel == "crammer_singer",
             squared=objective.loss.squared,
             of_class=scipy.sparse.csr_array((weight, (batch.label, np.arange(n))), shape=(classes, n)),
         )
+
+    @functools.cached_property
+    def squares(self) -> Array:
+        """Squared lengths of the rows, by a pass over them: coordinate ascent needs these, and intercepts do."""
+        return self.objective.rows.squared_lengths()
+
+    @functools.cached_property
+    def unit(self) -> float:
+        """Square of a constant feature, which holds intercepts as the penalty holds weights; 0 without these.
+
+        It is as large as the others together.  Of squared terms, for which no step on a face moves intercepts, it is
+        less, so that sweeps are not slow; and large beside l2, so that intercepts move far in a sweep.  (Factors by
+        measurement.)
+        """
+        if not self.objective.has_intercept:
+            return 0.0
+        typical = float(self.weight @ self.squares / self.weight.sum())
+        return (max(typical / 100, 100 * self.l2) if self.squared else typical) or 1.0
 
     def ascend(self, sweeps: int, seed: int, a: Array, b: Array) -> Array:
         """Change `a`, and `b` from the offset to the intercepts; return W."""
@@ -199,16 +214,6 @@ class Svm:
         own = np.take_along_axis(a, self.label[:, None], axis=1)[:, 0]
         found: Array = self.of_class @ (np.einsum("ij,ij->i", a, a) - own**2)
         return found / 4
-
-
-def _unit(objective: Objective, weight: Array, squares: Array) -> float:
-    """Return the square of a constant feature, which holds intercepts as the penalty holds weights.
-
-    It is as large as the others together.  Of squared terms, for which no step on a face moves intercepts, it is less,
-    so that sweeps are not slow; and large beside l2, so that intercepts move far in a sweep.  (Factors by measurement.)
-    """
-    typical = float(weight @ squares / weight.sum())
-    return (max(typical / 100, 100 * objective.penalty.l2) if objective.loss.squared else typical) or 1.0
 
 
 def _shift(objective: Objective, weight: Array) -> Array:
