@@ -251,12 +251,13 @@ static fc_status check_groups(const sketch_job *s) {
     if (!how->feature || !how->start || !how->weight || how->residual || how->start[0] < 0) return FC_BAD_ARGUMENT;
     if (how->levels > 2 || (how->levels == 2 && !may_be_finer)) return FC_BAD_ARGUMENT;
     if (of_products(s) && how->cols[0] != s->M.cols) return FC_BAD_ARGUMENT;
+    int ok = how->start[how->cols[0]] <= (int64_t)s->M.cols;
+    for (size_t i = 0; i < how->cols[0]; i++) ok &= how->start[i] <= how->start[i + 1]; /* before any is followed */
+    if (!ok) return FC_BAD_ARGUMENT;
     uint8_t *seen = calloc(s->M.cols, 1);
     if (!seen) return FC_NO_MEMORY;
-    int ok = 1;
     for (size_t i = 0; ok && i < how->cols[0]; i++) {
         double squares = 0;
-        ok = how->start[i] <= how->start[i + 1] && how->start[i + 1] <= (int64_t)s->M.cols;
         for (int64_t j = how->start[i]; ok && j < how->start[i + 1]; j++) {
             const int64_t f = how->feature[j];
             const double w = (double)how->weight[j];
