@@ -55,10 +55,12 @@ FC_INLINED void NAME(turn_out)(const NAME(a_row) * r, const TYPE *z) {
     }
 }
 
-/* Partial sums in the order of rows that are not transposed: sum l adds the classes l, l + 16, ... */
-static inline NAME(wide) NAME(sum_tile)(NAME(wide) * lane) {
-    for (int half = FC_LANES / 2; half; half /= 2)
-        for (int l = 0; l < half; l++)
+/* Partial sums in the order of rows that are not transposed: sum l adds the classes l, l + 16, ...  Of fewer classes the
+ * other sums are 0, and are left out.
+ */
+static inline NAME(wide) NAME(sum_tile)(NAME(wide) * lane, size_t n) {
+    for (size_t half = FC_LANES / 2; half; half /= 2)
+        for (size_t l = 0; l < half && l + half < n; l++)
             for (int k = 0; k < NAME(WIDE); k++) lane[l].v[k] += lane[l + half].v[k];
     return lane[0];
 }
@@ -88,7 +90,7 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
     const NAME(ahead) ahead = NAME(ahead_of)(r, 0, n * NAME(LANES));
     VECTOR top = LOAD(z);
     INTEGERS ties = {0};
-    NAME(wide) sum[FC_LANES] = {{{{0}}}}, lost[FC_LANES] = {{{{0}}}};
+    NAME(wide) sum[FC_LANES], lost[FC_LANES];
     for (size_t c = 1; c < n; c++) top = MAX(top, LOAD(z + c * NAME(LANES)));
     const NAME(scaling) how = NAME(scaled_by)(top);
     const VECTOR of_top = NAME(exp_over)(top - how.shift, how.base, how.cut);
@@ -100,11 +102,15 @@ static inline void NAME(soften_tile)(const NAME(a_row) * r, TYPE *z, NAME(soften
         memcpy(z + c * NAME(LANES), &e, sizeof e);
         NAME(ask)(ahead, c * NAME(LANES));
         ties -= is_unit;
-        for (int k = 0; k < NAME(WIDE); k++) of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
+        if (c < FC_LANES)
+            *of_lane = other, *lost_there = (NAME(wide)){{{0}}};
+        else
+            for (int k = 0; k < NAME(WIDE); k++)
+                of_lane->v[k] = NAME(plus)(of_lane->v[k], other.v[k], &lost_there->v[k]);
     }
-    for (size_t l = 0; l < FC_LANES; l++)
+    for (size_t l = 0; l < FC_LANES && n > FC_LANES; l++)
         for (int k = 0; k < NAME(WIDE); k++) sum[l].v[k] += lost[l].v[k];
-    const NAME(wide) others = NAME(sum_tile)(sum);
+    const NAME(wide) others = NAME(sum_tile)(sum, n);
     const NAME(wide) unit = NAME(widen_tile)(of_top);
     memcpy(s->others, &others, sizeof others);
     memcpy(s->unit, &unit, sizeof unit);
@@ -167,7 +173,7 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
     const v_f64 none = all_f64(-(double)INFINITY);
     TYPE *z = (TYPE *)r->buffer[0];
     double factor[NAME(LANES)], own_score[NAME(LANES)], total[NAME(LANES)];
-    NAME(wide) own, factors, losses[FC_LANES] = {{{{0}}}}, totals[FC_LANES] = {{{{0}}}};
+    NAME(wide) own, factors, losses[FC_LANES], totals[FC_LANES];
     v_i64 labels[NAME(WIDE)];
     VECTOR zero = ALL(0);
     if (r->n > FC_TURNED_HINGES || b->margins || !NAME(tile_factors)(r, factor)) return 0;
@@ -186,12 +192,13 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
             const v_f64 term = (s.v[k] - own.v[k]) + b->margin;
             const hinge_term h =
                 hinge_of(pick_f64(labels[k] != (v_i64){0} + (int64_t)c, term, none), b->squared, b->hinge_width);
-            losses[c % FC_LANES].v[k] += h.loss;
-            totals[c % FC_LANES].v[k] += h.slope;
+            const v_f64 begun = all_f64(0);
+            losses[c % FC_LANES].v[k] = (c < FC_LANES ? begun : losses[c % FC_LANES].v[k]) + h.loss;
+            totals[c % FC_LANES].v[k] = (c < FC_LANES ? begun : totals[c % FC_LANES].v[k]) + h.slope;
             NAME(narrow)(z + c * NAME(LANES) + k * F64_LANES, h.slope * factors.v[k]);
         }
     }
-    const NAME(wide) sum = NAME(sum_tile)(losses), all = NAME(sum_tile)(totals);
+    const NAME(wide) sum = NAME(sum_tile)(losses, r->n), all = NAME(sum_tile)(totals, r->n);
     const v_f64 extra = hinge_of(b->own_term ? all_f64(b->margin) : none, b->squared, b->hinge_width).loss;
     for (int l = 0; l < NAME(LANES); l++)
         if (!(zero[l] == 0)) return 0;
