@@ -148,9 +148,9 @@ fc_status fc_svm_ascend(const fc_svm *svm, fc_run run, size_t sweeps, uint64_t s
  * label, weight, margins, largest   as in fc_svm; terms are not squared.
  * multipliers  rows x classes.
  * a            rows x classes: written, where the largest is.
- * scores       rows x classes, of the model's type: the scores, written; or read, where they are `known`. Gradients are
- *              then less by those of the multipliers, weight_i (a_i - a0_i): few rows have some near the optimum, and
- *              others are not read.
+ * scores       rows x classes, of the model's type: the scores.
+ * known        whether scores are read, not written.  Gradients are then less by those of the multipliers: by the
+ *              scores, weight_i (a_i - a0_i) instead of weight_i a_i.  Rows that have none are not read.
  */
 typedef struct {
     const int64_t *label;
@@ -163,12 +163,14 @@ typedef struct {
 } fc_svm_terms;
 
 /* Its value for the scores of a model, the weighted sum of the hinges themselves, and the gradients of its value.  X is
- * read once.  FC_BAD_ROW: scores are not finite.  Scratch memory: as in fc_linear_loss.
+ * read once, at most.  FC_BAD_ROW: scores are not finite.  Scratch memory: as in fc_linear_loss.
  */
 fc_status fc_svm_lagrangian(const fc_linear *model, const fc_svm_terms *terms, fc_run run, double *value,
                             double *hinges, double *of_W, double *of_b);
 
-/* The same for a matrix of scores, of float or double, which become its gradients by them. */
+/* The same for a matrix of scores, of float or double, which become its gradients by them.  Of the terms, `scores` are
+ * not used; `known` says which gradients are meant.
+ */
 fc_status fc_svm_lagrangian_of_scores(fc_matrix scores, const fc_svm_terms *terms, fc_run run, double *value,
                                       double *hinges);
 

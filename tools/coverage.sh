@@ -4,10 +4,10 @@
 #   tools/coverage.sh [ARGUMENT OF PYTEST...]
 #
 # By default all tests but the long ones run, in two processes. What other processes reach that they start is counted,
-# too, unless a signal ends these. Fails below the shares that are aimed at, in percent: LEAST_C (98), LEAST_BRANCHES
-# (92) and LEAST_PYTHON (98).
+# too, unless a signal ends these; of C, nothing of a fork that ends by os._exit. Fails below the shares that are aimed
+# at, in percent: LEAST_C (98), LEAST_BRANCHES (92) and LEAST_PYTHON (98).
 #
-# Needs: gcc, gcov, and the Python packages coverage and gcovr, beside those that tests need.
+# Needs: gcc, gcov, and the Python packages coverage (7.10 or later) and gcovr, beside those that tests need.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=$root/build/coverage

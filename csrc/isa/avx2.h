@@ -13,8 +13,8 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
-/* GCC would read a vector again for each step that uses it: of two steps a memory operand each, where a register is
- * free.  Scores take a tenth less time so.
+/* GCC would not keep a vector that two steps use in a register: each step would read it from memory.  Scores take a
+ * tenth less time so.
  */
 #ifndef __clang__
 #define FC_IN_REGISTER(v) __asm__("" : "+x"(v))

@@ -26,7 +26,7 @@
 
 #include FC_HEADER(FC_ISA)
 
-#ifndef FC_IN_REGISTER
+#ifndef FC_IN_REGISTER /* a vector that several steps use, for compilers that need to be told */
 #define FC_IN_REGISTER(v)
 #endif
 

@@ -215,8 +215,10 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
     return 1;
 }
 
-/* Read those rows of block i by whose scores there is a gradient; they take the first places. */
-static void read_bent(const linear_job *j, size_t i, fc_linear_block *block, char *x) {
+/* Read the rows of block i that have gradients by their scores.  They and these take the first places; the block then
+ * has no other rows.
+ */
+static void read_sloped(const linear_job *j, size_t i, fc_linear_block *block, char *x) {
     const size_t row_bytes = block->classes * j->size;
     size_t place = 0;
     for (size_t r = 0; r < block->rows; r++) {
@@ -239,7 +241,7 @@ static int add_block(const linear_job *j, size_t i, const scratch *r, size_t par
     if (kept && j->terms->known) {
         memcpy(block.scores, kept, bytes);
         if (!lose(j, i, &block, r)) return 0;
-        read_bent(j, i, &block, r->x);
+        read_sloped(j, i, &block, r->x);
     } else {
         read_rows(j, i, &block, r->x);
         j->kernels->scores(&block);

@@ -252,7 +252,7 @@ static fc_status check_groups(const sketch_job *s) {
     if (how->levels > 2 || (how->levels == 2 && !may_be_finer)) return FC_BAD_ARGUMENT;
     if (of_products(s) && how->cols[0] != s->M.cols) return FC_BAD_ARGUMENT;
     int ok = how->start[how->cols[0]] <= (int64_t)s->M.cols;
-    for (size_t i = 0; i < how->cols[0]; i++) ok &= how->start[i] <= how->start[i + 1]; /* before any is followed */
+    for (size_t i = 0; i < how->cols[0]; i++) ok &= how->start[i] <= how->start[i + 1]; /* before any feature is read */
     if (!ok) return FC_BAD_ARGUMENT;
     uint8_t *seen = calloc(s->M.cols, 1);
     if (!seen) return FC_NO_MEMORY;

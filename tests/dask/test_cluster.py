@@ -25,7 +25,7 @@ engine = pytest.importorskip("fastclf.dask._engine")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of workers that end, at any time: they are Dask's own
 
 
-# A cluster gives up a worker that has not started again within this time: 15 s, too short on a loaded machine.
+# By default a cluster gives up a worker that has not started again within 15 s: too short on a loaded machine.
 PATIENT = {"distributed.deploy.lost-worker-timeout": "1 hour"}
 
 

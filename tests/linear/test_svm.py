@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from fastclf import LinearClassifier
-from fastclf.linear import dual, fitting
+from fastclf.linear import dual, fitting, multipliers
 
 each_loss = pytest.mark.parametrize("loss", ["hinge", "crammer_singer"])
 each_hinge = pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "crammer_singer"])
@@ -268,6 +268,38 @@ def test_rows_of_zeros_among_few(loss, fit_intercept, is_sparse, rng):
     assert model.converged_
     assert -1e-8 < model.objective_ - best < 1e-6 * model.objective_ + 1e-8
     assert model.duality_gap(given, y) < 1e-5
+
+
+@each_loss
+@each_intercept
+@pytest.mark.parametrize("form", ["float64", "bytes far from 0", "sparse"])
+def test_gradients_are_whole_where_multipliers_change(loss, fit_intercept, form, rng, monkeypatch):
+    """Also those of rows that are not read, as their dual variables stay."""
+    go("multipliers", monkeypatch)
+    Z, weight, l2 = rng.normal(size=(600, 20)), np.arange(600) % 3 / 2, 0.01
+    X = {
+        "float64": Z,
+        "bytes far from 0": (240 + 2 * Z).astype(np.uint8),
+        "sparse": scipy.sparse.csr_array(np.where(Z > 0.5, Z, 0)),
+    }[form]
+    again, errors = multipliers._Multipliers._again, []
+
+    def compared(self, here):
+        found = again(self, here)
+        slopes = found.a * (weight / weight.sum())[:, None]
+        of_W = (self._svm.rows(slice(None)).T @ slopes).T + 2 * l2 * found.point.W
+        of_b = slopes.sum(axis=0) if fit_intercept else 0
+        errors.append(max(abs(found.point.of_W - of_W).max(), abs(found.point.of_b - of_b).max()))
+        return found
+
+    monkeypatch.setattr(multipliers._Multipliers, "_again", compared)
+    y = (Z[:, :4] + rng.normal(size=(600, 4))).argmax(axis=1)
+    model = LinearClassifier(loss, l2=l2, fit_intercept=fit_intercept, solver="dual", max_iter=40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, weight)
+    assert errors
+    assert max(errors) < (1e-10 if form != "bytes far from 0" else 1e-5)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "mse"])

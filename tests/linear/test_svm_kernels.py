@@ -165,14 +165,14 @@ def test_known_scores_are_not_computed_again(isa, largest, dtype, rng):
     again = lagrangian(how, X, np.zeros_like(W), b, 2, a, whole[2].copy())
     assert digest(*again[:3]) == digest(*whole[:3])
     others = lagrangian(how, X, W, b, 2, a, whole[2] + np.arange(11, dtype="float32"))
-    assert digest(*others[1:2]) != digest(*whole[1:2])
+    assert digest(others[1]) != digest(whole[1])
 
 
 @each_kind
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 def test_gradients_of_known_scores_are_a_change(isa, largest, dtype, rng):
     how, X, a = problem((700, 400, 11), largest, rng)
-    how.weight[100:600] = 0  # whole blocks of rows that change nothing
+    how.weight[100:620] = 0  # whole blocks of rows that change nothing
     X = (4 * X).astype(dtype)
     W, b = rng.normal(size=(11, 400)), np.zeros(11)
     W, b = (W, b) if dtype == "float64" else (W.astype("float32"), b.astype("float32"))

@@ -38,7 +38,7 @@ _NARROWEST = 0.1
 _EXACTNESS = 0.01  # of the smooth problem: its distance from its optimum, in parts of how far J is above it
 _LEARNT = (0, 2)  # changes of the multipliers after which the curvature is learned anew
 _MEMORY = 20  # pairs of steps and changes of the gradient
-_MOST_STEPS = 30  # between two changes of the multipliers, each of which takes a pass
+_MOST_STEPS = 30  # between two changes of the multipliers, each of which takes up to a pass
 _STEEP = 0.7  # of the slope, left after a step: it was too short by as much as a secant says
 _LONGEST, _TRIALS = 4.0, 20
 _FALL = 1e-4  # of what the slope promises
@@ -127,7 +127,7 @@ class _Multipliers:
             here, found = self._settled(here, change, progress)
             if found is not None:
                 return replace(found, a=here.a)
-            self._multipliers, changes = here.a, changes + 1
+            changes += 1
             self._width = max(self._least, self._shrink * self._width)
             with threads.blas(1):  # as in _settled
                 here = self._again(here)
@@ -166,12 +166,12 @@ class _Multipliers:
         return self._evaluated(W, b, scores, penalty.slope(W), np.zeros_like(b), known=False)
 
     def _again(self, here: _At) -> _At:
-        """Evaluate at the same weights, with the multipliers that have been found there: of X, what they change."""
-        point = here.point
+        """Take the dual point found here for multipliers; evaluate at the same weights, by what changes of its rows."""
+        self._multipliers, point = here.a, here.point
         return self._evaluated(point.W, point.b, here.scores, point.of_W, point.of_b, known=True)
 
     def _evaluated(self, W: Array, b: Array, scores: NDArray[Any], of_W: Array, of_b: Array, known: bool) -> _At:
-        """Evaluate, and add gradients to these."""
+        """Evaluate; the gradients that are found are added to `of_W` and `of_b`."""
         rows, a = self._objective.rows, np.empty_like(self._multipliers)
         value, hinges, by_W, by_b = self._svm.lagrangian(rows, W, b, self._multipliers, self._width, a, scores, known)
         if self._objective.has_intercept:
