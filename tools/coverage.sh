@@ -3,9 +3,9 @@
 #
 #   tools/coverage.sh [ARGUMENT OF PYTEST...]
 #
-# By default all tests but the long ones run, in two processes. What other processes reach that they start is counted,
-# too, unless a signal ends these; of C, nothing of a fork that ends by os._exit. Fails below the shares that are aimed
-# at, in percent: LEAST_C (98), LEAST_BRANCHES (92) and LEAST_PYTHON (98).
+# By default all tests but the long ones run, in two processes. Processes that tests start are counted, too, but for
+# those that a signal ends, and for the C of forks that end by os._exit. Fails below the shares that are aimed at,
+# in percent: LEAST_C (98), LEAST_BRANCHES (92) and LEAST_PYTHON (98).
 #
 # Needs: gcc, gcov, and the Python packages coverage (7.10 or later) and gcovr, beside those that tests need.
 set -eu

@@ -215,8 +215,8 @@ static int lose(const linear_job *j, size_t i, const fc_linear_block *block, con
     return 1;
 }
 
-/* Read the rows of block i that have gradients by their scores.  They and these take the first places; the block then
- * has no other rows.
+/* Read the rows of block i whose gradients by their scores are not all 0.  They become all rows of the block: these
+ * gradients move to the first places.
  */
 static void read_sloped(const linear_job *j, size_t i, fc_linear_block *block, char *x) {
     const size_t row_bytes = block->classes * j->size;

@@ -192,7 +192,7 @@ static inline int NAME(hinge_tile)(const NAME(a_row) * r, double *loss) {
             const v_f64 term = (s.v[k] - own.v[k]) + b->margin;
             const hinge_term h =
                 hinge_of(pick_f64(labels[k] != (v_i64){0} + (int64_t)c, term, none), b->squared, b->hinge_width);
-            const v_f64 begun = all_f64(0);
+            const v_f64 begun = all_f64(0); /* with it -0 becomes 0, as in rows that are not transposed */
             losses[c % FC_LANES].v[k] = (c < FC_LANES ? begun : losses[c % FC_LANES].v[k]) + h.loss;
             totals[c % FC_LANES].v[k] = (c < FC_LANES ? begun : totals[c % FC_LANES].v[k]) + h.slope;
             NAME(narrow)(z + c * NAME(LANES) + k * F64_LANES, h.slope * factors.v[k]);
