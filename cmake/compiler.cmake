@@ -1,10 +1,15 @@
 # The C compiler, or what to do about it: CMake's own words are hard to find in what pip prints.
 include(CheckLanguage)
-check_language(C)
 if(NOT CMAKE_C_COMPILER)
-  message(FATAL_ERROR "fastclf needs a C compiler, GCC or Clang, and finds none. "
-    "Debian, Ubuntu: apt-get install gcc libc6-dev. Fedora: dnf install gcc. macOS: xcode-select --install. "
-    "The environment variable CC names one that is elsewhere.")
+  check_language(C)
+  if(NOT CMAKE_C_COMPILER)
+    message(FATAL_ERROR "fastclf needs a C compiler, GCC or Clang, and finds none. "
+      "Debian, Ubuntu: apt-get install gcc libc6-dev. Fedora: dnf install gcc. macOS: xcode-select --install. "
+      "The environment variable CC names one that is elsewhere.")
+  endif()
+  # What was found lacks the arguments of CC="ccache gcc": enable_language reads them.
+  unset(CMAKE_C_COMPILER)
+  unset(CMAKE_C_COMPILER CACHE)
 endif()
 enable_language(C)
 if(NOT CMAKE_C_COMPILER_ID MATCHES "GNU|Clang" OR MSVC)

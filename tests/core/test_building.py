@@ -19,13 +19,26 @@ def lowest(requirements):
     return dict(re.match(r"([\w-]+)>=([\d.]+)", requirement).groups() for requirement in requirements)
 
 
+def configured(build, compiler):
+    """Configure the C library in a folder, with this value of CC; return the process that has ended."""
+    command = ["cmake", "-S", ROOT, "-B", build, "-DFASTCLF_PYTHON=OFF"]
+    env = os.environ | OWN_FIRST | {"CC": compiler}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
 def test_a_missing_compiler_is_named(tmp_path):
-    command = ["cmake", "-S", ROOT, "-B", tmp_path / "build", "-DFASTCLF_PYTHON=OFF"]
-    env = os.environ | OWN_FIRST | {"CC": str(tmp_path / "no-such-compiler")}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    done = configured(tmp_path / "build", str(tmp_path / "no-such-compiler"))
     assert done.returncode == 1
     message = " ".join(done.stderr.split())
     assert "fastclf needs a C compiler, GCC or Clang, and finds none. Debian, Ubuntu: apt-get install gcc" in message
+
+
+def test_a_compiler_may_have_arguments_as_ccache_has(tmp_path):
+    launcher = tmp_path / "launcher"
+    launcher.write_text('#!/bin/sh\nexec "$@"\n')
+    launcher.chmod(0o755)
+    done = configured(tmp_path / "build", f"{launcher} cc")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_oldest_versions_are_the_lower_bounds():

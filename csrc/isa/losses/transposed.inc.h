@@ -55,8 +55,8 @@ FC_INLINED void NAME(turn_out)(const NAME(a_row) * r, const TYPE *z) {
     }
 }
 
-/* Partial sums in the order of rows that are not transposed: sum l adds the classes l, l + 16, ...  Of fewer classes the
- * other sums are 0, and are left out.
+/* Partial sums in the order of rows that are not transposed: sum l adds the classes l, l + 16, ...  With fewer classes,
+ * the other sums are 0, and are left out.
  */
 static inline NAME(wide) NAME(sum_tile)(NAME(wide) * lane, size_t n) {
     for (size_t half = FC_LANES / 2; half; half /= 2)
