@@ -137,9 +137,12 @@ class _Multipliers:
         left = _MOST_STEPS
         while left > 0:
             with threads.blas(1):  # BLAS's threads would wait for more to do, and slow the next passes
-                here, is_over = self._stepped(here, change, progress)
-                left = 0 if self._is_exact(here, change, progress) else left - 1
-            if is_over or self._may_be_proven(progress):
+                asks = False
+                while left > 0 and not asks:
+                    here, is_over = self._stepped(here, change, progress)
+                    left = 0 if self._is_exact(here, change, progress) else left - 1
+                    asks = is_over or self._may_be_proven(progress)
+            if asks:
                 found, self._asks = self._proven(), _ASKS
                 if is_over or found.gap <= progress.until(found.value):
                     return here, found
