@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -275,6 +276,22 @@ def neighbors_of(arguments):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 def test_a_forked_process_searches(tmp_path):
     assert result(forked)
+
+
+@pytest.mark.parametrize("kind", ["Flat", "IVF8,Flat", "PCA2,Flat", "Flat,RFlat"])
+def test_a_search_that_was_given_up_keeps_its_index(monkeypatch, rng, kind):
+    """As after Ctrl-C in a fork: the thread that searches goes on, and the model may be gone."""
+    X = clouds(rng, 500, 4)
+    index = faiss.index_factory(4, kind)
+    index.train(X)
+    index.add(X)
+    held, goes_on = weakref.ref(index), []
+    monkeypatch.setattr(faiss_api, "run", lambda call, _: goes_on.append(call) or call())
+    proposed = faiss_api.search(index, X[:5], 3, 8, 1)
+    del index
+    assert held() is not None
+    np.testing.assert_array_equal(goes_on.pop()(), proposed)
+    assert held() is None
 
 
 def test_a_new_index_is_made_with_the_threads_of_now(monkeypatch, rng):

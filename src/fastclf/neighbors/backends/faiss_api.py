@@ -99,8 +99,12 @@ def search(index: Any, vectors: NDArray[np.float32], count: int, effort: int, n_
 def _proposing(index: Any) -> Any:
     """Return an index without its refinement: that is left to fastclf."""
     faiss = imported()
-    index = faiss.downcast_index(index)
-    return faiss.downcast_index(index.base_index) if isinstance(index, faiss.IndexRefine) else index
+    part = faiss.downcast_index(index)
+    if isinstance(part, faiss.IndexRefine):
+        part = faiss.downcast_index(part.base_index)
+    # A part does not keep the whole: without this, a search in another thread that was given up could lose its index.
+    part.referenced_objects = [index]
+    return part
 
 
 def _searched(index: Any) -> Any:
