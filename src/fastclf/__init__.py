@@ -71,7 +71,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"fastclf.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'fastclf' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)
+    found = globals()[name] = getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)  # for the next time
+    return found
 
 
 def __dir__() -> list[str]:

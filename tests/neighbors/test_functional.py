@@ -279,7 +279,10 @@ def test_labels_that_another_thread_changes(monkeypatch):
 
     def changed(*args):
         labels[0, 0] = 1 << 40
-        return vote(*args)
+        try:
+            vote(*args)
+        finally:
+            labels[0, 0] = 0
 
     vote = _native.vote
     monkeypatch.setattr(_native, "vote", changed)

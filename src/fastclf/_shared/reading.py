@@ -78,6 +78,8 @@ def refuse_masked(a: Any, name: str) -> None:
 
 
 def _has_masked(a: Any) -> bool:
+    if type(a) is np.ndarray and a.dtype != object:
+        return False
     holders = [a]
     for _ in range(_MOST_DIMENSIONS):  # a list may hold itself
         if any(isinstance(holder, np.ma.MaskedArray) and np.ma.is_masked(holder) for holder in holders):

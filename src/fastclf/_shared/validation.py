@@ -259,7 +259,10 @@ def rows_mask(a: Any, n_rows: int, name: str) -> NDArray[np.bool_]:
 
 
 def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
-    """`labels` as a two-dimensional int64 array with values in [0, n_classes)."""
+    """`labels` as a two-dimensional int64 array, for a kernel that refuses those outside [0, n_classes).
+
+    Then `refused_ids` says which one it was. To look for it beforehand would take half as long as votes.
+    """
     array = as_array(labels, "labels")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
@@ -269,23 +272,18 @@ def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
         raise TypeError(f"n_classes must be an int, got {n_classes!r}")
     if not 1 <= int(n_classes) <= MOST_CLASSES:
         raise ValueError(f"n_classes must be from 1 to {MOST_CLASSES}, got {n_classes}")
-    return aside(array.size, _ids_below, array, int(n_classes))
+    if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
+        raise refused_ids(array, int(n_classes))
+    return aside(array.size, np.ascontiguousarray, array, np.int64)
 
 
-def _ids_below(labels: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
-    outside = (labels < 0) | (labels >= n_classes)
-    if outside.any():
-        row, column = np.argwhere(outside)[0]
-        label = int(labels[row, column])
-        if 0 <= label < n_classes:
-            raise changed_labels(n_classes)
-        raise ValueError(f"labels[{row}, {column}] = {label} is outside [0, {n_classes})")
-    return np.ascontiguousarray(labels, dtype=np.int64)
-
-
-def changed_labels(n_classes: int) -> ValueError:
-    """Return the error for labels that another thread writes to."""
-    return ValueError(f"labels changed during the call: one was outside [0, {n_classes})")
+def refused_ids(labels: NDArray[Any], n_classes: int) -> ValueError:
+    """Return the error for labels of which one is outside [0, n_classes), or was before another thread wrote to it."""
+    rows, columns = np.nonzero((labels < 0) | (labels >= n_classes))
+    label = int(labels[rows[0], columns[0]]) if len(rows) else 0
+    if 0 <= label < n_classes:
+        return ValueError(f"labels changed during the call: one was outside [0, {n_classes})")
+    return ValueError(f"labels[{rows[0]}, {columns[0]}] = {label} is outside [0, {n_classes})")
 
 
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:

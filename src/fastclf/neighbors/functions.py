@@ -190,6 +190,6 @@ def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | Non
     winners = np.empty(len(ids), dtype=np.int64)
     try:
         _native.vote(ids, None, int(n_classes), votes, None, winners)
-    except ValueError:  # they were in range a moment ago
-        raise check.changed_labels(int(n_classes)) from None
+    except ValueError:
+        raise check.refused_ids(ids, int(n_classes)) from None
     return given_back(winners, labels)

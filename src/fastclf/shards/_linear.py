@@ -99,7 +99,9 @@ def _labels(y: ArrayLike, loss: str, n_rows: int, n_classes: int) -> Labels:
         raise ValueError(f"X has {n_rows} rows, but y has {len(array)} entries")
     if loss == "sigmoid" and array.ndim == 2:
         return Labels.of_indicator(array, np.arange(n_classes))
-    codes = array if array.ndim != 1 else check.class_ids(array[:, np.newaxis], n_classes).ravel()
-    if codes.ndim != 1:
+    if array.ndim != 1:
         raise ValueError(f"y must be one-dimensional, got shape {array.shape}")
-    return Labels(np.arange(n_classes), codes)
+    codes = check.class_ids(array[:, np.newaxis], n_classes)
+    if codes.min(initial=0) < 0 or codes.max(initial=0) >= n_classes:
+        raise check.refused_ids(codes, n_classes)
+    return Labels(np.arange(n_classes), codes.ravel())
