@@ -9,7 +9,6 @@ import random
 import re
 import signal
 import time
-import zipfile
 from pathlib import Path
 
 import joblib
@@ -23,8 +22,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "persistence.md"
 LIMITS, KILLS = 20, 40
 X = np.random.default_rng(0).normal(size=(300, 4))
 LABELS = ("old", "new")
-# Pickle's, NumPy's and fastclf's; joblib's of nothing; skops's.
-REFUSALS = (EOFError, ValueError, pickle.UnpicklingError, IndexError, zipfile.BadZipFile)
 
 
 def fitted(label):
@@ -71,10 +68,13 @@ def save_by_skops(model, path):
 def test_a_file_that_was_cut_off_is_refused(tmp_path, model, save):
     load = save(model.fit(X[:20], np.arange(20) % 2), tmp_path / "model")
     expected, whole = load().predict(X), (tmp_path / "model").read_bytes()
+    accepted = []
     for length in range(0, len(whole), 7 if save is save_by_skops else 1):  # archives take long to open
         (tmp_path / "model").write_bytes(whole[:length])
-        with pytest.raises(REFUSALS):
+        with contextlib.suppress(Exception):  # of pickle, joblib, NumPy, zipfile or fastclf
             load()
+            accepted.append(length)
+    assert accepted == []
     (tmp_path / "model").write_bytes(whole)
     np.testing.assert_array_equal(load().predict(X), expected)
 
