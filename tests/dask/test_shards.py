@@ -218,7 +218,7 @@ def test_sums_of_several_labels_a_row():
         ({"b": np.zeros(2)}, ValueError, "W and b must have shapes"),
         ({"W": np.zeros((1, 4)), "b": np.zeros(1)}, ValueError, "2 classes or more"),
         ({"W": np.full((3, 4), np.nan)}, ValueError, "W contains NaN"),
-        ({"y": [0, 1, 3, 0]}, ValueError, "outside"),
+        ({"y": [0, 1, 3, 0]}, ValueError, r"y\[2\] = 3 is outside \[0, 3\)"),
         ({"y": [0, 1]}, ValueError, "y has 2 entries"),
         ({"y": ["a", "b", "a", "b"]}, TypeError, "labels must be integers"),
         ({"y": np.zeros((4, 3))}, ValueError, "y must be one-dimensional"),

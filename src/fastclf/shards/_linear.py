@@ -101,7 +101,8 @@ def _labels(y: ArrayLike, loss: str, n_rows: int, n_classes: int) -> Labels:
         return Labels.of_indicator(array, np.arange(n_classes))
     if array.ndim != 1:
         raise ValueError(f"y must be one-dimensional, got shape {array.shape}")
-    codes = check.class_ids(array[:, np.newaxis], n_classes)
-    if codes.min(initial=0) < 0 or codes.max(initial=0) >= n_classes:
-        raise check.refused_ids(codes, n_classes)
-    return Labels(np.arange(n_classes), codes.ravel())
+    codes = check.class_ids(array[:, np.newaxis], n_classes).ravel()
+    outside = np.flatnonzero((codes < 0) | (codes >= n_classes))
+    if len(outside):
+        raise ValueError(f"y[{outside[0]}] = {codes[outside[0]]} is outside [0, {n_classes})")
+    return Labels(np.arange(n_classes), codes)
