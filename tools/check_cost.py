@@ -32,10 +32,11 @@ _L2, _CROSS_ENTROPY = c_functions.NUMBERS["l2"], c_functions.NUMBERS["cross_entr
 
 
 class Pair(NamedTuple):
-    """The same work by Python's function and by that of C."""
+    """The same work by Python's function and by C's; and what the latter has written, as the former returns it."""
 
-    python: Callable[[], object]
+    python: Callable[[], Any]
     c: Callable[[], object]
+    written: Callable[[], Any]
 
 
 def searching(size: str) -> Pair:
@@ -44,7 +45,7 @@ def searching(size: str) -> Pair:
     Q, X = _floats(n_queries, features), _floats(n_rows, features)
     found = np.empty((n_queries, k)), np.empty((n_queries, k), np.int64)
     asked = _L2, _F32, Q, n_queries, X, n_rows, features, k, _THREADS
-    return Pair(lambda: fastclf.knn(Q, X, k, n_threads=_THREADS), _of_c("knn", *asked, *found))
+    return Pair(lambda: fastclf.knn(Q, X, k, n_threads=_THREADS), _of_c("knn", *asked, *found), lambda: found)
 
 
 def comparing(size: str) -> Pair:
@@ -53,7 +54,9 @@ def comparing(size: str) -> Pair:
     Q, X, found = _floats(n_queries, features), _floats(n_rows, features), np.empty((n_queries, n_rows))
     asked = _L2, _F32, Q, n_queries, X, n_rows, features, _THREADS
     return Pair(
-        lambda: fastclf.pairwise_distances(Q, X, n_threads=_THREADS), _of_c("pairwise_distances", *asked, found)
+        lambda: fastclf.pairwise_distances(Q, X, n_threads=_THREADS),
+        _of_c("pairwise_distances", *asked, found),
+        lambda: found,
     )
 
 
@@ -63,7 +66,7 @@ def voting(size: str) -> Pair:
     labels = np.random.default_rng(0).integers(0, classes, (n, k))
     found = np.empty(n, np.int64)
     asked = labels, n * k, None, n, k, classes, None, None
-    return Pair(lambda: fastclf.majority_vote(labels, classes), _of_c("majority_vote", *asked, found))
+    return Pair(lambda: fastclf.majority_vote(labels, classes), _of_c("majority_vote", *asked, found), lambda: found)
 
 
 def losing(size: str) -> Pair:
@@ -71,10 +74,12 @@ def losing(size: str) -> Pair:
     n, classes = {"small": (2, 3), "large": (5000, 1000)}[size]
     scores, labels = _floats(n, classes), np.arange(n) % classes
     losses, gradient, bad = np.empty(n), np.empty_like(scores), np.empty(1, np.int64)
-    asked = _CROSS_ENTROPY, _F32, scores, n, classes, labels, None, None, None, None, 0.0, 0, 1.0, _THREADS
-    options = {"return_grad": True, "grad_out": gradient, "n_threads": _THREADS}
+    asked = _CROSS_ENTROPY, _F32, scores, n, classes, labels, None, None, None, None, 0.0, 0, 1 / n, _THREADS
+    options = {"return_grad": True, "grad_out": np.empty_like(scores), "n_threads": _THREADS}
     return Pair(
-        lambda: fastclf.losses.cross_entropy(scores, labels, **options), _of_c("loss", *asked, losses, gradient, bad)
+        lambda: fastclf.losses.cross_entropy(scores, labels, **options),
+        _of_c("loss", *asked, losses, gradient, bad),
+        lambda: (losses.mean(), gradient),
     )
 
 
@@ -94,6 +99,15 @@ def _floats(rows: int, cols: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(rows, cols)).astype(np.float32)
 
 
+def check_same(pair: Pair) -> None:
+    """Raise unless both give the same answer."""
+    found = pair.python()
+    pair.c()
+    expected = pair.written()
+    for one, other in zip(*(a if isinstance(a, tuple) else (a,) for a in (found, expected)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def seconds(call: Callable[[], object], times: int) -> float:
     """Return what a call takes."""
     start = time.perf_counter()
@@ -104,11 +118,12 @@ def seconds(call: Callable[[], object], times: int) -> float:
 
 def main(words: list[str]) -> int:
     """Print what is found; return the exit status."""
-    percent, microseconds = [float(word) for word in words] + [2.0, 5.0][len(words) :]
+    percent, microseconds = ([float(word) for word in words] + [2.0, 5.0][len(words) :])[:2]
     most = {"large": 0.0, "small": 0.0}
     for make in (searching, comparing, voting, losing):
         for size in most:
             pair = make(size)
+            check_same(pair)
             turns = [(seconds(pair.python, _CALLS[size]), seconds(pair.c, _CALLS[size])) for _ in range(_TURNS)]
             longer = [100 * (p / c - 1) if size == "large" else 1e6 * (p - c) for p, c in turns]
             found = float(np.median(longer))

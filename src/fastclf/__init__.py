@@ -71,7 +71,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"fastclf.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module 'fastclf' has no attribute {name!r}")
-    found = globals()[name] = getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)  # for the next time
+    found = getattr(importlib.import_module(f"fastclf.{_MODULES[name]}"), name)
+    globals()[name] = found  # to find it here again would take a third of a small call
     return found
 
 

@@ -31,6 +31,8 @@ def test_a_missing_compiler_is_named(tmp_path):
     assert done.returncode == 1
     message = " ".join(done.stderr.split())
     assert "fastclf needs a C compiler, GCC or Clang, and finds none. Debian, Ubuntu: apt-get install gcc" in message
+    done = configured(tmp_path / "build", "cc")  # it has been installed since
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_compiler_may_have_arguments_as_ccache_has(tmp_path):

@@ -8,6 +8,7 @@ import pickle
 import random
 import re
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from children import result
 from fastclf import KNN, LinearClassifier
 
 PAGE = Path(__file__).parents[2] / "docs" / "persistence.md"
-LIMITS, KILLS = 20, 40
+LIMITS, KILLS, SAVES = 20, 40, 100
 X = np.random.default_rng(0).normal(size=(300, 4))
 LABELS = ("old", "new")
 
@@ -95,36 +96,70 @@ def on_full_disks(folder):
         except OSError:
             refused += 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    found = answer(path)
+    found, left = answer(path), os.listdir(folder)
     save(new, path)
-    return refused, found, answer(path), os.listdir(folder)
+    return refused, found, left, answer(path)
 
 
 def while_it_is_killed(folder):
     """What files hold after processes that replace them again and again were killed."""
     save, path, models = saver(), Path(folder) / "model", [fitted(label) for label in LABELS]
     save(models[0], path)
-    found = []
+    found, rng = [], random.Random(0)
     for _ in range(KILLS):
+        reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
                 while True:
-                    for model in models:
+                    for model in reversed(models):
                         save(model, path)
+                        os.write(writer, b"saved")
             os._exit(1)
-        time.sleep(random.uniform(0.001, 0.02))
+        os.close(writer)
+        for _ in range(rng.randrange(1, 3)):  # so that it is in the middle of another one
+            os.read(reader, 5)
+        time.sleep(rng.uniform(0, 0.01))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+        os.close(reader)
         found.append(str(answer(path)))
     return found
 
 
+def replaced_by_threads(folder):
+    """What is wrong with a file that two threads replace while it is read."""
+    save, path, wrong = saver(), Path(folder) / "model", []
+    save(fitted("old"), path)
+
+    def replace(model):
+        try:
+            for _ in range(SAVES):
+                save(model, path)
+        except OSError as error:
+            wrong.append(repr(error))
+
+    threads = [threading.Thread(target=replace, args=[fitted(label)]) for label in LABELS]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        try:
+            if answer(path) not in LABELS:
+                wrong.append("another answer")
+        except (EOFError, ValueError, pickle.UnpicklingError) as error:
+            wrong.append(repr(error))
+    return wrong
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of files")
 def test_a_full_disk_leaves_the_old_file(tmp_path):
-    assert result(on_full_disks, str(tmp_path)) == [LIMITS, "old", "new", ["model"]]
+    assert result(on_full_disks, str(tmp_path)) == [LIMITS, "old", ["model"], "new"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 def test_a_process_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
     assert set(result(while_it_is_killed, str(tmp_path))) == set(LABELS)
+
+
+def test_threads_may_replace_the_same_file(tmp_path):
+    assert replaced_by_threads(tmp_path) == []

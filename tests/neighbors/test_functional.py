@@ -163,6 +163,12 @@ BAD_VOTES = {
     "label negative": (([[0, -1]], 3), {}, ValueError, r"labels\[0, 1\] = -1 is outside"),
     "label INT64_MIN": (([[0, INT64_MIN]], 3), {}, ValueError, rf"labels\[0, 1\] = {INT64_MIN} is outside"),
     "label 2**63": ((np.array([[2**63]], np.uint64), 3), {}, ValueError, r"labels\[0, 0\] = 9223372036854775808"),
+    "label 2**63 in other bytes": (
+        (np.array([[2**63]], ">u8"), 3),
+        {},
+        ValueError,
+        r"labels\[0, 0\] = 9223372036854775808",
+    ),
     "label 1.5": (([[1.5]], 3), {}, TypeError, "labels must be integers, got dtype float64"),
     "label text": (([["a"]], 3), {}, TypeError, "labels must be integers"),
     "masked labels": ((np.ma.array([[1, 2]], mask=[[0, 1]]), 3), {}, TypeError, "labels has masked entries"),

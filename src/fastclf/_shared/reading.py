@@ -78,11 +78,11 @@ def refuse_masked(a: Any, name: str) -> None:
 
 
 def _has_masked(a: Any) -> bool:
-    if type(a) is np.ndarray and a.dtype != object:
+    if type(a) is np.ndarray and a.dtype != object:  # most calls: these hold no mask
         return False
     holders = [a]
     for _ in range(_MOST_DIMENSIONS):  # a list may hold itself
-        if any(isinstance(holder, np.ma.MaskedArray) and np.ma.is_masked(holder) for holder in holders):
+        if any(_mask_of(holder).any() for holder in holders):
             return True
         inner = [_items(holder) for holder in {id(holder): holder for holder in holders}.values()]
         types = set(map(type, itertools.chain.from_iterable(inner)))
@@ -91,6 +91,11 @@ def _has_masked(a: Any) -> bool:
             break
         holders = [item for item in itertools.chain.from_iterable(inner) if isinstance(item, further)]
     return False
+
+
+def _mask_of(holder: Any) -> NDArray[np.bool_]:
+    """Return the mask of a masked array, of all fields where it has some; nothing of what has no mask."""
+    return np.ascontiguousarray(np.ma.getmask(holder)).view(np.bool_)
 
 
 def _items(holder: Any) -> Any:

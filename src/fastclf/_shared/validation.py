@@ -258,32 +258,53 @@ def rows_mask(a: Any, n_rows: int, name: str) -> NDArray[np.bool_]:
     return mask
 
 
-def class_ids(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
-    """`labels` as a two-dimensional int64 array, for a kernel that refuses those outside [0, n_classes).
-
-    Then `refused_ids` says which one it was. To look for it beforehand would take half as long as votes.
-    """
+def votes(labels: ArrayLike, n_classes: object) -> NDArray[np.int64]:
+    """`labels` of neighbours, a row for each query, as `class_ids` has them."""
     array = as_array(labels, "labels")
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"labels must have shape (rows, k) with k >= 1, got shape {array.shape}")
+    return class_ids(array, "labels", n_classes)
+
+
+def class_ids(array: NDArray[Any], name: str, n_classes: object) -> NDArray[np.int64]:
+    """Return integers as int64, in C order, aligned, for a kernel that refuses those outside [0, n_classes).
+
+    Then `refused_ids` says which one it was. To look for it beforehand would add half of the time that votes take.
+    """
     if array.dtype.kind not in "iub":
-        raise TypeError(f"labels must be integers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
     if isinstance(n_classes, bool) or not isinstance(n_classes, numbers.Integral):
         raise TypeError(f"n_classes must be an int, got {n_classes!r}")
     if not 1 <= int(n_classes) <= MOST_CLASSES:
         raise ValueError(f"n_classes must be from 1 to {MOST_CLASSES}, got {n_classes}")
-    if array.dtype == np.uint64 and array.max(initial=0) > np.iinfo(np.int64).max:
-        raise refused_ids(array, int(n_classes))
-    return aside(array.size, np.ascontiguousarray, array, np.int64)
+    may_wrap = array.dtype.kind == "u" and array.itemsize == np.dtype(np.int64).itemsize
+    if may_wrap and has_outside(array, int(n_classes)):
+        raise refused_ids(array, name, int(n_classes))
+    return aside(array.size, lambda: np.require(array, np.int64, ["C", "A"]))
 
 
-def refused_ids(labels: NDArray[Any], n_classes: int) -> ValueError:
-    """Return the error for labels of which one is outside [0, n_classes), or was before another thread wrote to it."""
-    rows, columns = np.nonzero((labels < 0) | (labels >= n_classes))
-    label = int(labels[rows[0], columns[0]]) if len(rows) else 0
-    if 0 <= label < n_classes:
-        return ValueError(f"labels changed during the call: one was outside [0, {n_classes})")
-    return ValueError(f"labels[{rows[0]}, {columns[0]}] = {label} is outside [0, {n_classes})")
+def has_outside(ids: NDArray[Any], n_classes: int) -> bool:
+    """Whether an array has a number outside [0, n_classes)."""
+    return aside(ids.size, _first_outside, ids, n_classes) is not None
+
+
+def refused_ids(ids: NDArray[Any], name: str, n_classes: int) -> ValueError:
+    """Return the error for a number outside [0, n_classes), also if another thread has changed it since."""
+    at = aside(ids.size, _first_outside, ids, n_classes)
+    found = -1 if at is None else int(ids[at])
+    if at is None or 0 <= found < n_classes:
+        return ValueError(f"{name} changed during the call: one was outside [0, {n_classes})")
+    return ValueError(f"{name}[{', '.join(map(str, at))}] = {found} is outside [0, {n_classes})")
+
+
+def _first_outside(ids: NDArray[Any], n_classes: int) -> tuple[int, ...] | None:
+    flat = ids.reshape(-1)
+    for start in range(0, len(flat), _CHUNK_VALUES):
+        part = flat[start : start + _CHUNK_VALUES]
+        outside = (part < 0) | (part >= n_classes)
+        if outside.any():
+            return tuple(map(int, np.unravel_index(start + int(outside.argmax()), ids.shape)))
+    return None
 
 
 def vote_weights(weights: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -61,7 +61,7 @@ class Preconditioner:
         return np.concatenate([of_V.ravel(), of_b * self._unit])
 
     def _without_shared(self, W: Array, b: Array) -> tuple[Array, Array]:
-        # Sums, not means: these take longer than small weights' products.
+        # Not `mean`, which takes longer than the products where weights are few.
         return (W - W.sum(axis=0) / len(W), b - b.sum() / len(b)) if self._of_differences else (W, b)
 
 

@@ -185,11 +185,11 @@ def majority_vote(labels: ArrayLike, n_classes: int, *, weights: ArrayLike | Non
     >>> fastclf.majority_vote([[2, 0, 2]], n_classes=3, weights=[[0.2, 1.0, 0.3]])
     array([0])
     """
-    ids = check.class_ids(labels, n_classes)
-    votes = None if weights is None else check.vote_weights(weights, ids.shape)
+    ids = check.votes(labels, n_classes)
+    counted = None if weights is None else check.vote_weights(weights, ids.shape)
     winners = np.empty(len(ids), dtype=np.int64)
     try:
-        _native.vote(ids, None, int(n_classes), votes, None, winners)
+        _native.vote(ids, None, int(n_classes), counted, None, winners)
     except ValueError:
-        raise check.refused_ids(ids, int(n_classes)) from None
+        raise check.refused_ids(ids, "labels", int(n_classes)) from None
     return given_back(winners, labels)

@@ -95,14 +95,15 @@ def loss_and_gradient(
 
 def _labels(y: ArrayLike, loss: str, n_rows: int, n_classes: int) -> Labels:
     array = check.labels_array(y, "y")
+    if array.ndim == 0:
+        raise ValueError(f"y must be one-dimensional, got shape {array.shape}")
     if len(array) != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {len(array)} entries")
     if loss == "sigmoid" and array.ndim == 2:
         return Labels.of_indicator(array, np.arange(n_classes))
     if array.ndim != 1:
         raise ValueError(f"y must be one-dimensional, got shape {array.shape}")
-    codes = check.class_ids(array[:, np.newaxis], n_classes).ravel()
-    outside = np.flatnonzero((codes < 0) | (codes >= n_classes))
-    if len(outside):
-        raise ValueError(f"y[{outside[0]}] = {codes[outside[0]]} is outside [0, {n_classes})")
+    codes = check.class_ids(array, "y", n_classes)
+    if check.has_outside(codes, n_classes):
+        raise check.refused_ids(codes, "y", n_classes)
     return Labels(np.arange(n_classes), codes)
