@@ -10,7 +10,8 @@ from names import each_float
 
 from fastclf import _native, losses
 
-STRETCH, LANES = 1 << 16, 16  # FC_STRETCH and FC_LANES of csrc/isa/losses/losses.inc.h
+STRETCH = 1 << 16  # FC_STRETCH of csrc/isa/losses/losses.inc.h
+LANES = 16  # FC_LANES of csrc/core/shapes.h
 each_width = pytest.mark.parametrize("columns", [STRETCH - 1, STRETCH, STRETCH + 1, 2 * STRETCH + 17])
 
 # The reference's own gradients of a softmax take time as the square of the classes. These are less accurate near 0.
