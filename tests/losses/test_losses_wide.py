@@ -54,7 +54,7 @@ CASES = {
     "mse": ("mse", "numbers", {}, reference.mse),
     "binary_cross_entropy_with_logits": (
         "binary_cross_entropy_with_logits",
-        "parts",
+        "numbers",
         {},
         reference.binary_cross_entropy_with_logits,
     ),

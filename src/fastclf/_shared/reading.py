@@ -82,7 +82,7 @@ def _has_masked(a: Any) -> bool:
         return False
     holders = [a]
     for _ in range(_MOST_DIMENSIONS):  # a list may hold itself
-        if any(_mask_of(holder).any() for holder in holders):
+        if any(isinstance(holder, np.ma.MaskedArray) and _is_masked(holder) for holder in holders):
             return True
         inner = [_items(holder) for holder in {id(holder): holder for holder in holders}.values()]
         types = set(map(type, itertools.chain.from_iterable(inner)))
@@ -93,9 +93,9 @@ def _has_masked(a: Any) -> bool:
     return False
 
 
-def _mask_of(holder: Any) -> NDArray[np.bool_]:
-    """Return the mask of a masked array, of all fields where it has some; nothing of what has no mask."""
-    return np.ascontiguousarray(np.ma.getmask(holder)).view(np.bool_)
+def _is_masked(a: np.ma.MaskedArray[Any, Any]) -> bool:
+    """Whether an entry is masked, in any field of a record; `np.ma.is_masked` fails for records."""
+    return bool(np.ascontiguousarray(np.ma.getmask(a)).view(np.bool_).any())
 
 
 def _items(holder: Any) -> Any:
