@@ -172,6 +172,12 @@ BAD_VOTES = {
     "label 1.5": (([[1.5]], 3), {}, TypeError, "labels must be integers, got dtype float64"),
     "label text": (([["a"]], 3), {}, TypeError, "labels must be integers"),
     "masked labels": ((np.ma.array([[1, 2]], mask=[[0, 1]]), 3), {}, TypeError, "labels has masked entries"),
+    "masked record": (
+        (np.ma.array([(1, 2)], mask=[(0, 1)], dtype=[("a", int), ("b", int)]), 3),
+        {},
+        TypeError,
+        "labels has masked entries",
+    ),
     "one-dimensional": (([0, 1], 3), {}, ValueError, r"labels must have shape \(rows, k\).* got shape \(2,\)"),
     "no columns": ((np.empty((2, 0), int), 3), {}, ValueError, r"labels must have shape .* got shape \(2, 0\)"),
     "no classes": (([[0]], 0), {}, ValueError, "n_classes must be from 1 to 2147483647, got 0"),
@@ -198,6 +204,13 @@ def test_bad_votes_are_refused(case):
     args, kwargs, error, message = BAD_VOTES[case]
     with pytest.raises(error, match=message):
         fastclf.majority_vote(*args, **kwargs)
+
+
+def test_votes_of_misaligned_labels():
+    labels = np.zeros(1 + 2 * 3 * 8, np.uint8)[1:].view(np.int64).reshape(2, 3)
+    labels[:] = [[2, 0, 2], [1, 0, 2]]
+    assert not labels.flags.aligned
+    np.testing.assert_array_equal(fastclf.majority_vote(labels, 3), [2, 0])
 
 
 # --- threads and settings ---------------------------------------------------------------------------------------------
