@@ -96,6 +96,24 @@ typedef struct {
 /* The product of the two, rows x M.cols of M's dtype: summed in float64, a row's values in order. */
 fc_status fc_sparse_product(const fc_sparse *product, fc_run run, void *out);
 
+/* A matrix of float or double: `row_step` values lie between one row and the next, `col_step` between columns.  One of
+ * the two is 1.
+ */
+typedef struct {
+    const void *values;
+    size_t rows, cols, row_step, col_step;
+} fc_strided;
+
+/* C = A B, + C with `add`; + bias, a value for each column, if it is not NULL.  C has A.rows x B.cols values.  The sums
+ * of A's rows are added to row_sums, if it is not NULL.
+ *
+ * A sum of products goes through at most 768 rows of B (of double: 384) in order, each step rounded once; these sums
+ * are added in order.  So bytes do not depend on the threads, nor on the instruction set, nor do those of a row of C on
+ * other rows of A.  Scratch memory: for each thread 3 MiB.
+ */
+fc_status fc_matmul(fc_arithmetic in, const fc_strided *A, const fc_strided *B, const void *bias, int add, fc_run run,
+                    void *C, double *row_sums);
+
 enum { FC_SVM_FOURS = 4 }; /* vectors of an SVM's classes are padded to whole fours */
 
 /* The dual problem of a multiclass SVM.  Of scores W x + b, what is minimised is

@@ -13,6 +13,10 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
+/* Of matmul.inc.h: rows, and vectors of columns. */
+#define FC_MATMUL_ROWS 6
+#define FC_MATMUL_VECTORS 2
+
 /* GCC would not keep a vector that two steps use in a register: each step would read it from memory.  Scores take a
  * tenth less time so.
  */

@@ -16,6 +16,10 @@
 #define FC_LINEAR_CLASSES 6
 #define FC_LINEAR_VECTORS 4
 
+/* Of matmul.inc.h: rows, and vectors of columns. */
+#define FC_MATMUL_ROWS 8
+#define FC_MATMUL_VECTORS 3
+
 #define FC_TILES(X) \
     X(dot, u8, 32, FC_DOT_U8_ROWS) \
     FC_OTHER_TILES(X)

@@ -11,6 +11,10 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
+/* Of matmul.inc.h: rows, and vectors of columns. */
+#define FC_MATMUL_ROWS 8
+#define FC_MATMUL_VECTORS 3
+
 #define FC_TILES(X) \
     X(dot, u8, 16, 4) \
     X(dot, f32, 16, 6) \

@@ -7,6 +7,10 @@
 #define FC_LINEAR_CLASSES 3
 #define FC_LINEAR_VECTORS 4
 
+/* Of matmul.inc.h: rows, and vectors of columns. */
+#define FC_MATMUL_ROWS 2
+#define FC_MATMUL_VECTORS 2
+
 #define FC_TILES(X) \
     X(dot, u8, 16, 3) \
     X(dot, f32, 16, 3) \

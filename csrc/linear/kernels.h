@@ -18,6 +18,16 @@ typedef struct {
     void *partial; /* the same in what is computed in, or NULL */
 } fc_linear_block;
 
+/* Rows of A times packed columns of B: a stretch of B's rows. */
+typedef struct {
+    const void *A, *panels;
+    size_t rows, A_step, depth, cols; /* A_step values from one row to the next, whose values lie together */
+    const void *bias;                 /* of the columns, or NULL */
+    int add;                          /* to what is in C */
+    void *C;
+    size_t C_step;
+} fc_matmul_block;
+
 /* Where the values of a row begin: always inside the values, even if another thread has changed it. */
 static inline size_t fc_sparse_start(const fc_sparse *s, size_t row) {
     return fc_smaller((size_t)FC_ONCE(s->start[row]), s->values);
@@ -31,6 +41,11 @@ typedef struct {
     void (*gradients)(const fc_linear_block *block); /* partial += gradients' x, or else sum */
     /* Rows [from, to) of the product. */
     void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
+    /* out[c][r] = from[r][c]. */
+    void (*turn)(const void *from, size_t step, size_t rows, size_t cols, void *out, size_t out_step);
+    /* Rows [row, row + depth) and columns [col, col + cols) of B, packed for `matmul`. */
+    void (*pack)(const fc_strided *B, size_t row, size_t depth, size_t col, size_t cols, void *panels);
+    void (*matmul)(const fc_matmul_block *block);
     /* M += the values of the sparse matrix's row 0, each times `factor`: a number for each column of M, whole fours.
      * Of double; else NULL. */
     void (*add_row)(const fc_sparse *row, const double *factor, double *M);

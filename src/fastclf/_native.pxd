@@ -185,6 +185,14 @@ cdef extern from "models.h" nogil:
     fc_status fc_linear_scores(const fc_linear *model, fc_run run, void *scores)
     fc_status fc_linear_loss(const fc_linear *model, const fc_batch *batch, fc_run run, double *loss, double *of_W,
                              double *of_b)
+    ctypedef struct fc_strided:
+        const void *values
+        size_t rows
+        size_t cols
+        size_t row_step
+        size_t col_step
+    fc_status fc_matmul(fc_arithmetic in_, const fc_strided *A, const fc_strided *B, const void *bias, int add,
+                        fc_run run, void *C, double *row_sums)
     ctypedef struct fc_sparse:
         size_t rows
         size_t values

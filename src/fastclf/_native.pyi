@@ -215,6 +215,15 @@ def linear_loss(
     of_W: NDArray[np.float64],
     of_b: NDArray[np.float64],
 ) -> float | None: ...
+def matmul(
+    A: NDArray[Any],
+    B: NDArray[Any],
+    bias: NDArray[Any] | None,
+    add: bool,
+    n_threads: int,
+    out: NDArray[Any],
+    row_sums: NDArray[np.float64] | None = None,
+) -> None: ...
 def sparse_product(
     start: NDArray[np.int64],
     index: NDArray[np.int32],

@@ -46,6 +46,36 @@ def linear_loss(how, X, centre, W, b, int n_threads, of_W, of_b):
     return loss
 
 
+cdef fc_strided strided_of(Held held, array, str format) except *:
+    """A matrix, or the transpose of one, whose rows lie one after the other or a fixed step apart."""
+    cdef bint is_turned = array.flags.f_contiguous and not array.flags.c_contiguous
+    cdef View v = held.view(array.T if is_turned else array, format, 2)
+    cdef size_t rows = v.matrix.rows, cols = v.matrix.cols
+    if is_turned:
+        return fc_strided(v.matrix.data, cols, rows, 1, cols)
+    return fc_strided(v.matrix.data, rows, cols, cols, 1)
+
+
+def matmul(A, B, bias, bint add, int n_threads, out, row_sums=None):
+    """Write A B, + out with `add`, + bias where it is not None; add the sums of A's rows to `row_sums`.
+
+    A and B may be of either order.
+    """
+    cdef Held held = Held()
+    cdef View c = held.view(out, "fd", 2, True)
+    cdef str format = format_of(c.matrix.dtype)
+    cdef fc_strided a = strided_of(held, A, format), b = strided_of(held, B, format)
+    cdef const void *of_columns = held.data(bias, format, b.cols)
+    cdef double *of_rows = <double *>held.data(row_sums, "d", a.rows, True)
+    cdef fc_run run = fc_run(n_threads, poll)
+    cdef fc_status status
+    c.shaped(a.rows, b.cols)
+    with nogil:
+        status = fc_matmul(fc_arithmetic_of(c.matrix.dtype), &a, &b, of_columns, add, run, <void *>c.matrix.data,
+                           of_rows)
+    check(status)
+
+
 cdef fc_sparse sparse_of(Held held, start, index, value) except *:
     """A sparse matrix in compressed rows; what it is multiplied with is left open."""
     cdef View s = held.view(start, INT64, 1), i = held.view(index, "i", 1), v = held.view(value, MATRIX, 1)

@@ -6,6 +6,8 @@
 
 #define FC_TEMPLATE "isa/linear/linear.inc.h"
 #include "isa/each_float.inc.h"
+#define FC_TEMPLATE "isa/linear/matmul.inc.h"
+#include "isa/each_float.inc.h"
 #include "isa/linear/ascent.inc.h"
 #include "isa/linear/svm_row.inc.h"
 

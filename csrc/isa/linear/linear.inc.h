@@ -301,5 +301,8 @@ static void NAME(sparse_product)(const fc_sparse *s, size_t from, size_t to, voi
                        .scores = linear_scores_##dtype, \
                        .gradients = linear_gradients_##dtype, \
                        .sparse_product = sparse_product_##dtype, \
+                       .turn = turn_##dtype, \
+                       .pack = pack_##dtype, \
+                       .matmul = matmul_##dtype, \
                        .add_row = row_adder, \
                        .svm_row = row_solver},

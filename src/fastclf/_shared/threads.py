@@ -10,15 +10,11 @@ import numbers
 import os
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any
 
 from fastclf import _native
-
-T = TypeVar("T")
 
 _MOST = 2**30  # fits C's int; the kernels start eight for a CPU at most
 
@@ -207,50 +203,10 @@ def _change_blas(before: int | None) -> None:
         _blas_limits.setdefault(controller, controller.limit(limits=limit, user_api="blas"))
 
 
-class _Products:
-    """Which threads are in BLAS.  A fork in the middle of a product can leave BLAS locked for good: so forks wait."""
-
-    _PATIENCE = 5.0  # seconds: then a fork is made all the same
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._inside: set[int] = set()
-        self._forking: int | None = None
-
-    def call(self, product: Callable[[], T]) -> T:
-        """Make a call, while no other thread forks."""
-        me = threading.get_ident()
-        with self._changed:
-            self._changed.wait_for(lambda: self._forking in (None, me), self._PATIENCE)
-            self._inside.add(me)
-        try:
-            return product()
-        finally:
-            with self._changed:
-                self._inside.discard(me)
-                self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Wait until no other thread is in BLAS, and let none in."""
-        me = threading.get_ident()
-        with self._changed:
-            self._forking = me
-            self._changed.wait_for(lambda: self._inside <= {me}, self._PATIENCE)
-
-    def go_on(self) -> None:
-        """Let all threads in again."""
-        with self._changed:
-            self._forking = None
-            self._changed.notify_all()
-
-
-_products = _Products()
-
-
 def _begin_anew() -> None:
     """In a child that was forked, forget what other threads do and want: they are not there."""
-    global _blas_lock, _products
-    _blas_lock, _products = threading.Lock(), _Products()
+    global _blas_lock
+    _blas_lock = threading.Lock()
     before = _blas_limit()
     _blas_wanted[:] = [wanted for wanted in _blas_wanted if wanted[0] == threading.get_ident()]
     if before is not None:
@@ -258,9 +214,7 @@ def _begin_anew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=lambda: _products.stop(), after_in_parent=lambda: _products.go_on(), after_in_child=_begin_anew
-    )
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _free_blas() -> None:
@@ -278,74 +232,6 @@ def _controller_of(n_modules: int) -> Any:  # noqa: ARG001 -- more modules, anot
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
-
-
-class Workers:
-    """Threads that call NumPy's products, each with one thread of BLAS: so results do not depend on how many there are.
-
-    It is a context manager.
-    """
-
-    def __init__(self, n_threads: int) -> None:
-        self._n_threads = n_threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._limit = blas(1)
-
-    def __enter__(self) -> Self:
-        """Limit BLAS."""
-        self._limit.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Wait for calls that have begun."""
-        try:
-            if self._pool:
-                self._pool.shutdown(cancel_futures=True)
-        finally:
-            self._limit.__exit__(None, None, None)
-
-    def each(self, calls: Sequence[Callable[[], T]]) -> list[T]:
-        """Make the calls, in this thread too; what they return. After an error no more calls begin."""
-        tasks = _Tasks(calls)
-        helpers = self._helpers(tasks.work, min(self._n_threads, len(calls)) - 1)
-        tasks.work()
-        for helper in helpers:
-            helper.result()
-        return tasks.results
-
-    def _helpers(self, work: Callable[[], None], count: int) -> list[Future[None]]:
-        """Have other threads work, as far as there may be any: there are no new ones while the interpreter ends."""
-        helpers: list[Future[None]] = []
-        if count > 0 and not self._pool:
-            self._pool = ThreadPoolExecutor(self._n_threads)
-        with contextlib.suppress(RuntimeError):
-            while self._pool and len(helpers) < count:
-                helpers.append(self._pool.submit(work))
-        return helpers
-
-
-class _Tasks(Generic[T]):
-    """Calls that threads take one after the other, and what they return."""
-
-    def __init__(self, calls: Sequence[Callable[[], T]]) -> None:
-        self.results: list[Any] = [None] * len(calls)
-        self._left = deque(enumerate(calls))
-
-    def work(self) -> None:
-        """Make calls until there are none left, or one fails."""
-        try:
-            while task := self._taken():
-                i, call = task
-                self.results[i] = _products.call(call)
-        except BaseException:
-            self._left.clear()
-            raise
-
-    def _taken(self) -> tuple[int, Callable[[], T]] | None:
-        try:
-            return self._left.popleft()
-        except IndexError:
-            return None
 
 
 def environment() -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,19 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastclf import _native
 from fastclf._shared import threads
 from fastclf._shared.batch import Batch
 from fastclf._shared.tensors import given_back
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, reduced, scale_of
 
-# Scores of a block take at most this many bytes, or are one row's.  W is read for each block: small ones cost time.
+# Scores of a block take at most as many bytes as W or these, or are one row's. W is read for each block.
 _BLOCK_BYTES = 64 << 20
-_BLOCK_ROWS = 32  # a block's rows are a multiple, which suits BLAS's tiles
 _MOST_ROWS = 4096  # of a block: sums of more would round more
-
-# Products are made in parts of these sizes, whatever the number of threads.
-_PART_ROWS, _PART_CLASSES, _PART_FEATURES = 512, 1024, 192
 
 
 @dataclass(frozen=True)
@@ -58,13 +53,14 @@ class LinearModel:
         return np.broadcast_to(self.X.dtype.type(0), (len(self.X), len(self.W)))
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Rows whose scores are held together, and where."""
-        fit = min(_BLOCK_BYTES // (len(self.W) * self.X.itemsize), _MOST_ROWS)
-        step = min(max(1, fit - fit % _BLOCK_ROWS if fit > _BLOCK_ROWS else fit), len(self.X))
-        scores = np.empty((step, len(self.W)), self.X.dtype)
-        for start in range(0, len(self.X), max(step, 1)):
-            rows = slice(start, min(start + step, len(self.X)))
-            yield rows, scores[: rows.stop - start]
+        """Rows whose scores are held together, and where: at least one block, about equally long ones."""
+        rows, classes = len(self.X), len(self.W)
+        most = max(1, min(max(_BLOCK_BYTES, self.W.nbytes) // (classes * self.X.itemsize), _MOST_ROWS))
+        step = max(1, -(-rows // -(-max(rows, 1) // most)))
+        scores = np.empty((step, classes), self.X.dtype)
+        for start in range(0, max(rows, 1), step):
+            some = slice(start, min(start + step, rows))
+            yield some, scores[: some.stop - start]
 
     def may_overflow(self) -> bool:
         """Whether a score could leave the range: not if the largest values bound it."""
@@ -77,17 +73,16 @@ class LinearModel:
     def gradients(
         self, out: Any, inputs: tuple[NDArray[Any] | None, ...]
     ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-        """Return arrays for the gradients, that of W zeroed."""
+        """Return arrays for the gradients."""
         like = (self.X, self.W, self.b)
         if out is None:
-            return np.empty_like(self.X), np.zeros_like(self.W), None if self.b is None else np.empty_like(self.b)
+            return np.empty_like(self.X), np.empty_like(self.W), None if self.b is None else np.empty_like(self.b)
         if not isinstance(out, tuple) or len(out) != 3 or (out[2] is None) != (self.b is None):
             raise TypeError("grad_out must be a tuple of three arrays, the third None without b")
         found: list[Any] = []
         for i, (array, a) in enumerate(zip(out, like, strict=True)):
             others = tuple(x for x in (*like, *inputs, *found) if x is not None)
             found.append(None if a is None else _checks.result_array(array, f"grad_out[{i}]", a, others))
-        found[1].fill(0)
         return found[0], found[1], found[2]
 
 
@@ -104,17 +99,17 @@ def evaluate_linear(
     losses = np.empty(len(model.X))
     inputs = (batch.target, batch.weight, batch.column, batch.margins)
     gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
-    of_b, risky = np.zeros(len(model.W)), model.may_overflow()
-    with threads.Workers(threads.resolve(wanted.n_threads)) as workers:
-        for rows, scores in model.blocks():
-            _fill_scores(workers, model, rows, scores)
-            if risky:
-                _refuse_overflow(scores, rows.start)
-            _part(batch, rows, scores).run(
-                scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
-            )
-            if gradients:
-                of_b += _add_gradients(workers, model, rows, scores, gradients)
+    of_b, risky, n_threads = np.zeros(len(model.W)), model.may_overflow(), threads.resolve(wanted.n_threads)
+    for rows, scores in model.blocks():
+        _native.matmul(model.X[rows], model.W.T, model.b, False, n_threads, scores)
+        if risky:
+            _refuse_overflow(scores, rows.start)
+        _part(batch, rows, scores).run(
+            scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
+        )
+        if gradients:
+            _native.matmul(scores, model.W, None, False, n_threads, gradients[0][rows])
+            _native.matmul(scores.T, model.X[rows], None, rows.start > 0, n_threads, gradients[1], of_b)
     loss = reduced(losses, wanted, scale)
     if gradients is None:
         return loss
@@ -138,64 +133,7 @@ def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
     )
 
 
-def _parts(n: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
-
-
-def _fill_scores(workers: threads.Workers, model: LinearModel, rows: slice, scores: NDArray[Any]) -> None:
-    """Write X W' + b."""
-    X, W, b = model.X[rows], model.W, model.b
-
-    def fill(some: slice, classes: slice) -> None:
-        with _no_warnings():  # they are the thread's own
-            np.matmul(X[some], W[classes].T, out=scores[some, classes])
-            if b is not None:
-                scores[some, classes] += b[classes]
-
-    every = itertools.product(_parts(len(X), _PART_ROWS), _parts(len(W), _PART_CLASSES))
-    workers.each([functools.partial(fill, *part) for part in every])
-
-
 def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
     bad = ~np.isfinite(scores).all(axis=1)
     if bad.any():
         raise ValueError(f"X W' + b overflows {scores.dtype} (first in row {first + int(np.flatnonzero(bad)[0])})")
-
-
-def _add_gradients(
-    workers: threads.Workers,
-    model: LinearModel,
-    rows: slice,
-    of_scores: NDArray[Any],
-    gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
-) -> NDArray[np.float64]:
-    """Write the gradients of the scores times W, and add their transpose times X; return their sum."""
-    X, W, (of_X, of_W, _) = model.X[rows], model.W, gradients
-    of_rows = of_X[rows]
-
-    def fill(some: slice, features: slice) -> None:
-        with _no_warnings():
-            np.matmul(of_scores[some], W[:, features], out=of_rows[some, features])
-
-    def product(some: slice, classes: slice) -> NDArray[Any]:
-        with _no_warnings():
-            return np.asarray(of_scores[some, classes].T @ X[some])
-
-    def add(classes: slice) -> None:
-        for some in by_row:
-            of_W[classes] += product(some, classes)
-
-    by_row, by_class = _parts(len(X), _PART_ROWS), _parts(len(W), _PART_CLASSES)
-    every = itertools.product(by_row, _parts(X.shape[1], _PART_FEATURES))
-    workers.each([functools.partial(fill, *part) for part in every])
-    if len(by_class) > 1:
-        workers.each([functools.partial(add, classes) for classes in by_class])
-    else:
-        for found in workers.each([functools.partial(product, some, slice(None)) for some in by_row]):
-            of_W += found
-    total: NDArray[np.float64] = of_scores.sum(axis=0, dtype=np.float64)
-    return total
-
-
-def _no_warnings() -> Any:
-    return np.errstate(over="ignore", invalid="ignore")

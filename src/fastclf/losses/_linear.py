@@ -93,7 +93,7 @@ def linear_cross_entropy(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, holding 64 MiB of them, or a row.
+    r"""Compute the cross-entropy of scores :math:`X W^\top + b`, some rows at a time.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def linear_cross_entropy(
     grad_out : tuple of three arrays, optional
         Where to write the gradients: of the dtype of all and the shapes of X, W and b (None without b), C-contiguous.
     n_threads : int, optional
-        Number of threads; by default as `fastclf.set_num_threads` says. Meanwhile BLAS has one thread in each.
+        Number of threads; by default as `fastclf.set_num_threads` says.
 
     Returns
     -------
@@ -144,9 +144,11 @@ def linear_cross_entropy(
     -----
     The order of the arguments is that of PyTorch's function of this name, which calls them `input`, `linear_weight`,
     `target` and `linear_bias`. Four arguments by position are X, W, b, target: the order of the formula, not PyTorch's.
-    Types know the first order alone. The matrix products are those of NumPy's BLAS, with its rounding. They are made in
-    parts that do not depend on the number of threads, and nor do the results; these may differ in their last bits with
-    the number of rows and with the processor.
+    Types know the first order alone.
+
+    Scores are held for as many rows at a time as take 64 MiB, or the memory of W if that is more, or for one row. A sum
+    of products goes through at most 768 of them in order (of float64: 384), each step rounded once; such sums are then
+    added in order. So results depend neither on the number of threads nor on the processor.
 
     Examples
     --------
@@ -228,7 +230,7 @@ def linear_hinge(
     grad_out: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None = None,
     n_threads: int | None = None,
 ) -> Any:
-    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, holding 64 MiB of them, or a row.
+    r"""Compute the multiclass SVM loss of scores :math:`X W^\top + b`, some rows at a time.
 
     Parameters
     ----------
@@ -263,7 +265,7 @@ def linear_hinge(
     grad_out : tuple of three arrays, optional
         Where to write the gradients, as in `linear_cross_entropy`.
     n_threads : int, optional
-        Number of threads; by default as `fastclf.set_num_threads` says. Meanwhile BLAS has one thread in each.
+        Number of threads; by default as `fastclf.set_num_threads` says.
 
     Returns
     -------

@@ -1,0 +1,143 @@
+/* matmul.inc.h -- included for each float type: a block of a product of dense matrices.  Needs floats.inc.h and
+ * linear/kernels.h.
+ *
+ * A tile is FC_MATMUL_ROWS rows of A times a panel, FC_MATMUL_VECTORS vectors of B's columns.  Rows of A are read where
+ * they are, a value at a time; a tile's rows stay in the first cache while panels, packed in the second one, go by.
+ * Each sum goes through a stretch of rows of B in order, product by product, each step rounded once: so the bytes are
+ * the same on every instruction set, for any tile.
+ */
+enum { NAME(PANEL) = FC_MATMUL_VECTORS * NAME(LANES) };
+
+/* out[c][r] = from[r][c], of rows x cols. */
+static void NAME(turn)(const void *values, size_t step, size_t rows, size_t cols, void *turned, size_t out_step) {
+    enum { L = NAME(LANES) };
+    const size_t whole_rows = rows - rows % L, whole = cols - cols % L;
+    const TYPE *from = values;
+    TYPE *out = turned;
+    for (size_t r = 0; r < whole_rows; r += L)
+        for (size_t c = 0; c < whole; c += L) {
+            VECTOR square[L];
+            FC_UNROLL
+            for (size_t i = 0; i < L; i++) {
+                square[i] = LOAD(from + (r + i) * step + c);
+                __builtin_prefetch(from + (r + L + i) * step + c);
+            }
+            NAME(transpose)(square);
+            FC_UNROLL
+            for (size_t i = 0; i < L; i++) memcpy(out + (c + i) * out_step + r, &square[i], sizeof square[i]);
+        }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = r < whole_rows ? whole : 0; c < cols; c++) out[c * out_step + r] = from[r * step + c];
+}
+
+/* Rows [row, row + depth) and columns [col, col + cols) of B, as panels: of each row PANEL values, padded by 0. */
+static void NAME(pack)(const fc_strided *B, size_t row, size_t depth, size_t col, size_t cols, void *panels) {
+    for (size_t c = 0; c < cols; c += NAME(PANEL)) {
+        const TYPE *from = (const TYPE *)B->values + row * B->row_step + (col + c) * B->col_step;
+        TYPE *to = (TYPE *)panels + c * depth;
+        const size_t width = fc_smaller(NAME(PANEL), cols - c);
+        if (width < NAME(PANEL)) memset(to, 0, depth * NAME(PANEL) * sizeof *to);
+        if (B->row_step == 1) {
+            NAME(turn)(from, B->col_step, width, depth, to, NAME(PANEL));
+        } else if (width < NAME(PANEL)) {
+            for (size_t k = 0; k < depth; k++) memcpy(to + k * NAME(PANEL), from + k * B->row_step, width * sizeof *to);
+        } else {
+            for (size_t k = 0; k < depth; k++) {
+                FC_UNROLL
+                for (int v = 0; v < FC_MATMUL_VECTORS; v++)
+                    __builtin_prefetch(from + (k + 16) * B->row_step + v * NAME(LANES));
+                memcpy(to + k * NAME(PANEL), from + k * B->row_step, NAME(PANEL) * sizeof *to);
+            }
+        }
+    }
+}
+
+/* Sums, added to what is in C if they are to be, and the bias; of lanes that do not count, anything. */
+FC_INLINED VECTOR NAME(total)(const fc_matmul_block *m, VECTOR sum, const TYPE *c, const TYPE *bias) {
+    if (m->add) sum += LOAD(c);
+    return m->bias ? sum + LOAD(bias) : sum;
+}
+
+/* The rows of a tile whose last vector is not whole: C has fewer columns. */
+static void NAME(put_narrow)(const fc_matmul_block *m, const VECTOR *sum, size_t row, size_t col, size_t vectors) {
+    const size_t rows = fc_smaller(FC_MATMUL_ROWS, m->rows - row), width = m->cols - col;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vectors; v++) {
+            const size_t at = v * NAME(LANES), bytes = fc_smaller(NAME(LANES), width - at) * sizeof(TYPE);
+            TYPE *to = (TYPE *)m->C + (row + r) * m->C_step + col + at, c[NAME(LANES)] = {0}, bias[NAME(LANES)] = {0};
+            if (m->add) memcpy(c, to, bytes);
+            if (m->bias) memcpy(bias, (const TYPE *)m->bias + col + at, bytes);
+            const VECTOR total = NAME(total)(m, sum[r * vectors + v], c, bias);
+            memcpy(to, &total, bytes);
+        }
+}
+
+FC_INLINED void NAME(matmul_tile)(const fc_matmul_block *m, size_t row, size_t col, int vectors) {
+    enum { ROWS = FC_MATMUL_ROWS, MOST = FC_MATMUL_VECTORS, L = NAME(LANES), AHEAD = 8 * NAME(PANEL), AHEAD_ROWS = 2 };
+    TYPE *c = (TYPE *)m->C + row * m->C_step + col;
+    const TYPE *a[ROWS], *panel = (const TYPE *)m->panels + col * m->depth;
+    const size_t next = row + ROWS + col / NAME(PANEL) * AHEAD_ROWS; /* of the next tiles, whose panels are the same */
+    const TYPE *ahead[AHEAD_ROWS];
+    FC_UNROLL
+    for (size_t i = 0; i < AHEAD_ROWS; i++)
+        ahead[i] = (const TYPE *)m->A + fc_smaller(next + i, m->rows - 1) * m->A_step;
+    const TYPE *bias = m->bias ? (const TYPE *)m->bias + col : c; /* or any address */
+    VECTOR acc[ROWS * MOST] = {0}, sum[ROWS * MOST];              /* registers; the same in memory */
+    FC_UNROLL
+    for (size_t r = 0; r < ROWS; r++) {
+        const size_t there = fc_smaller(row + r, m->rows - 1);
+        a[r] = (const TYPE *)m->A + there * m->A_step;
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) __builtin_prefetch(c + (there - row) * m->C_step + v * L, 1, 3);
+    }
+    for (size_t k = 0; k < m->depth; k++, panel += NAME(PANEL)) {
+        VECTOR b[MOST];
+        FC_UNROLL
+        for (int i = 0; i < AHEAD_ROWS; i++) __builtin_prefetch(ahead[i] + k, 0, 2);
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            __builtin_prefetch(panel + AHEAD + v * L);
+            b[v] = LOAD(panel + v * L);
+            FC_IN_REGISTER(b[v]);
+        }
+        FC_UNROLL
+        for (int r = 0; r < ROWS; r++) {
+            const VECTOR spread = NAME(spread)(a[r] + k);
+            FC_UNROLL
+            for (int v = 0; v < vectors; v++) acc[r * vectors + v] = NAME(fused)(spread, b[v], acc[r * vectors + v]);
+        }
+    }
+    if (m->cols - col < (size_t)(vectors * L)) {
+        FC_UNROLL
+        for (int i = 0; i < ROWS * vectors; i++) sum[i] = acc[i];
+        NAME(put_narrow)(m, sum, row, col, (size_t)vectors);
+        return;
+    }
+    FC_UNROLL
+    for (size_t r = 0; r < ROWS; r++) {
+        if (row + r >= m->rows) break;
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            const VECTOR total = NAME(total)(m, acc[r * (size_t)vectors + (size_t)v], c + v * L, bias + v * L);
+            memcpy(c + v * L, &total, sizeof total);
+        }
+        c += m->C_step;
+    }
+}
+
+static void NAME(matmul)(const fc_matmul_block *m) {
+    for (size_t row = 0; row < m->rows; row += FC_MATMUL_ROWS)
+        for (size_t col = 0; col < m->cols; col += NAME(PANEL)) {
+            const size_t width = fc_smaller(NAME(PANEL), m->cols - col);
+            switch ((width + NAME(LANES) - 1) / NAME(LANES)) {
+#define FC_CASE(n) \
+    case n: \
+        if (n <= FC_MATMUL_VECTORS) NAME(matmul_tile)(m, row, col, n); \
+        break;
+                FC_CASE(1)
+                FC_CASE(2)
+                FC_CASE(3)
+#undef FC_CASE
+            }
+        }
+}
