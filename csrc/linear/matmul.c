@@ -13,7 +13,7 @@ enum {
     TURNED_BYTES = 2 << 20,   /* of several blocks: what is packed of A serves them all */
     COLUMNS = 48,             /* a block has whole panels of every instruction set, */
     ROWS = 24,                /* a part whole tiles */
-    ROWS_TOGETHER = 5 * ROWS, /* a group; after each a signal is asked for */
+    ROWS_TOGETHER = 5 * ROWS, /* a group; after each block a signal is asked for */
     FEWEST_COLUMNS = 192,     /* of a part, but for the last: what is read of A serves so many */
     FEWEST_ROWS = 64,         /* of a part: what is packed serves so many */
     ENOUGH_ROWS = 512,        /* for packing to cost little */
@@ -102,9 +102,9 @@ static void take_rows(const matmul_job *j, const scratch *s, size_t row, size_t 
     m->A_step = m->depth;
 }
 
-/* A group of rows, block by block. */
-static void multiply_group(const matmul_job *j, const scratch *s, size_t row, size_t col, size_t cols,
-                           fc_matmul_block m) {
+/* A group of rows, block by block; false if the call is given up. */
+static int multiply_group(const matmul_job *j, const scratch *s, size_t row, size_t col, size_t cols, fc_matmul_block m,
+                          fc_team *team, int thread) {
     const size_t size = j->size;
     const char *bias = m.bias;
     for (size_t c = 0; c < cols; c += j->block_cols) {
@@ -113,7 +113,9 @@ static void multiply_group(const matmul_job *j, const scratch *s, size_t row, si
         m.bias = bias ? bias + (col + c) * size : NULL;
         m.C = j->C + (row * m.C_step + col + c) * size;
         j->kernels->matmul(&m);
+        if (fc_stopped(team, thread)) return 0;
     }
+    return 1;
 }
 
 /* One part of C, a stretch of B's rows after the other; it ends early if the call is given up. */
@@ -131,8 +133,7 @@ static void multiply_part(const matmul_job *j, const scratch *s, size_t task, fc
             m.rows = fc_smaller(ROWS_TOGETHER, end - r);
             take_rows(j, s, r, from, &m);
             if (j->row_sums && col == 0) add_to_sums(j, r, m.rows, from, m.depth); /* now in the cache */
-            multiply_group(j, s, r, col, cols, m);
-            if (fc_stopped(team, thread)) return;
+            if (!multiply_group(j, s, r, col, cols, m, team, thread)) return;
         }
     } while ((from += m.depth) < depth);
 }

@@ -52,13 +52,13 @@ static void NAME(pack)(const fc_strided *B, size_t row, size_t depth, size_t col
     }
 }
 
-/* Sums, added to what is in C if they are to be, and the bias; of lanes that do not count, anything. */
+/* A sum, what it is added to, and the bias. */
 FC_INLINED VECTOR NAME(total)(const fc_matmul_block *m, VECTOR sum, const TYPE *c, const TYPE *bias) {
     if (m->add) sum += LOAD(c);
     return m->bias ? sum + LOAD(bias) : sum;
 }
 
-/* The rows of a tile whose last vector is not whole: C has fewer columns. */
+/* Write a tile's sums where C has fewer columns than the tile: of its last vector some. */
 static void NAME(put_narrow)(const fc_matmul_block *m, const VECTOR *sum, size_t row, size_t col, size_t vectors) {
     const size_t rows = fc_smaller(FC_MATMUL_ROWS, m->rows - row), width = m->cols - col;
     for (size_t r = 0; r < rows; r++)
@@ -72,58 +72,71 @@ static void NAME(put_narrow)(const fc_matmul_block *m, const VECTOR *sum, size_t
         }
 }
 
-FC_INLINED void NAME(matmul_tile)(const fc_matmul_block *m, size_t row, size_t col, int vectors) {
-    enum { ROWS = FC_MATMUL_ROWS, MOST = FC_MATMUL_VECTORS, L = NAME(LANES), AHEAD = 8 * NAME(PANEL), AHEAD_ROWS = 2 };
+/* Write a tile's sums. */
+FC_INLINED void NAME(put_whole)(const fc_matmul_block *m, const VECTOR *sum, size_t row, size_t col, int vectors) {
     TYPE *c = (TYPE *)m->C + row * m->C_step + col;
-    const TYPE *a[ROWS], *panel = (const TYPE *)m->panels + col * m->depth;
-    const size_t next = row + ROWS + col / NAME(PANEL) * AHEAD_ROWS; /* of the next tiles, whose panels are the same */
-    const TYPE *ahead[AHEAD_ROWS];
-    FC_UNROLL
-    for (size_t i = 0; i < AHEAD_ROWS; i++)
-        ahead[i] = (const TYPE *)m->A + fc_smaller(next + i, m->rows - 1) * m->A_step;
     const TYPE *bias = m->bias ? (const TYPE *)m->bias + col : c; /* or any address */
-    VECTOR acc[ROWS * MOST] = {0}, sum[ROWS * MOST];              /* registers; the same in memory */
     FC_UNROLL
-    for (size_t r = 0; r < ROWS; r++) {
-        const size_t there = fc_smaller(row + r, m->rows - 1);
-        a[r] = (const TYPE *)m->A + there * m->A_step;
-        FC_UNROLL
-        for (int v = 0; v < vectors; v++) __builtin_prefetch(c + (there - row) * m->C_step + v * L, 1, 3);
-    }
-    for (size_t k = 0; k < m->depth; k++, panel += NAME(PANEL)) {
-        VECTOR b[MOST];
-        FC_UNROLL
-        for (int i = 0; i < AHEAD_ROWS; i++) __builtin_prefetch(ahead[i] + k, 0, 2);
+    for (int r = 0; r < FC_MATMUL_ROWS; r++, c += m->C_step) {
+        if (row + (size_t)r >= m->rows) break;
         FC_UNROLL
         for (int v = 0; v < vectors; v++) {
-            __builtin_prefetch(panel + AHEAD + v * L);
-            b[v] = LOAD(panel + v * L);
+            const VECTOR total = NAME(total)(m, sum[r * vectors + v], c + v * NAME(LANES), bias + v * NAME(LANES));
+            memcpy(c + v * NAME(LANES), &total, sizeof total);
+        }
+    }
+}
+
+/* Row `row` of A, or the last one. */
+static inline const TYPE *NAME(row_of)(const fc_matmul_block *m, size_t row) {
+    return (const TYPE *)m->A + fc_smaller(row, m->rows - 1) * m->A_step;
+}
+
+/* A tile's sums of products.  Each panel asks for two rows of the next tile, which the same panels will go by. */
+FC_INLINED void NAME(sum_products)(const fc_matmul_block *m, size_t row, size_t col, int vectors, VECTOR *sum) {
+    enum { ROWS = FC_MATMUL_ROWS, AHEAD = 8 * NAME(PANEL), NEXT = 2 };
+    const TYPE *a[ROWS], *next[NEXT], *panel = (const TYPE *)m->panels + col * m->depth;
+    FC_UNROLL
+    for (size_t r = 0; r < ROWS; r++) a[r] = NAME(row_of)(m, row + r);
+    FC_UNROLL
+    for (size_t i = 0; i < NEXT; i++) next[i] = NAME(row_of)(m, row + ROWS + col / NAME(PANEL) * NEXT + i);
+    for (size_t k = 0; k < m->depth; k++, panel += NAME(PANEL)) {
+        VECTOR b[FC_MATMUL_VECTORS];
+        FC_UNROLL
+        for (int i = 0; i < NEXT; i++) __builtin_prefetch(next[i] + k, 0, 2);
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            __builtin_prefetch(panel + AHEAD + v * NAME(LANES));
+            b[v] = LOAD(panel + v * NAME(LANES));
             FC_IN_REGISTER(b[v]);
         }
         FC_UNROLL
         for (int r = 0; r < ROWS; r++) {
             const VECTOR spread = NAME(spread)(a[r] + k);
             FC_UNROLL
-            for (int v = 0; v < vectors; v++) acc[r * vectors + v] = NAME(fused)(spread, b[v], acc[r * vectors + v]);
+            for (int v = 0; v < vectors; v++) sum[r * vectors + v] = NAME(fused)(spread, b[v], sum[r * vectors + v]);
         }
     }
-    if (m->cols - col < (size_t)(vectors * L)) {
-        FC_UNROLL
-        for (int i = 0; i < ROWS * vectors; i++) sum[i] = acc[i];
-        NAME(put_narrow)(m, sum, row, col, (size_t)vectors);
+}
+
+FC_INLINED void NAME(matmul_tile)(const fc_matmul_block *m, size_t row, size_t col, int vectors) {
+    enum { MOST = FC_MATMUL_ROWS * FC_MATMUL_VECTORS };
+    VECTOR acc[MOST] = {0}, sum[MOST]; /* registers; the same in memory */
+    FC_UNROLL
+    for (size_t r = 0; r < FC_MATMUL_ROWS; r++) FC_UNROLL
+    for (int v = 0; v < vectors; v++)
+        __builtin_prefetch((TYPE *)m->C + fc_smaller(row + r, m->rows - 1) * m->C_step + col + v * NAME(LANES), 1, 3);
+    NAME(sum_products)(m, row, col, vectors, acc);
+    if (m->cols - col >= (size_t)(vectors * NAME(LANES))) {
+        NAME(put_whole)(m, acc, row, col, vectors);
         return;
     }
     FC_UNROLL
-    for (size_t r = 0; r < ROWS; r++) {
-        if (row + r >= m->rows) break;
-        FC_UNROLL
-        for (int v = 0; v < vectors; v++) {
-            const VECTOR total = NAME(total)(m, acc[r * (size_t)vectors + (size_t)v], c + v * L, bias + v * L);
-            memcpy(c + v * L, &total, sizeof total);
-        }
-        c += m->C_step;
-    }
+    for (int i = 0; i < FC_MATMUL_ROWS * vectors; i++) sum[i] = acc[i];
+    NAME(put_narrow)(m, sum, row, col, (size_t)vectors);
 }
+
+_Static_assert(FC_MATMUL_VECTORS <= 3, "matmul names every width");
 
 static void NAME(matmul)(const fc_matmul_block *m) {
     for (size_t row = 0; row < m->rows; row += FC_MATMUL_ROWS)
