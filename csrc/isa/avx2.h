@@ -75,6 +75,7 @@ static inline v_i32 step_dot_u8(v_i32 acc, v_i32 q, v_i32 x) {
 }
 
 static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) { return step_dot_f64(c, a, b); }
 static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)_mm256_max_ps((__m256)a, (__m256)b); }
 static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)_mm256_max_pd((__m256d)a, (__m256d)b); }
 

@@ -67,6 +67,7 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
 }
 
 static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) { return step_dot_f64(c, a, b); }
 static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)_mm512_max_ps((__m512)a, (__m512)b); }
 static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)_mm512_max_pd((__m512d)a, (__m512d)b); }
 

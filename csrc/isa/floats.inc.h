@@ -4,22 +4,11 @@
 
 #include "isa/math.inc.h"
 
-/* a b + c, for sums of products of that dtype.  It is fused only for float32: there float64 gives the same result on
- * machines that cannot fuse.
+/* a b + c, for sums of products of that dtype, but for those of matmul.inc.h.  It is fused only for float32: there
+ * float64 gives the same result on machines that cannot fuse.
  */
 static inline v_f32 times_plus_f32(v_f32 a, v_f32 b, v_f32 c) { return fma_f32(a, b, c); }
 static inline v_f64 times_plus_f64(v_f64 a, v_f64 b, v_f64 c) { return a * b + c; }
-
-/* The same, rounded once for both. */
-static inline v_f32 fused_f32(v_f32 a, v_f32 b, v_f32 c) { return fma_f32(a, b, c); }
-static inline v_f64 fused_f64(v_f64 a, v_f64 b, v_f64 c) {
-#ifdef FC_FUSED_STEPS
-    return step_dot_f64(c, a, b);
-#else
-    for (int l = 0; l < F64_LANES; l++) c[l] = fma(a[l], b[l], c[l]);
-    return c;
-#endif
-}
 
 static inline void narrow_f64(double *to, v_f64 v) { memcpy(to, &v, sizeof v); }
 

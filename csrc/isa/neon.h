@@ -51,6 +51,7 @@ static inline v_i64 step_min_u8(v_i64 acc, v_i64 q, v_i64 x) {
 }
 
 static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) { return step_dot_f32(c, a, b); }
+static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) { return step_dot_f64(c, a, b); }
 static inline v_f32 max_f32(v_f32 a, v_f32 b) { return (v_f32)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
 static inline v_f64 max_f64(v_f64 a, v_f64 b) { return (v_f64)vmaxq_f64((float64x2_t)a, (float64x2_t)b); }
 

@@ -26,19 +26,40 @@ static inline v_f64 step_min_f64(v_f64 acc, v_f64 q, v_f64 x) {
     return acc;
 }
 
-/* a b + c, rounded once.  The product is exact in float64.  The sum's last bit records whether the sum was rounded
- * ("round to odd"), so that rounding again to float is right.
+/* a + b, where it is inexact such that its last bit is 1 ("rounded to odd"): rounding it again to fewer bits, or a sum
+ * with it, is then right.
  */
-static inline float fma_one(float a, float b, float c) {
-    const double product = (double)a * b, addend = (double)c, sum = product + addend, part = sum - product;
-    const double error = (product - (sum - part)) + (addend - part);
-    int64_t bits = load_i64(&sum);
-    if ((error > 0 || error < 0) && bits % 2 == 0) bits += (error > 0) == (sum > 0) ? 1 : -1;
-    return (float)load_f64(&bits);
+static inline double sum_to_odd(double a, double b) {
+    const fc_twofold sum = fc_two_sum(a, b);
+    int64_t bits = load_i64(&sum.high);
+    if ((sum.low > 0 || sum.low < 0) && bits % 2 == 0) bits += (sum.low > 0) == (sum.high > 0) ? 1 : -1;
+    return load_f64(&bits);
+}
+
+/* a b + c, rounded once.  The product of float32 is exact in float64.  That of float64 is a sum of two; the lesser
+ * parts of the whole sum are rounded to odd [1].  C's function, which takes much longer, has the ends of the range.
+ *
+ * [1] S. Boldo and G. Melquiond, "Emulation of FMA and correctly rounded sums: proved algorithms using rounding to
+ * odd", IEEE Transactions on Computers 57(4), 2008.
+ */
+static inline float fma_one_f32(float a, float b, float c) { return (float)sum_to_odd((double)a * b, (double)c); }
+static inline double fma_one_f64(double a, double b, double c) {
+    const double product = a * b, least = 0x1p-900, most = 0x1p900;
+    if (a == 0 || b == 0) return product + c;
+    if (!(fabs(product) > least && fabs(product) < most && fabs(a) < most && fabs(b) < most && fabs(c) < most))
+        return fma(a, b, c);
+    const fc_twofold parts = fc_two_product(a, b), low = fc_two_sum(c, parts.low),
+                     high = fc_two_sum(parts.high, low.high);
+    return high.high + sum_to_odd(high.low, low.low);
 }
 static inline v_f32 fma_f32(v_f32 a, v_f32 b, v_f32 c) {
     v_f32 v;
-    FC_EACH (F32_LANES) v[l] = fma_one(a[l], b[l], c[l]);
+    FC_EACH (F32_LANES) v[l] = fma_one_f32(a[l], b[l], c[l]);
+    return v;
+}
+static inline v_f64 fma_f64(v_f64 a, v_f64 b, v_f64 c) {
+    v_f64 v;
+    FC_EACH (F64_LANES) v[l] = fma_one_f64(a[l], b[l], c[l]);
     return v;
 }
 static inline v_f32 max_f32(v_f32 a, v_f32 b) {

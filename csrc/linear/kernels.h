@@ -18,6 +18,11 @@ typedef struct {
     void *partial; /* the same in what is computed in, or NULL */
 } fc_linear_block;
 
+/* Of a matrix product: how many columns are whole panels of every instruction set, how many rows whole tiles, and how
+ * many rows of panels after the last are asked for.
+ */
+enum { FC_MATMUL_COLUMNS = 48, FC_MATMUL_TILES = 24, FC_MATMUL_AHEAD = 8 };
+
 /* Rows of A times packed columns of B: a stretch of B's rows. */
 typedef struct {
     const void *A, *panels;
@@ -41,8 +46,8 @@ typedef struct {
     void (*gradients)(const fc_linear_block *block); /* partial += gradients' x, or else sum */
     /* Rows [from, to) of the product. */
     void (*sparse_product)(const fc_sparse *product, size_t from, size_t to, void *out);
-    /* out[c][r] = from[r][c]. */
-    void (*turn)(const void *from, size_t step, size_t rows, size_t cols, void *out, size_t out_step);
+    /* turned[c][r] = values[r][c], of rows x cols; `step` and `to_step` values from one row to the next. */
+    void (*turn)(const void *values, size_t step, size_t rows, size_t cols, void *turned, size_t to_step);
     /* Rows [row, row + depth) and columns [col, col + cols) of B, packed for `matmul`. */
     void (*pack)(const fc_strided *B, size_t row, size_t depth, size_t col, size_t cols, void *panels);
     void (*matmul)(const fc_matmul_block *block);

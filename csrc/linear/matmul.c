@@ -8,16 +8,14 @@
 #include "linear/kernels.h"
 
 enum {
-    DEPTH_BYTES = 3072,       /* of a row of A, at most, whose products are summed in registers */
-    BLOCK_BYTES = 608 << 10,  /* of B, packed: the second cache holds it while a group of rows goes by */
-    TURNED_BYTES = 2 << 20,   /* of several blocks: what is packed of A serves them all */
-    COLUMNS = 48,             /* a block has whole panels of every instruction set, */
-    ROWS = 24,                /* a part whole tiles */
-    ROWS_TOGETHER = 5 * ROWS, /* a group; after each block a signal is asked for */
-    FEWEST_COLUMNS = 192,     /* of a part, but for the last: what is read of A serves so many */
-    FEWEST_ROWS = 64,         /* of a part: what is packed serves so many */
-    ENOUGH_ROWS = 512,        /* for packing to cost little */
-    TASKS = 8,                /* for each thread, as threads may be held up */
+    DEPTH_BYTES = 3072,                  /* of a row of A, at most, whose products are summed in registers */
+    BLOCK_BYTES = 608 << 10,             /* of B, packed: the second cache holds it while a group of rows goes by */
+    TURNED_BYTES = 2 << 20,              /* of several blocks: what is packed of A serves them all */
+    ROWS_TOGETHER = 4 * FC_MATMUL_TILES, /* a group; after each block a signal is asked for */
+    FEWEST_COLUMNS = 192,                /* of a part, but for the last: what is read of A serves so many */
+    FEWEST_ROWS = 64,                    /* of a part: what is packed serves so many */
+    ENOUGH_ROWS = 512,                   /* for packing to cost little */
+    TASKS = 8,                           /* for each thread, as threads may be held up */
     FEWEST_TASKS = 2
 };
 
@@ -38,6 +36,9 @@ static void divide_depth(matmul_job *j) {
     j->depth = stretches ? (j->B->rows + stretches - 1) / stretches : 0;
 }
 
+/* Rows that panels have memory for: those after the last are asked for, too. */
+static size_t packed_depth(const matmul_job *j) { return j->depth + FC_MATMUL_AHEAD; }
+
 /* Whether the values of a row of A lie apart, so that rows are packed, too. */
 static int is_turned(const fc_strided *A) { return A->col_step != 1; }
 
@@ -46,18 +47,18 @@ static size_t parts_of(size_t n, size_t size) { return (n + size - 1) / size; }
 /* Parts of C for that many threads.  Rows are parted first, where there are many. */
 static void divide(matmul_job *j, size_t threads) {
     const size_t rows = j->A->rows, cols = j->B->cols, want = TASKS * threads;
-    const size_t column = j->depth * j->size + 1,
-                 most = (is_turned(j->A) ? TURNED_BYTES : BLOCK_BYTES) / column / COLUMNS * COLUMNS;
+    const size_t column = packed_depth(j) * j->size,
+                 most = (is_turned(j->A) ? TURNED_BYTES : BLOCK_BYTES) / column / FC_MATMUL_COLUMNS * FC_MATMUL_COLUMNS;
     size_t parts = fc_smaller(want, rows < ENOUGH_ROWS ? 1 : rows / ENOUGH_ROWS);
-    size_t width = fc_round_up(cols * parts / want + 1, COLUMNS);
+    size_t width = fc_round_up(cols * parts / want + 1, FC_MATMUL_COLUMNS);
     width = fc_smaller(width < FEWEST_COLUMNS ? FEWEST_COLUMNS : width, most);
-    width = fc_round_up(parts_of(cols, parts_of(cols, width)), COLUMNS);
+    width = fc_round_up(parts_of(cols, parts_of(cols, width)), FC_MATMUL_COLUMNS);
     j->cols = width;
-    j->block_cols = BLOCK_BYTES / column / COLUMNS * COLUMNS;
+    j->block_cols = BLOCK_BYTES / column / FC_MATMUL_COLUMNS * FC_MATMUL_COLUMNS;
     j->col_parts = parts_of(cols, width);
     if (parts * j->col_parts < FEWEST_TASKS * threads)
         parts = fc_smaller(parts_of(FEWEST_TASKS * threads, j->col_parts), 1 + rows / FEWEST_ROWS);
-    j->rows = fc_round_up(parts_of(rows, parts), ROWS);
+    j->rows = fc_round_up(parts_of(rows, parts), FC_MATMUL_TILES);
     j->row_parts = parts_of(rows, j->rows);
 }
 
@@ -67,8 +68,8 @@ typedef struct {
 } scratch;
 
 static int allocate(const matmul_job *j, scratch *s) {
-    s->panels = fc_allocate_lines(j->cols * (j->depth + 1) * j->size);
-    s->rows = is_turned(j->A) ? fc_allocate_lines(ROWS_TOGETHER * (j->depth + 1) * j->size) : NULL;
+    s->panels = fc_allocate_lines(j->cols * packed_depth(j) * j->size);
+    s->rows = is_turned(j->A) ? fc_allocate_lines(ROWS_TOGETHER * packed_depth(j) * j->size) : NULL;
     return s->panels && (s->rows || !is_turned(j->A));
 }
 
@@ -128,7 +129,7 @@ static void multiply_part(const matmul_job *j, const scratch *s, size_t task, fc
         m.depth = fc_smaller(j->depth, depth - from);
         m.add = j->add || from > 0;
         m.bias = from + m.depth == depth ? j->bias : NULL;
-        j->kernels->pack(j->B, from, m.depth, col, cols, s->panels);
+        if (m.depth) j->kernels->pack(j->B, from, m.depth, col, cols, s->panels);
         for (size_t r = row; r < end; r += ROWS_TOGETHER) {
             m.rows = fc_smaller(ROWS_TOGETHER, end - r);
             take_rows(j, s, r, from, &m);
@@ -153,7 +154,6 @@ fc_status fc_matmul(fc_arithmetic in, const fc_strided *A, const fc_strided *B, 
                     void *C, double *row_sums) {
     if (!fc_is_float(in) || run.n_threads <= 0 || A->cols != B->rows || !has_steps(A) || !has_steps(B))
         return FC_BAD_ARGUMENT;
-    if (A->rows == 0 || B->cols == 0) return FC_OK;
     matmul_job j = {.A = A,
                     .B = B,
                     .kernels = fc_linear_kernels_active(in),
@@ -164,6 +164,11 @@ fc_status fc_matmul(fc_arithmetic in, const fc_strided *A, const fc_strided *B, 
                     .add = add};
     run.n_threads = fc_threads_for(run.n_threads, (double)A->rows * (double)A->cols * (double)B->cols);
     divide_depth(&j);
+    if (A->rows == 0) return FC_OK;
+    if (B->cols == 0) {
+        if (row_sums) add_to_sums(&j, 0, A->rows, 0, A->cols);
+        return FC_OK;
+    }
     divide(&j, (size_t)run.n_threads);
     return fc_parallel(run, j.row_parts * j.col_parts, matmul_thread, &j);
 }

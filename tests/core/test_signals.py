@@ -117,6 +117,11 @@ def linear_loss():
     return lambda: [_native.linear_loss(how, X, None, W, None, 2, of_W, of_b) for _ in range(5)]
 
 
+def linear_cross_entropy():
+    X, W = ordinary(4096, 768), ordinary(40000, 768)
+    return lambda: fastclf.losses.linear_cross_entropy(X, W, np.arange(len(X)), return_grad=True, n_threads=2)
+
+
 def training_windows():
     model = WindowClassifier(dim=300, hidden=1000, batch_size=20000, n_threads=2)
     words = [[str(i % 97) for i in range(40000)]]
@@ -239,6 +244,7 @@ CALLS = {
         approximate_search,
         making_an_index,
         linear_loss,
+        linear_cross_entropy,
         training_windows,
         fitting_many_features,
         fitting_more_features_than_rows,

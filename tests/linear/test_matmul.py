@@ -16,6 +16,8 @@ long = np.longdouble
 
 MOST_DEPTH = {"float32": 768, "float64": 384}  # whose products are one sum
 
+DECIMALS = {"float32": (-23, 18), "float64": (-163, 153)}  # whose products are subnormal, or large
+
 # rows, depth, columns: around the sizes of tiles, panels, groups and parts
 SHAPES = [
     (1, 1, 1),
@@ -65,9 +67,13 @@ def promised(row, column, dtype):
 
 
 @each_float
+@pytest.mark.parametrize("ends", [False, True], ids=["ordinary", "ends of the range"])
 @pytest.mark.parametrize("depth", [1, 5, 385, 770])
-def test_the_promised_sums(isa, dtype, depth, rng):
-    A, B = rng.standard_normal((2, depth)).astype(dtype), rng.standard_normal((depth, 3)).astype(dtype)
+def test_the_promised_sums(isa, dtype, depth, ends, rng):
+    A, B = rng.standard_normal((2, depth)), rng.standard_normal((depth, 3))
+    if ends:
+        A, B = (a * 10.0 ** rng.integers(*DECIMALS[dtype], a.shape) * (rng.random(a.shape) < 0.9) for a in (A, B))
+    A, B = A.astype(dtype), B.astype(dtype)
     expected = np.array([[promised(row, column, dtype) for column in B.T] for row in A])
     assert multiply(A, B).tobytes() == expected.tobytes()
 
@@ -128,7 +134,9 @@ def test_nothing_to_sum(isa, dtype):
     assert (multiply(A, B, bias=bias) == bias).all()
     assert (multiply(A, B, out=np.ones((3, 4), dtype)) == 1).all()
     assert multiply(np.empty((0, 2), dtype), np.ones((2, 3), dtype)).shape == (0, 3)
-    assert multiply(np.ones((2, 3), dtype), np.empty((3, 0), dtype)).shape == (2, 0)
+    sums = np.zeros(2)
+    assert multiply(np.ones((2, 3), dtype), np.empty((3, 0), dtype), row_sums=sums).shape == (2, 0)
+    assert sums.tolist() == [3, 3]
 
 
 def test_numbers_that_are_not_finite(isa):

@@ -10,6 +10,7 @@ import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import children
 import numpy as np
@@ -126,6 +127,8 @@ def test_small_shapes(n, d, rng):
     assert loss == pytest.approx(expected, rel=1e-14)
     assert (of_X.shape, of_W.shape, of_b.shape) == ((n, d), (3, d), (3,))
     assert n or not of_W.any()
+    _, of_scores = losses.cross_entropy(X @ W.T + b, np.zeros(n, int), return_grad=True)
+    np.testing.assert_allclose(of_b, of_scores.sum(axis=0), rtol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +181,24 @@ def test_four_arguments_are_in_the_order_of_the_formula(name, rng):
         loss(X, W, target, b)
     with pytest.raises(TypeError, match="takes 3 positional arguments but 4"):
         loss(X, W, b, target, b=b)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"),
+    [
+        ((100, 10, 3), [100]),
+        ((10000, 10, 3), [3334, 3334, 3332]),
+        ((3000, 2000, 50000), [1000] * 3),
+        ((3, 2, 10**8), [1] * 3),
+    ],
+)
+def test_how_many_rows_scores_are_held_of(shape, rows):
+    n, d, classes = shape
+    of = np.broadcast_to(np.float32(0), (classes, d))
+    with mock.patch.object(np, "empty", lambda shape, dtype: np.broadcast_to(np.zeros((), dtype), shape)):
+        held = list(_blocks.LinearModel(np.broadcast_to(np.float32(0), (n, d)), of, None).blocks())
+    assert [len(scores) for _, scores in held] == rows
+    assert [some.stop for some, _ in held] == np.cumsum(rows).tolist()
 
 
 def test_no_scores_of_all_rows_are_held(monkeypatch, rng):
@@ -263,8 +284,9 @@ target = rng.integers(0, 700, 600)
 def loss():
     return losses.linear_cross_entropy(X, W, target, n_threads=2)
 def loop():
-    while True:
-        loss()
+    with threads.blas(1):
+        while True:
+            loss()
 right = loss()
 threading.Thread(target=loop, daemon=True).start()
 for _ in range(5):

@@ -8,30 +8,33 @@
  */
 enum { NAME(PANEL) = FC_MATMUL_VECTORS * NAME(LANES) };
 
-/* out[c][r] = from[r][c], of rows x cols. */
-static void NAME(turn)(const void *values, size_t step, size_t rows, size_t cols, void *turned, size_t out_step) {
+/* turned[c][r] = values[r][c], of rows x cols; `step` and `to_step` values from one row to the next. */
+static void NAME(turn)(const void *values, size_t step, size_t rows, size_t cols, void *turned, size_t to_step) {
     enum { L = NAME(LANES) };
     const size_t whole_rows = rows - rows % L, whole = cols - cols % L;
     const TYPE *from = values;
-    TYPE *out = turned;
-    for (size_t r = 0; r < whole_rows; r += L)
+    TYPE *to = turned;
+    for (size_t r = 0; r < whole_rows; r += L) {
+        const size_t next = r + L < whole_rows ? r + L : r;
         for (size_t c = 0; c < whole; c += L) {
             VECTOR square[L];
             FC_UNROLL
             for (size_t i = 0; i < L; i++) {
                 square[i] = LOAD(from + (r + i) * step + c);
-                __builtin_prefetch(from + (r + L + i) * step + c);
+                __builtin_prefetch(from + (next + i) * step + c);
             }
             NAME(transpose)(square);
             FC_UNROLL
-            for (size_t i = 0; i < L; i++) memcpy(out + (c + i) * out_step + r, &square[i], sizeof square[i]);
+            for (size_t i = 0; i < L; i++) memcpy(to + (c + i) * to_step + r, &square[i], sizeof square[i]);
         }
+    }
     for (size_t r = 0; r < rows; r++)
-        for (size_t c = r < whole_rows ? whole : 0; c < cols; c++) out[c * out_step + r] = from[r * step + c];
+        for (size_t c = r < whole_rows ? whole : 0; c < cols; c++) to[c * to_step + r] = from[r * step + c];
 }
 
 /* Rows [row, row + depth) and columns [col, col + cols) of B, as panels: of each row PANEL values, padded by 0. */
 static void NAME(pack)(const fc_strided *B, size_t row, size_t depth, size_t col, size_t cols, void *panels) {
+    enum { ROWS_AHEAD = 16 };
     for (size_t c = 0; c < cols; c += NAME(PANEL)) {
         const TYPE *from = (const TYPE *)B->values + row * B->row_step + (col + c) * B->col_step;
         TYPE *to = (TYPE *)panels + c * depth;
@@ -43,9 +46,9 @@ static void NAME(pack)(const fc_strided *B, size_t row, size_t depth, size_t col
             for (size_t k = 0; k < depth; k++) memcpy(to + k * NAME(PANEL), from + k * B->row_step, width * sizeof *to);
         } else {
             for (size_t k = 0; k < depth; k++) {
+                const TYPE *next = from + fc_smaller(k + ROWS_AHEAD, depth - 1) * B->row_step;
                 FC_UNROLL
-                for (int v = 0; v < FC_MATMUL_VECTORS; v++)
-                    __builtin_prefetch(from + (k + 16) * B->row_step + v * NAME(LANES));
+                for (int v = 0; v < FC_MATMUL_VECTORS; v++) __builtin_prefetch(next + v * NAME(LANES));
                 memcpy(to + k * NAME(PANEL), from + k * B->row_step, NAME(PANEL) * sizeof *to);
             }
         }
@@ -94,7 +97,7 @@ static inline const TYPE *NAME(row_of)(const fc_matmul_block *m, size_t row) {
 
 /* A tile's sums of products.  Each panel asks for two rows of the next tile, which the same panels will go by. */
 FC_INLINED void NAME(sum_products)(const fc_matmul_block *m, size_t row, size_t col, int vectors, VECTOR *sum) {
-    enum { ROWS = FC_MATMUL_ROWS, AHEAD = 8 * NAME(PANEL), NEXT = 2 };
+    enum { ROWS = FC_MATMUL_ROWS, NEXT = 2 };
     const TYPE *a[ROWS], *next[NEXT], *panel = (const TYPE *)m->panels + col * m->depth;
     FC_UNROLL
     for (size_t r = 0; r < ROWS; r++) a[r] = NAME(row_of)(m, row + r);
@@ -106,7 +109,7 @@ FC_INLINED void NAME(sum_products)(const fc_matmul_block *m, size_t row, size_t 
         for (int i = 0; i < NEXT; i++) __builtin_prefetch(next[i] + k, 0, 2);
         FC_UNROLL
         for (int v = 0; v < vectors; v++) {
-            __builtin_prefetch(panel + AHEAD + v * NAME(LANES));
+            __builtin_prefetch(panel + FC_MATMUL_AHEAD * NAME(PANEL) + v * NAME(LANES));
             b[v] = LOAD(panel + v * NAME(LANES));
             FC_IN_REGISTER(b[v]);
         }
@@ -114,18 +117,20 @@ FC_INLINED void NAME(sum_products)(const fc_matmul_block *m, size_t row, size_t 
         for (int r = 0; r < ROWS; r++) {
             const VECTOR spread = NAME(spread)(a[r] + k);
             FC_UNROLL
-            for (int v = 0; v < vectors; v++) sum[r * vectors + v] = NAME(fused)(spread, b[v], sum[r * vectors + v]);
+            for (int v = 0; v < vectors; v++) sum[r * vectors + v] = NAME(fma)(spread, b[v], sum[r * vectors + v]);
         }
     }
 }
 
 FC_INLINED void NAME(matmul_tile)(const fc_matmul_block *m, size_t row, size_t col, int vectors) {
     enum { MOST = FC_MATMUL_ROWS * FC_MATMUL_VECTORS };
-    VECTOR acc[MOST] = {0}, sum[MOST]; /* registers; the same in memory */
+    VECTOR acc[MOST] = {0}, sum[MOST]; /* a copy: what has an address would not stay in registers */
     FC_UNROLL
-    for (size_t r = 0; r < FC_MATMUL_ROWS; r++) FC_UNROLL
-    for (int v = 0; v < vectors; v++)
-        __builtin_prefetch((TYPE *)m->C + fc_smaller(row + r, m->rows - 1) * m->C_step + col + v * NAME(LANES), 1, 3);
+    for (size_t r = 0; r < FC_MATMUL_ROWS; r++) {
+        const TYPE *c = (TYPE *)m->C + fc_smaller(row + r, m->rows - 1) * m->C_step + col;
+        FC_UNROLL
+        for (int v = 0; v < vectors; v++) __builtin_prefetch(c + v * NAME(LANES), 1, 3);
+    }
     NAME(sum_products)(m, row, col, vectors, acc);
     if (m->cols - col >= (size_t)(vectors * NAME(LANES))) {
         NAME(put_whole)(m, acc, row, col, vectors);
@@ -137,6 +142,7 @@ FC_INLINED void NAME(matmul_tile)(const fc_matmul_block *m, size_t row, size_t c
 }
 
 _Static_assert(FC_MATMUL_VECTORS <= 3, "matmul names every width");
+_Static_assert(FC_MATMUL_COLUMNS % NAME(PANEL) == 0 && FC_MATMUL_TILES % FC_MATMUL_ROWS == 0, "parts are whole tiles");
 
 static void NAME(matmul)(const fc_matmul_block *m) {
     for (size_t row = 0; row < m->rows; row += FC_MATMUL_ROWS)

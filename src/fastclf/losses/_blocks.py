@@ -1,4 +1,4 @@
-"""Losses of linear scores, a block of rows at a time: all scores together are never held."""
+"""Losses of linear scores, a block of rows at a time: no more scores are held than those of one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fastclf._shared.tensors import given_back
 from fastclf.losses import _checks
 from fastclf.losses._evaluate import Wanted, reduced, scale_of
 
-# Scores of a block take at most as many bytes as W or these, or are one row's. W is read for each block.
-_BLOCK_BYTES = 64 << 20
+# Scores of a block take at most so many bytes, or are one row's. W is read for each block: small ones cost time.
+_BLOCK_BYTES = 256 << 20
 _MOST_ROWS = 4096  # of a block: sums of more would round more
 
 
@@ -55,7 +55,7 @@ class LinearModel:
     def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Rows whose scores are held together, and where: at least one block, about equally long ones."""
         rows, classes = len(self.X), len(self.W)
-        most = max(1, min(max(_BLOCK_BYTES, self.W.nbytes) // (classes * self.X.itemsize), _MOST_ROWS))
+        most = max(1, min(_BLOCK_BYTES // (classes * self.X.itemsize), _MOST_ROWS))
         step = max(1, -(-rows // -(-max(rows, 1) // most)))
         scores = np.empty((step, classes), self.X.dtype)
         for start in range(0, max(rows, 1), step):
@@ -99,14 +99,13 @@ def evaluate_linear(
     losses = np.empty(len(model.X))
     inputs = (batch.target, batch.weight, batch.column, batch.margins)
     gradients = model.gradients(wanted.grad_out, inputs) if wanted.return_grad else None
-    of_b, risky, n_threads = np.zeros(len(model.W)), model.may_overflow(), threads.resolve(wanted.n_threads)
+    of_b = None if model.b is None else np.zeros(len(model.b))
+    risky, n_threads = model.may_overflow(), threads.resolve(wanted.n_threads)
     for rows, scores in model.blocks():
         _native.matmul(model.X[rows], model.W.T, model.b, False, n_threads, scores)
         if risky:
             _refuse_overflow(scores, rows.start)
-        _part(batch, rows, scores).run(
-            scale, wanted.n_threads, losses[rows], None, scores if gradients else None, rows.start
-        )
+        _part(batch, rows, scores).run(scale, n_threads, losses[rows], None, scores if gradients else None, rows.start)
         if gradients:
             _native.matmul(scores, model.W, None, False, n_threads, gradients[0][rows])
             _native.matmul(scores.T, model.X[rows], None, rows.start > 0, n_threads, gradients[1], of_b)
@@ -134,6 +133,6 @@ def _part(batch: Batch, rows: slice, scores: NDArray[Any]) -> Batch:
 
 
 def _refuse_overflow(scores: NDArray[Any], first: int) -> None:
-    bad = ~np.isfinite(scores).all(axis=1)
-    if bad.any():
-        raise ValueError(f"X W' + b overflows {scores.dtype} (first in row {first + int(np.flatnonzero(bad)[0])})")
+    row = _native.first_not_finite(scores)
+    if row is not None:
+        raise ValueError(f"X W' + b overflows {scores.dtype} (first in row {first + row})")

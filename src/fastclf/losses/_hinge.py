@@ -106,7 +106,7 @@ def hinge(
 
     See Also
     --------
-    linear_hinge : The same of scores X W' + b, which are never held all together.
+    linear_hinge : The same of scores X W' + b, held in blocks.
 
     Notes
     -----

@@ -146,9 +146,9 @@ def linear_cross_entropy(
     `target` and `linear_bias`. Four arguments by position are X, W, b, target: the order of the formula, not PyTorch's.
     Types know the first order alone.
 
-    Scores are held for as many rows at a time as take 64 MiB, or the memory of W if that is more, or for one row. A sum
-    of products goes through at most 768 of them in order (of float64: 384), each step rounded once; such sums are then
-    added in order. So results depend neither on the number of threads nor on the processor.
+    Scores are held in blocks of at most 256 MiB and 4096 rows, or of one row. A sum of products goes through at most
+    768 of them in order (of float64: 384), each step rounded once; such sums are then added in order. So results depend
+    neither on the number of threads nor on the processor.
 
     Examples
     --------
@@ -283,7 +283,8 @@ def linear_hinge(
 
     Notes
     -----
-    The order of the arguments is that of `linear_cross_entropy`, four by position included.
+    The order of the arguments is that of `linear_cross_entropy`, four by position included, and so are the memory that
+    scores take and the order of sums.
 
     Examples
     --------

@@ -177,7 +177,7 @@ def cross_entropy(
 
     See Also
     --------
-    linear_cross_entropy : The same of scores X W' + b, which are never held all together.
+    linear_cross_entropy : The same of scores X W' + b, held in blocks.
     kl_div : The same less the entropy of the target.
 
     Notes
