@@ -10,6 +10,8 @@ from tool_programs import TOOLS
 MISSING = 2  # exit status of a script that lacks a program it needs
 LONGEST = 1700  # seconds: emulated, and with other tests beside it
 
+pytestmark = [pytest.mark.slow, pytest.mark.longest, pytest.mark.timeout(LONGEST + 100)]
+
 
 def run_tool(name, *words):
     done = subprocess.run([TOOLS / name, *words], capture_output=True, text=True, timeout=LONGEST, check=False)
@@ -19,25 +21,17 @@ def run_tool(name, *words):
     return done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(LONGEST + 100)
 def test_neon_gives_the_same_bytes():
     assert run_tool("neon.sh").endswith("all equal\n")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(LONGEST + 100)
 def test_sanitizers_find_the_planted_bugs_and_no_other():
     assert run_tool("sanitize.sh").endswith("no reports\n")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(LONGEST + 100)
 def test_nothing_is_read_that_was_not_written():
     assert run_tool("sanitize.sh", "memory").endswith("no reports\n")
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(LONGEST + 100)
 def test_the_fuzzer_finds_the_planted_bugs_and_no_other():
     assert run_tool("fuzz.sh", "all", "20").endswith(" executions, no crash, no other answer, nothing lost\n")
