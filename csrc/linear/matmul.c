@@ -1,6 +1,4 @@
 /* matmul.c -- products of dense matrices: what is packed when, and which thread makes which part. */
-#include <string.h>
-
 #include "core/matrix.h"
 #include "core/memory.h"
 #include "core/sizes.h"
@@ -11,7 +9,7 @@ enum {
     DEPTH_BYTES = 3072,                  /* of a row of A, at most, whose products are summed in registers */
     BLOCK_BYTES = 608 << 10,             /* of B, packed: the second cache holds it while a group of rows goes by */
     TURNED_BYTES = 2 << 20,              /* of several blocks: what is packed of A serves them all */
-    ROWS_TOGETHER = 4 * FC_MATMUL_TILES, /* a group; after each block a signal is asked for */
+    ROWS_TOGETHER = 4 * FC_MATMUL_TILES, /* a group: a signal is asked for after each block that it goes by */
     FEWEST_COLUMNS = 192,                /* of a part, but for the last: what is read of A serves so many */
     FEWEST_ROWS = 64,                    /* of a part: what is packed serves so many */
     ENOUGH_ROWS = 512,                   /* for packing to cost little */

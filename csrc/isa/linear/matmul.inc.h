@@ -77,11 +77,12 @@ static void NAME(put_narrow)(const fc_matmul_block *m, const VECTOR *sum, size_t
 
 /* Write a tile's sums. */
 FC_INLINED void NAME(put_whole)(const fc_matmul_block *m, const VECTOR *sum, size_t row, size_t col, int vectors) {
-    TYPE *c = (TYPE *)m->C + row * m->C_step + col;
-    const TYPE *bias = m->bias ? (const TYPE *)m->bias + col : c; /* or any address */
+    TYPE *C = (TYPE *)m->C + row * m->C_step + col;
+    const TYPE *bias = m->bias ? (const TYPE *)m->bias + col : C; /* or any address */
     FC_UNROLL
-    for (int r = 0; r < FC_MATMUL_ROWS; r++, c += m->C_step) {
+    for (int r = 0; r < FC_MATMUL_ROWS; r++) {
         if (row + (size_t)r >= m->rows) break;
+        TYPE *c = C + (size_t)r * m->C_step; /* not beyond the last row */
         FC_UNROLL
         for (int v = 0; v < vectors; v++) {
             const VECTOR total = NAME(total)(m, sum[r * vectors + v], c + v * NAME(LANES), bias + v * NAME(LANES));

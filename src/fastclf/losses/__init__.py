@@ -9,8 +9,7 @@ package. They carry no gradient of their own; `fastclf.torch` has losses that do
 
 `cross_entropy`, `kl_div` and `softmax_mse` take a softmax of the scores. `hinge` is the loss of the multiclass SVM.
 `mse`, `binary_cross_entropy_with_logits` and `max_margin` are sums over scores. `linear_cross_entropy` and
-`linear_hinge` take scores X W' + b, held in blocks. `softmax` and `log_softmax` are the functions
-themselves.
+`linear_hinge` take scores X W' + b, held in blocks. `softmax` and `log_softmax` are the functions themselves.
 """
 
 from fastclf.losses import _hinge, _linear, _scores, _softmax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,12 +54,13 @@ class LinearModel:
         return np.broadcast_to(self.X.dtype.type(0), (len(self.X), len(self.W)))
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Rows whose scores are held together, and where: at least one block, about equally long ones."""
+        """Rows whose scores are held together, and where: about equally long blocks; without rows, one of none."""
         rows, classes = len(self.X), len(self.W)
         most = max(1, min(_BLOCK_BYTES // (classes * self.X.itemsize), _MOST_ROWS))
-        step = max(1, -(-rows // -(-max(rows, 1) // most)))
+        count = max(1, math.ceil(rows / most))
+        step = max(1, math.ceil(rows / count))
         scores = np.empty((step, classes), self.X.dtype)
-        for start in range(0, max(rows, 1), step):
+        for start in range(0, max(1, rows), step):
             some = slice(start, min(start + step, rows))
             yield some, scores[: some.stop - start]
 
